@@ -119,7 +119,9 @@ bench-peer: ## install Rasa 3.6.21 into .venv-rasa, for comparison in `make benc
 	[ -x .venv-rasa/bin/rasa ] || { echo "Installing Rasa into .venv-rasa"; "$$python" -m venv .venv-rasa \
 		&& .venv-rasa/bin/python -m pip --disable-pip-version-check --quiet install 'rasa==3.6.21' 'setuptools<81'; }
 
+# All files of the sdist and the wheel have the time of the last commit, so that the same commit gives the same bytes.
 .PHONY: dist
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1577836800)
 dist: .venv/develops $(BUNDLE) ## build the sdist and the wheel, and list their dependencies (CycloneDX)
 	$(BIN)/python -m build
 	$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible \

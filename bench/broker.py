@@ -2,8 +2,8 @@
 
     python bench/broker.py [--seconds 5] [--rounds 3] [--conversations 1 32] [--rabbitmq amqp://guest:guest@localhost/]
 
-The server runs the publisher while it answers. The publisher reads the log again and sends the events to the broker.
-Its cost is the additional CPU per turn.
+The server runs the publisher while it answers messages. The publisher reads the log again and sends the events to the
+broker. The cost of the publisher is the additional CPU per turn.
 """
 
 import argparse

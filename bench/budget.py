@@ -2,9 +2,9 @@
 
     python bench/budget.py [PROJECT]
 
-Each line of the output adds a part: first the NLU alone, then the decision alone, then both inside a conversation whose
-store keeps nothing, then with SQLite, and with the writer's thread shown separately. The last lines show the cost of
-reading and of writing a Socket.IO packet. There are 32 conversations at once, and each message is a new text. The
+Each line of the output adds a part: the NLU alone, the decision alone, both in a conversation whose store does not
+store anything, and then with SQLite. The time of the thread that writes is shown separately. The last lines show the
+cost of reading and writing a Socket.IO packet. There are 32 conversations at once, and each message is a new text. The
 program prints the lowest time of many short runs, because other programs can only increase the times. `turn.py`
 measures the whole server, so the difference is the cost of the transport. PROJECT must have a trained model. Without
 PROJECT, the program creates a project with `manent init`.
@@ -47,7 +47,7 @@ _numbers = itertools.count(100_000, 7)
 
 
 class Forgetful(MemoryStore):
-    """A store that keeps nothing and takes no time."""
+    """A store that does not store anything and takes no time."""
 
     async def append(self, append: Append) -> None:
         """Return at once, as if the operation were done."""
@@ -87,7 +87,7 @@ def least(work: Callable[[], object]) -> float:
 
 
 def decision(assistant: Assistant) -> float:
-    """Return the CPU time in µs of the dialogue's part of a turn."""
+    """Return the CPU time in µs of the decisions in a turn, without NLU and store."""
     env = Env(now=time.time, new_id=lambda: "id", rng=random.Random(1), stamp=assistant.stamp)
     tracker = Tracker(sender_id="bench", domain=assistant.domain)
     parses = itertools.cycle([assistant.pipeline.parse(phrase) for phrase in PHRASES])
@@ -102,7 +102,7 @@ def decision(assistant: Assistant) -> float:
 
 
 async def conversations_over(store: ConversationStore, assistant: Assistant) -> tuple[float, float]:
-    """Return the CPU time in µs of a whole turn, and the part of it on the event loop's thread."""
+    """Return the CPU time in µs of a whole turn, and of the part on the event loop's thread."""
     conversations = Conversations(Engine(store=store, assistant=assistant))
     await conversations.open()
 
@@ -149,7 +149,7 @@ async def measure(assistant: Assistant, folder: Path) -> dict[str, float]:
         "commit, on the loop": loop - bare,
         "commit, on the writer's thread": whole - loop,
         "encode": await sending(),
-        "a turn in process, of these": whole,
+        "a whole turn in process": whole,
     }
 
 

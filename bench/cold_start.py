@@ -2,9 +2,9 @@
 
     python bench/cold_start.py [--runs 5]
 
-Each run is a new process. The message is sent over Socket.IO, as by a visitor. Python's bytecode exists already, as
-after any earlier start. The servers run alternately, and the program prints medians. The echo server shows the time and
-memory of Python and the transport alone.
+Each run is a new process. The message is sent over Socket.IO, like that of a visitor. Python's bytecode files already
+exist, as they do after any earlier start. The servers run alternately, and the program prints medians. The echo server
+shows the time and memory of Python and the transport alone.
 """
 
 import argparse

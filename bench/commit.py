@@ -1,11 +1,11 @@
-"""Measure an append: CPU per append, commits and appends per second, compared with a bare SQLite transaction.
+"""Measure the CPU time of an append to the store, and commits and appends per second; compare them with SQLite alone.
 
     python bench/commit.py [--seconds 2] [--folder .] [--durability disk|process] [--postgresql DSN]
 
-An append has six events of about 2.7 kB, an accepted message and, in every tenth append, a snapshot. The bare
-transaction inserts five rows with the same settings. Both run on the same file system, one after the other, in one
-process. The CPU time is that of the whole process. The client's part (building the append) is measured separately and
-subtracted.
+An append has six events of about 2.7 kB, an accepted message and, in every tenth append, a snapshot. For comparison,
+bare SQLite transactions insert five rows with the same settings. Both run on the same file system, one after the other,
+in one process. The CPU time is measured for the whole process. The time for building the appends is measured separately
+and subtracted.
 """
 
 import argparse
@@ -40,7 +40,7 @@ META = {"model_id": "0123456789abcdef0123456789abcdef", "assistant_id": "bench"}
 
 
 def turn(head: Head, number: int) -> Append:
-    """Return a turn of six events. Each turn has another text."""
+    """Return a turn of six events. Each turn has a different text."""
     first, now = head.version + 1, time.time()
     text = f"message number {number}"
     user = UserUttered(

@@ -1,15 +1,16 @@
-"""Measure the CPU time of the dialogue's part of a turn, without channels, disk and NLU.
+"""Measure the CPU time of the dialogue engine in a turn, without channels, disk and NLU.
 
     python bench/dialogue.py PROJECT [--script intent,intent,…] [--turns 2000]
 
-The program sends the intents of the script repeatedly. The default script is the intents of the project's rules or, if
-there are no rules, of its stories. In the first part, no form is active when a message arrives (*rule turns*, including
-those that activate a form; *story turns* in a project without rules). In the second part, the project's first form is
-always active (*form turns*: the form asks again, or rejects the message, which a rule or the fallback then answers).
+The program sends the intents of the script repeatedly. The default script consists of the intents of the project's
+rules or, if there are no rules, of its stories. In the first part, no form is active when a message arrives (*rule
+turns*, including those that activate a form; *story turns* in a project without rules). In the second part, the
+project's first form is always active (*form turns*: the form asks again, or rejects the message, which a rule or the
+fallback then answers).
 
 For each part, it prints the minimum, the median and the 99th percentile of the CPU time in microseconds, from the
-message to the committed events and the trimmed tracker. Other programs can only increase these times. So on a shared
-machine, compare the minimum.
+message to the committed events and the trimmed tracker. Other programs can only increase these times. On a shared
+machine, therefore compare the minimum.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def script_of(project: Project) -> list[str]:
 
 
 class Talk:
-    """A conversation with a model, in which only the requested turns are timed."""
+    """A conversation that measures the time of the requested turns only."""
 
     def __init__(self, model: DialogueModel) -> None:
         self._model = model
@@ -83,7 +84,10 @@ class Talk:
 
 
 def plain_turns(model: DialogueModel, script: Sequence[str], turns: int) -> Times:
-    """Time turns that begin without an active form. If a form is active, a new conversation starts, untimed."""
+    """Time turns that begin without an active form.
+
+    If a form is active, start a new conversation; this is not timed.
+    """
     talk = Talk(model)
     spent: Times = {intent: [] for intent in script}
     for number in range(turns):
@@ -124,7 +128,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=2000)
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    threadpool_limits(1)  # as in `manent run`; idle BLAS threads wait in a busy loop, which counts as CPU time
+    threadpool_limits(1)  # as in `manent run`, because idle BLAS threads wait in a busy loop, which counts as CPU time
     project = read_project(options.project)
     begun = time.process_time()
     files = train_dialogue(project.config, project.domain, project.stories)

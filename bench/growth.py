@@ -1,11 +1,11 @@
-"""Compare the cost of a message in an old conversation with that in a new one.
+"""Compare the cost of a message in an old conversation with the cost in a new conversation.
 
     python bench/growth.py [--turns 10000] [--messages 500] [--action]
 
-First, one conversation gets `--turns` turns. Then the program sends `--messages` messages to the old and as many to a
-new conversation, alternately. It prints the medians of the latencies and their ratio, the server's CPU for blocks of
-messages to each conversation, and the SQL statements of a turn of each. With --action, each of these turns runs a
-custom action (in process).
+First, the program fills one conversation with `--turns` turns. Then it sends `--messages` messages to this conversation
+and as many to a new one, alternately. It prints the medians of the latencies and their ratio, the server's CPU time for
+blocks of messages to each conversation, and the SQL statements of a turn in each. With --action, each of these turns
+runs a custom action (in process).
 """
 
 import argparse
@@ -50,7 +50,7 @@ async def _alternate(server: Running, say: str, turns: int, messages: int) -> di
         talkers = {"old": await Talker(http, server.url, "old").open()}
         for number in range(turns):
             await talkers["old"].ask(text(number))
-        # Opened only now, because an idle socket would not answer pings.
+        # Open the socket only now, because an idle socket would not answer pings.
         talkers["young"] = await Talker(http, server.url, "young").open()
         latencies: dict[str, list[float]] = {name: [] for name in talkers}
         for number in range(messages):

@@ -1,4 +1,4 @@
-"""Measure the cost of idle connections: memory for each connection, and the latency of one visitor who writes.
+"""Measure the cost of idle connections: memory for each connection, and the latency of one active visitor.
 
     python bench/idle.py [--levels 1000,10000] [--hold 5]
 
@@ -32,7 +32,7 @@ THINK_S = 0.05
 
 
 class Idler:
-    """A visitor who only keeps the connection open."""
+    """An idle visitor, who has an open connection but does not send messages."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -53,7 +53,7 @@ class Idler:
 
     @property
     def alive(self) -> bool:
-        """Whether the connection is open."""
+        """Whether the connection is still open."""
         return not self.task.done()
 
 

@@ -1,15 +1,16 @@
-"""The instructions that a server executes to start, and for each turn, counted by valgrind.
+"""Count the instructions that a server executes to start and for each turn, with valgrind.
 
     python bench/instructions.py [--against CHECKOUT] [--conversations 1] [--turns 400]
 
-Times on a shared machine move by tens of percent; these counts move by about one, with one conversation. With more,
-the number of turns that share a commit changes from run to run, and the counts move by five percent.
+Times on a shared machine vary by tens of percent, but these counts vary by about one percent with one conversation.
+With more conversations, the number of turns that share a commit changes from run to run, and the counts vary by five
+percent.
 
-Each server runs twice under `valgrind --tool=cachegrind`, first for a few turns and then for `--turns` more. The
-difference is the cost of a turn, and the rest is the cost of starting. With --against, the same is measured for
-another checkout, which needs its virtual environment in `.venv`, and the ratios are printed.
+Each server runs twice under `valgrind --tool=cachegrind`: for a few turns, and for `--turns` more. The difference is
+the cost of the turns, and the rest is the cost of starting. With --against, the program also measures another checkout,
+which needs a virtual environment in `.venv`, and prints the ratios.
 
-Instructions are not time: they don't show waiting for memory, for the disk or for a lock.
+Instructions are not time, because they do not include waiting for memory, for the disk or for a lock.
 """
 
 import argparse
@@ -35,14 +36,14 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Millions of instructions: of a server that starts and answers a few turns, and of one further turn."""
+    """Millions of instructions for the start of a server with a few turns, and for one further turn."""
 
     start: float
     turn: float
 
 
 async def talk(url: str, conversations: int, turns: int) -> None:
-    """Connect once the server answers, and have this many turns, shared by the conversations.
+    """Connect as soon as the server answers, and run this many turns, divided among the conversations.
 
     Raises:
         TimeoutError: the server did not answer within `PATIENCE_S`.
@@ -74,11 +75,11 @@ def instructions(python: Path, project: Path, conversations: int, turns: int) ->
     """Return the millions of instructions of one server, from its start to its end.
 
     Raises:
-        RuntimeError: valgrind printed no count. The message contains the end of its output.
+        RuntimeError: valgrind did not print a count. The message contains the end of its output.
     """
     port = free_port()
     environment = {**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"}
-    # Users have Python's compiled files; without them, the start would be counted with the compiler's work.
+    # Compile Python's files first, as on users' machines. Without this, the counts of the start include the compiler.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [*VALGRIND, str(python), "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(port), "--quiet"]
     server = subprocess.Popen(
@@ -96,7 +97,7 @@ def instructions(python: Path, project: Path, conversations: int, turns: int) ->
 
 
 def measure(python: Path, project: Path, conversations: int, turns: int) -> Counts:
-    """Return the counts of one checkout, whose interpreter this is."""
+    """Return the counts of the checkout that has this interpreter."""
     warm_up = ["-c", "import manent.server.app"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([python, *warm_up], check=True, env=environment)

@@ -2,9 +2,9 @@
 
     python bench/latency.py [--messages 300]
 
-Manent answers when the turn is on disk. So after each of its turns, the program also times a bare SQLite transaction of
-five rows on the same file system, and it prints the difference. Rasa keeps conversations in memory, which is its
-default. Each message is a new text.
+Manent answers when the turn is on disk. After each turn of Manent, the program therefore also times a bare SQLite
+transaction of five rows on the same file system, and it prints the difference. Rasa keeps conversations in memory,
+which is its default. Each message is a new text.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class BareCommit:
 
 
 async def talk(ask: Ask, messages: int, bare: BareCommit) -> dict[str, float]:
-    """Send messages, with a bare commit after each answer; return p50 and p99 of both in ms."""
+    """Send messages, with a bare commit after each answer; return p50 and p99 in ms of both."""
     await ask("hello")
     answers, commits = [], []
     for number in range(messages):

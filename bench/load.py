@@ -1,7 +1,7 @@
-"""A client that takes little CPU compared with the server: conversations over raw Engine.IO frames or REST.
+"""Generate load with little CPU compared with the server, over raw Engine.IO frames or REST.
 
-It uses only Rasa's plain protocol (`session_request`, `user_uttered`, `bot_uttered`, and the REST webhook). So it can
-measure any server that supports this protocol.
+It uses only Rasa's plain protocol (`session_request`, `user_uttered`, `bot_uttered`, and the REST webhook). It can
+therefore measure any server that supports this protocol.
 """
 
 import asyncio
@@ -139,9 +139,9 @@ async def run(
         server: receives the messages.
         conversations: the number of conversations at the same time.
         seconds: the time after which no more messages are sent.
-        phrases: the messages, in turn. A number is appended to each.
+        phrases: the messages to send, in turn. A number is appended to each message.
         over: the channel.
-        visit: the number of messages after which a visitor leaves and a new one comes. 0: all visitors stay.
+        visit: the number of messages after which a visitor is replaced by a new one. 0: all visitors stay.
     """
     latencies: list[float] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:

@@ -5,9 +5,9 @@
 A data set is a folder with `train.md` and `test.md` in Rasa's Markdown (`## intent:x`, `- text with [span](entity)`).
 Each training runs in a separate process, on one core, with Rasa's default NLU pipeline. "@10" means that only ten
 examples of each intent are kept, after a seeded shuffle. Separate processes measure the parse times and the time from
-the file to the first answer. Each of them reads the model, loads it and parses the messages of the test part in order,
-each once. Parse times are CPU time of the thread. The time to the first answer does not include the start of Python.
-The program prints the best of five processes, because other programs use the machine, too. The reference figures were
+the file to the first answer. Each process loads the model and parses the messages of the test part in order, each once.
+Parse times are CPU time of the thread. The time to the first answer does not include the start of Python. The program
+prints the best result of five processes, because other programs use the machine, too. The reference figures were
 measured with Rasa 3.6.21 on the same splits; see `docs/lab/nlu-accuracy.md`.
 """
 
@@ -28,7 +28,7 @@ from typing import Any
 Row = tuple[str, str, list[tuple[int, int, str]]]
 
 REFERENCES = {
-    # set: (Rasa's intent accuracy, entity F1, seconds of training), (linear probe's intent accuracy)
+    # data set → Rasa's (intent accuracy, entity F1, seconds of training), and the linear probe's intent accuracy
     "hwu64-fold1": (None, 89.9),
     "hwu64-fold1@10": ((63.5, 47.8, 919), 75.4),
     "snips": (None, 98.0),
@@ -142,7 +142,7 @@ def serve(path: Path, texts: Path) -> dict[str, float]:
 
 
 def median(values: list[float]) -> float:
-    """Return the median; 0 for an empty list."""
+    """Return the median, or 0 for an empty list."""
     return sorted(values)[len(values) // 2] if values else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Compare Manent's intent classifier with scikit-learn's linear models, on many more messages than a test part has.
+"""Compare Manent's intent classifier with scikit-learn's linear models on more messages than a test part contains.
 
     python bench/nlu_probe.py [--data ../shared/data/nlu] [--sets …] [--few 10] [--folds 5] [--draws 20]
 
@@ -60,7 +60,7 @@ def ours(train: Sequence[Row], test: Sequence[Row]) -> Hits:
 
 
 def probe(train: Sequence[Row], test: Sequence[Row], models: Sequence[type]) -> list[Hits]:
-    """Return which messages each of the probe's models classifies correctly."""
+    """Return which messages each scikit-learn model classifies correctly."""
     vectors = open_vectors()
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")  # noqa: S106 - no password
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5))
@@ -84,7 +84,7 @@ def by_chance(ours_only: int, probe_only: int) -> float:
 
 
 def report(title: str, mine: Sequence[Hits], theirs: dict[str, list[Hits]], *, independent: bool) -> None:
-    """Print one line for each of the probe's models."""
+    """Print one line for each scikit-learn model."""
     own = np.concatenate(mine)
     for name, parts in theirs.items():
         its = np.concatenate(parts)

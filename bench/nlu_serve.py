@@ -2,8 +2,8 @@
 
     python bench/nlu_serve.py MODEL TEXTS.md
 
-`nlu.py` starts this program. The time begins at the first line, so it includes all imports. Each text is new to the
-process.
+`nlu.py` starts this program. The first line of this file starts the clock, so the time includes all imports. Each text
+is new to the process.
 """
 
 import time

@@ -5,7 +5,7 @@
 The program leaves out one story, trains on the others, and predicts each action of the left-out story. After each
 prediction, it continues with the action in the story. It counts the correct predictions, including `action_listen`. For
 comparison, it also predicts the action of the most similar known example (nearest neighbour). Any learned policy should
-be better than this. RulePolicy and memoization are not used, because only new situations are of interest.
+be better than this baseline. RulePolicy and memoization are not used, because only new situations are of interest.
 
 With --splits, each split is written as a Rasa project (`train/`, `test_stories.yml` with the same actions), so that
 real Rasa's TED can be trained and tested on the same splits (`policies_peer.py`). With --each, the program prints every
@@ -48,7 +48,10 @@ policies:
   - {name: TEDPolicy, max_history: 5, epochs: 100, constrain_similarities: true}
   - name: policies_peer.SilentRules
 """
-"""Configuration of Rasa: only TED. A domain with forms requires a RulePolicy, so there is one that predicts nothing."""
+"""Configuration of Rasa: only TED.
+
+A domain with forms requires a RulePolicy, so the configuration contains one that predicts nothing.
+"""
 
 
 @dataclass
@@ -92,7 +95,10 @@ class Nearest:
 def play(
     domain: Domain, featurizer: Featurizer, story: Sequence, policy: LearnedPolicy, nearest: Nearest
 ) -> tuple[Score, Score]:
-    """Predict a story with both. The `action_listen` with which every story begins is not counted."""
+    """Predict the actions of a story with the policy and the nearest neighbour.
+
+    The `action_listen` at the beginning of every story is not counted.
+    """
     tracker = Tracker(sender_id="bench", domain=domain)
     ours, theirs = Score(), Score()
     for event in story.events:
@@ -114,7 +120,10 @@ class Split:
 
 
 def splits_of(project: Project) -> Iterator[Split]:
-    """Leave out each story in turn. A story that begins at a checkpoint is played after those that lead to it."""
+    """Leave out each story in turn.
+
+    A story that begins at a checkpoint is played after the stories that lead to this checkpoint.
+    """
     stories = project.stories.stories
     whole = story_sequences(project.domain, project.stories)
     for number in range(len(stories)):
@@ -147,7 +156,7 @@ def _sum(one: Score, other: Score) -> Score:
 
 
 def _name(root: Path) -> str:
-    """Return the assistant's name: that of the folder, or of the folder above if the folder is named `project`."""
+    """Return the name of the folder, or of its parent if the folder is named `project`."""
     return root.parent.name if root.name == "project" else root.name
 
 

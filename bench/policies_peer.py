@@ -2,9 +2,9 @@
 
     PYTHONPATH=bench .venv-rasa/bin/python bench/policies_peer.py FOLDER [NAME...]
 
-Runs under Rasa's Python. It trains and tests all splits in one process, because the start of TensorFlow takes as long
-as a training. It prints the correct predictions of each split, in the format of `policies.py --each`. NAME: use only
-splits whose names begin with this text.
+Runs under Rasa's Python. All splits are trained and tested in one process, because the start of TensorFlow takes as
+long as a training. The program prints the correct predictions of each split, in the format of `policies.py --each`.
+NAME: use only splits whose names begin with this text.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def foretold(split: Path) -> tuple[int, int]:
     """Train and test one split; return the number of correct predictions and of all predictions."""
     train = split / "train"
     with tempfile.TemporaryDirectory() as folder:
-        # Without `force`: with it, Rasa 3.6.21 rejects end-to-end stories.
+        # `force` is not set, because with it Rasa 3.6.21 rejects end-to-end stories.
         made = rasa.train(str(train / "domain.yml"), str(train / "config.yml"), [str(train / "data")], output=folder)
         agent = Agent.load(made.model)
         told = asyncio.run(test_stories(str(split / "test_stories.yml"), agent, disable_plotting=True))

@@ -1,11 +1,12 @@
-"""What a turn costs on PostgreSQL: turns a second, statements and round trips a turn, CPU of both servers.
+"""Measure turns per second on PostgreSQL, and the statements, round trips and CPU time of a turn.
 
     python bench/postgresql.py [--conversations 1,32] [--seconds 5] [--rounds 3] [--round-trip-ms 0]
                                [--bouncer] [--against SRC]
 
-It starts a PostgreSQL that syncs its commits. With --round-trip-ms the server reaches it through a proxy that adds this
-delay and counts round trips. With --bouncer the server reaches it through PgBouncer in transaction mode. With
---against, rounds alternate with another copy of `src`, so that two versions are compared on a noisy machine.
+The program starts a PostgreSQL server that syncs its commits. With --round-trip-ms, Manent connects to PostgreSQL
+through a proxy that adds this delay and counts round trips. With --bouncer, Manent connects through PgBouncer in
+transaction mode. With --against, rounds alternate with another copy of `src`, so that two versions are compared on a
+noisy machine.
 """
 
 import argparse
@@ -40,7 +41,7 @@ STATEMENTS = (
 
 @contextmanager
 def delayed(socket: Path, round_trip_s: float) -> Iterator[Network]:
-    """Open a network to PostgreSQL on an event loop in a thread."""
+    """Run a proxy to PostgreSQL on an event loop in a separate thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

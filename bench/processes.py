@@ -1,10 +1,10 @@
-"""Measure whether several server processes on one store, on one machine, serve more turns than one.
+"""Measure whether several server processes on one machine and one store serve more turns than one process.
 
     python bench/processes.py [--processes 1,2] [--conversations 32] [--seconds 6] [--rounds 5] [--postgresql]
 
-The conversations are divided among the processes, as a load balancer would do. The programs for one and for two
-processes run alternately, and the medians are printed. The client and PostgreSQL need the same cores, as on a machine
-that serves everything. `--postgresql` starts a temporary PostgreSQL with fsync.
+The conversations are divided among the processes, as a load balancer would do. Runs with different numbers of processes
+alternate, and the program prints medians. The client and PostgreSQL use the same cores as the servers. `--postgresql`
+starts a temporary PostgreSQL with fsync.
 """
 
 import argparse
@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 
 async def together(servers: list[Any], conversations: int, seconds: float) -> list[Result]:
-    """Talk to all servers at the same time."""
+    """Send messages to all servers at the same time."""
     each = conversations // len(servers)
     return await asyncio.gather(*(run(server, conversations=each, seconds=seconds) for server in servers))
 

@@ -22,8 +22,8 @@ def template(folder: Path) -> Path:
     made = [sys.executable, "-m", "manent", "init", "--no-prompt", "--init-dir", str(project)]
     subprocess.run(made, check=True, capture_output=True)
     shutil.rmtree(project / "models", ignore_errors=True)
-    # All servers support this: clients choose the session ids. With a current python-socketio, Rasa's answers are lost
-    # if sessions are persistent.
+    # All servers support session ids that clients choose. With a current python-socketio, Rasa's answers are lost if
+    # sessions are persistent.
     credentials = project / "credentials.yml"
     text = credentials.read_text().replace("session_identity: minted", "session_identity: open")
     credentials.write_text(text.replace("session_persistence: true", "session_persistence: false"))

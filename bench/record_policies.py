@@ -3,9 +3,9 @@
     PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py random --first 0 --count 260
     PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py written [NAME...]
 
-Runs under Rasa's Python. `random` are the assistants of `tests/peer/random_assistants.py`, which use memoization.
-`written` are those of `tests/peer/written/`, which use TEDPolicy. `tests/peer/test_no_silence.py` replays the
-recordings.
+Runs under Rasa's Python. `random` selects the assistants of `tests/peer/random_assistants.py`, which use memoization.
+`written` selects the assistants of `tests/peer/written/`, which use TEDPolicy. `tests/peer/test_no_silence.py` replays
+the recordings.
 """
 
 import argparse
@@ -116,7 +116,8 @@ def main() -> None:
         if options.which == "random"
         else written_assistants.names()
     )
-    # Only learned policies use stories that are joined by augmentation, and training on these takes many times longer.
+    # Only learned policies use the stories that augmentation creates, and training on these stories takes many times
+    # longer.
     arguments = {"augmentation_factor": 0}
     out = options.out or recorded_turns.path(options.which)
     kept = recorded_turns.load(out) if out.exists() else {}

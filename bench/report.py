@@ -2,8 +2,8 @@
 
 `suite.py` calls it. `python bench/suite.py --write-only` writes the page again without measuring.
 
-People write the text of the page. The program replaces only the parts between `<!-- measured: PART -->` and `<!-- end
--->`.
+The text of the page is written by hand. The program replaces only the parts between `<!-- measured: PART -->` and `<!--
+end -->`.
 """
 
 import json

@@ -26,18 +26,18 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A server that can be measured: how to start it on a port, and how to train for it."""
+    """A server that can be measured, with the commands that start it on a port and train its models."""
 
     name: str
     serve: tuple[str, ...]
     """Its command. `{port}` is replaced by the port."""
     train: tuple[str, ...] = ()
     patience_s: float = 60.0
-    """Seconds that its start may take."""
+    """Maximum number of seconds for the start."""
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def command(self, port: int) -> list[str]:
-        """Return the command that starts it on this port."""
+        """Return the command that starts the server on this port."""
         return [part.replace("{port}", str(port)) for part in self.serve]
 
 
@@ -61,7 +61,7 @@ RASA = Contender(
 
 
 def bots() -> list[Contender]:
-    """The servers that hold conversations: Manent, and Rasa if `make bench-peer` has installed it."""
+    """The servers that run assistants: Manent, and Rasa if `make bench-peer` has installed it."""
     return [MANENT, RASA] if PEER.exists() else [MANENT]
 
 
@@ -73,14 +73,14 @@ class Running:
     process: psutil.Process
     log: Path
     started: float
-    """`time.perf_counter()` at the start of its process."""
+    """The value of `time.perf_counter()` when the process started."""
 
     def memory_mb(self) -> float:
-        """Resident memory of it and its children, in MiB."""
+        """Resident memory of the server and its child processes, in MiB."""
         return sum(one.memory_info().rss for one in self._family()) / 2**20
 
     def cpu_s(self) -> float:
-        """User and system CPU seconds of it and its children since their start."""
+        """User and system CPU seconds of the server and its child processes since their start."""
         return sum(sum(one.cpu_times()[:2]) for one in self._family())
 
     def _family(self) -> Sequence[psutil.Process]:

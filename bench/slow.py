@@ -1,4 +1,4 @@
-"""Measure how slow custom actions of some visitors affect the latency of other visitors.
+"""Measure how the slow custom actions of some visitors affect the latency of other visitors.
 
     python bench/slow.py [--seconds 5] [--slow 8] [--others 20] [--messages 400]
 

@@ -1,11 +1,11 @@
-"""Run all measurements: Manent, real Rasa if it is installed, and a minimal echo server.
+"""Run all measurements of Manent, of real Rasa if it is installed, and of a minimal echo server.
 
     python bench/suite.py [--only PART …] [--quick | --write-only]
 
 Each part is a separate program in this folder. The results are written to `bench/results/PART.json`, printed as tables,
 and written with tables and pictures into `docs/performance.md` (`report.py`). --quick takes minutes instead of an hour
-and checks that everything runs; its figures are not exact enough to keep, so they are not written. --write-only does
-not measure, and writes the page again from the existing results.
+and checks that everything runs. Its figures are not written, because they are not exact enough. --write-only does not
+measure, and writes the page again from the existing results.
 """
 
 import argparse
@@ -94,7 +94,10 @@ def main() -> None:
     chosen = parser.parse_args()
     console = Console()
     if not PEER.exists():
-        console.print(f"Rasa is not measured: there is no {PEER}. `make bench-peer` installs it (Python 3.10 needed).")
+        console.print(
+            f"Rasa is not measured, because it is not installed in {PEER}. "
+            "`make bench-peer` installs it (Python 3.10 needed)."
+        )
     RESULTS.mkdir(exist_ok=True)
     for name in () if chosen.write_only else chosen.only:
         part = PARTS[name]

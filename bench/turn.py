@@ -5,10 +5,10 @@
 
 Without --project, the program creates an assistant with `manent init`. The servers run alternately, and the program
 prints medians. Machines are often shared, so only the ratio is meaningful. Each message is a new text, and each of
-Manent's turns is one durable commit. With --visit, a visitor leaves after this number of messages, and a new one comes
-on a new socket. Without it, all visitors stay, so the figures do not include the cost of connecting. "Per core" means
-turns per second of the server's CPU time. With --at-least, the exit status is 1 if Manent's turns per core, divided by
-the echo's, are fewer than RATIO for any number of conversations.
+Manent's turns is one durable commit. With --visit, each visitor leaves after this number of messages and is replaced by
+a new visitor on a new socket. Without this option, all visitors stay, so the figures do not include the cost of
+connecting. "Per core" means turns per second of the server's CPU time. With --at-least, the exit status is 1 if
+Manent's turns per core, divided by the echo's, are fewer than RATIO for any number of conversations.
 """
 
 import argparse
@@ -41,7 +41,8 @@ def measure(
 ) -> dict[str, Any]:
     """Measure all servers in turn; return the medians of their `Result`s by number of conversations and name.
 
-    The key `ratio` beside the names has Manent's turns per core divided by the echo's (median over the rounds).
+    The additional key `ratio` contains Manent's turns per core divided by those of the echo server (median over the
+    rounds).
     """
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:

@@ -1,11 +1,11 @@
-"""Count the calls and files of our code that one message passes through on the event loop's thread.
+"""Count the function calls and files of Manent that process one message on the event loop's thread.
 
     python bench/walk.py [--list]
 
 The program serves the assistant of `manent init` in this process and talks to it over a plain Socket.IO socket from a
 second thread. After a few other messages, it records one "hello" with `sys.setprofile`. It prints the number of calls,
-of files, and of *stays*. A stay is a sequence of consecutive calls in one file. So the number of stays shows how often
-a reader who follows the message must change to another file. --list prints the stays in order.
+of files, and of *stays*. A stay is a sequence of consecutive calls in one file. The number of stays therefore shows how
+often a reader who follows the message must change to another file. --list prints the stays in order.
 """
 
 import argparse
@@ -34,7 +34,7 @@ WARM_UP = 5
 
 
 class Recorder:
-    """Records the calls of our functions on this thread, as `file:function`."""
+    """Records the calls of Manent's functions on this thread, as `file:function`."""
 
     def __init__(self) -> None:
         self.on = False

@@ -24,7 +24,7 @@ def python_graph(folder: Path, package: str | None) -> dict[str, frozenset[str]]
 
     Args:
         folder: contains the files.
-        package: the name under which they are imported; None for a folder of programs that import each other by name.
+        package: the package that contains the files. None: the folder contains programs that import each other by name.
     """
     modules = {_module_name(path, folder, package): path for path in sorted(folder.rglob("*.py"))}
     return {
@@ -46,7 +46,7 @@ def typescript_graph(folder: Path) -> dict[str, frozenset[str]]:
 
 
 def cycles(graph: Graph) -> list[list[str]]:
-    """Return the groups of modules that reach each other, each sorted; [] for a graph without cycles.
+    """Return the groups of modules that import each other in a cycle, each sorted; [] for a graph without cycles.
 
     Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972.
     """

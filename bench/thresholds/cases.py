@@ -1,7 +1,10 @@
-"""Create small assistants and messages for measuring thresholds. They are the same in every run.
+"""Create small assistants and messages with which thresholds are measured.
+
+Every run creates the same assistants and messages.
 
 `measure.py` and `fit.py` (Manent) and `peer.py` (real Rasa, Python 3.10) use this module. The public data sets are read
-from a folder outside the repository. The other languages are in `languages/` and were written for this purpose.
+from a folder outside the repository. The data in other languages are in `languages/`, and were written for this
+benchmark.
 """
 
 import random
@@ -15,7 +18,7 @@ from typing import Any
 HERE = Path(__file__).parent
 _SPAN = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _MOST = {"own": 20, "typo": 10, "unseen": 70, "topic": 40}
-"""Maximum number of messages of each kind; 5 for a kind that is not listed. Real Rasa takes 0.1 s for each message."""
+"""Maximum number of messages of each kind; 5 for any other kind. Real Rasa takes 0.1 s for each message."""
 _DRAWN = 100
 
 Row = tuple[str, str]
@@ -30,7 +33,7 @@ class Case:
         name: `source-intents x examples-seed`.
         part: "fit" if the scale was fitted on it, otherwise "check".
         train: texts and their intents.
-        ask: kind, text, right intent ("" if no intent is right).
+        ask: (kind, text, right intent) of each message; the intent is "" if no intent is right.
     """
 
     name: str

@@ -6,10 +6,11 @@ For the assistants of one part of `cases.py`, the program tries scales on a grid
 scale has these terms, for each threshold and with the default ambiguity_threshold:
 
 - how many fewer new messages are accepted with the right intent than with Rasa;
-- how many more new messages with a wrong intent, messages about other topics, and meaningless messages are accepted.
+- how many more new messages with a wrong intent, messages about other topics, and meaningless messages are accepted
+  than with Rasa.
 
-The terms are squared and averaged over all assistants. Constants define their weights. A scale is excluded if an own
-example has a confidence below 0.99, or a variant of one below 0.9.
+The terms are squared and averaged over all assistants. Constants define their weights. A scale is excluded if a
+training example has a confidence below 0.99, or a variant of a training example below 0.9.
 """
 
 import argparse
@@ -25,7 +26,8 @@ from manent.learn.confidence import DIET, Scale
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
 GRID: dict[str, tuple[float, ...]] = {
-    "sharpness": (20, 30, 40, 60),
+    "sharpness": (90, 120, 180, 240),
+    "decay": (1.5,),
     "least_sharpness": (1.8, 2.0, 2.2, 2.5),
     "slope": (4, 6, 8, 10),
     "offset": (-2, -1.5, -1.25, -1),
@@ -35,7 +37,10 @@ _RIGHT = 2.0
 """Weight of rejecting a message with the right intent, relative to accepting one with a wrong intent."""
 _COST = 0.003
 _COST_OF_NONSENSE = 0.03
-"""Weight of accepting wrong intents as often as Rasa does. It is small, so that it decides only among equal scales."""
+"""Weight of accepting wrong intents as often as Rasa does.
+
+The weight is small, so that it decides only between equal scales.
+"""
 
 _VARIANTS = ("case", "accents", "punctuation", "greeting", "typo")
 
@@ -83,7 +88,7 @@ def rates(case: Case, said: Answers) -> Any:
 
 
 def loss(case: Case, said: Answers, wanted: Any) -> float:
-    """Return the loss. It is infinite if own examples or their variants are rejected."""
+    """Return the loss. The loss is infinite if training examples or their variants are rejected."""
     kinds = kinds_of(case)
     own, variants = said.first[(kinds == "own") & said.right], said.first[np.isin(kinds, _VARIANTS) & said.right]
     refused = (own < 0.99).mean() + (variants < 0.9).mean()

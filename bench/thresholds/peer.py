@@ -4,7 +4,7 @@
 
 Runs under Rasa's Python. Set TF_NUM_INTRAOP_THREADS and TF_NUM_INTEROP_THREADS to 1. NAMES: beginnings of names,
 separated by commas. Assistants that are already in the file are skipped. All assistants are trained in one process,
-because the start of TensorFlow takes as long as a training. After each assistant, the file is written. A result
+because the start of TensorFlow takes as long as a training. The file is written after each assistant. A result
 contains, for each message in the order of `cases.py`: the position of the best intent in the sorted list of intents,
 its confidence, and the confidence of the second intent.
 """

@@ -49,7 +49,7 @@ async def test_hangup_reads_the_certificate_and_opens_the_log_again(servers: Fle
     make_certificate(tmp_path, "second")
     log.rename(tmp_path / "old.log")
     server.send(signal.SIGHUP)
-    await until(lambda: log.exists() and "read the certificate again" in log.read_text())
+    await until(lambda: log.exists() and "reloaded the certificate" in log.read_text())
     second = (tmp_path / "cert.pem").read_text()
     assert served_certificate(server.port) == second
 

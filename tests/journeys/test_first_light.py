@@ -103,7 +103,7 @@ def test_changed_response_trains_nothing_else(project: Path) -> None:
     dry = manent("train", "--dry-run", cwd=project)
     done = manent("train", cwd=project)
 
-    assert (dry.returncode, dry.stdout.strip()) == (1, "To be trained: domain.")
+    assert (dry.returncode, dry.stdout.strip()) == (1, "These parts would be trained: domain.")
     assert done.returncode == 0, done.stderr
     assert len(list((project / "models").iterdir())) == 2
 

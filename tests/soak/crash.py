@@ -1,12 +1,12 @@
-"""Kills servers at random moments under load, and judges from the outside what became of the conversations.
+"""Kills servers at random moments under load, and checks over the network that no guarantee was broken.
 
     make soak ARGS="[--kills 200] [--visitors 12] [--servers 2] [--mutation NAME | --mutations]"
 
-Servers share one database. Visitors talk over raw frames (`crash_client.py`), each with a tab that speaks and one
-that listens: short answers, answers in three parts, custom actions; some erase their conversation; some are plain
-Rasa pages. After the last kill everything comes to rest, and `crash_judge.py` compares the logs with what every tab
-received.
-With --mutation one guarantee is broken on purpose (`mutant.py`) and the run must find violations; --mutations runs all.
+The servers share one database. The visitors send raw frames (`crash_client.py`). Each visitor has one tab that sends
+messages and one that only receives. The answers are short, have three parts, or need a custom action. Some visitors
+erase their conversation, and some use a plain Rasa page. After the last kill, the load ends, and `crash_judge.py`
+compares the logs with the frames that every tab received. With --mutation, one guarantee is broken on purpose
+(`mutant.py`), and the run must find violations. --mutations tests all mutations.
 """
 
 import argparse
@@ -38,7 +38,7 @@ COUNTER = Path(__file__).parents[2] / "bench" / "assistants" / "counter"
 
 @dataclass(slots=True)
 class Fleet:
-    """Server processes on one project, each on a port of its own."""
+    """Server processes of one project, each on a separate port."""
 
     project: Path
     ports: list[int]
@@ -68,7 +68,7 @@ class Fleet:
         self.start(port)
 
     def stop(self) -> None:
-        """End all servers."""
+        """Stop all servers."""
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
@@ -76,7 +76,7 @@ class Fleet:
 
 
 async def trial(options: argparse.Namespace, mutation: str | None) -> Verdict:
-    """One run: load, kills, rest, judgement."""
+    """Run servers under load, kill them, wait until all turns have ended, and return the verdict."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "counter"
         shutil.copytree(COUNTER, project, ignore=shutil.ignore_patterns("models", "*.db*", "__pycache__", ".*"))
@@ -116,7 +116,7 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         listening = [asyncio.create_task(page.live(stop, end)) for page in plain]
         for number in range(options.kills):
             await asyncio.sleep(options.every * (0.5 + rng.random()))
-            await _one_up(http, fleet)  # a machine that starts servers slowly would see nothing but starts
+            await _one_up(http, fleet)  # without this, a slow machine would only start servers
             fleet.kill(rng.choice(fleet.ports))
             if number % 20 == 19:
                 print(f"  {number + 1} kills", flush=True)
@@ -131,7 +131,7 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
                 task.cancel()
             elif task.exception() is not None:
                 raise task.exception()  # type: ignore[misc]
-        await asyncio.sleep(8)  # turns that a dead server left are taken over, other servers' news is polled for
+        await asyncio.sleep(8)  # time for the other servers to take over unfinished turns and to poll for news
         end.set()
         await asyncio.wait(listening, timeout=20)
         for visitor in visitors:
@@ -151,7 +151,7 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
 
 
 async def _history(tab: Tab) -> tuple[list[dict[str, Any]], str]:
-    """Page back through a whole conversation."""
+    """Read a whole conversation page by page, newest page first; return its entries and its epoch."""
     await asyncio.wait_for(tab.joined.wait(), 30)
     answer = await tab.request("session_request", {"protocol": 1, "session_id": tab.session_id, "limit": 200})
     epoch, messages = answer["epoch"], answer["messages"]
@@ -188,7 +188,7 @@ async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
 
 
 def main() -> None:
-    """Run and print; status 1 when a guarantee was broken, or a mutation was not caught by the name it goes by."""
+    """Run and print the result; exit with 1 if a guarantee was broken, or if a mutation was not detected."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--every", type=float, default=1.5, help="seconds between kills, on average")

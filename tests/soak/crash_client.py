@@ -1,9 +1,9 @@
-"""Clients for `crash.py`: raw Engine.IO frames, written from the protocol's text alone and recorded as they come.
+"""Clients for `crash.py`, which send and record raw Engine.IO frames.
 
-They share no code with the product or its client. A `Visitor` has one conversation, one tab that speaks and one
-that only listens; each tab reconnects to any server that answers, and asks for what comes after its cursor. What went
-over the wire is kept frame by frame in `record`, from which `crash_judge.py` judges; what the clients themselves make
-of it only keeps them talking.
+They are written from the protocol's documentation, and share no code with the product or its client. A `Visitor` has
+one conversation, one tab that sends messages and one that only receives. Each tab reconnects to any server that
+answers, and requests the events after its cursor. `record` contains every frame, and `crash_judge.py` uses only these
+frames. The clients interpret frames only to decide what to send next.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from typing import Any
 import aiohttp
 
 REPLY_PARTS = {"hello": 1, "tale": 3, "count": 1}
-"""What visitors say, and how many messages the assistant answers it with."""
+"""Message of a visitor → number of messages in the assistant's answer."""
 
 
 @dataclass(slots=True)
 class Frame:
-    """What went over the wire: `way` is sent, received, or lost (the connection; then without text)."""
+    """A frame that was sent or received. If `way` is `lost`, the connection was lost and there is no text."""
 
     way: str
     text: str = ""
@@ -31,7 +31,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Sent:
-    """A message of a visitor, and what became of it."""
+    """A message of a visitor, and its result."""
 
     message_id: str
     text: str
@@ -42,7 +42,7 @@ class Sent:
 
 
 class Tab:
-    """One protocol-1 socket that comes back."""
+    """A socket that uses protocol 1 and reconnects."""
 
     def __init__(self, http: aiohttp.ClientSession, urls: Sequence[str], session_id: str, rng: random.Random) -> None:
         self.http, self.urls, self.session_id, self.rng = http, urls, session_id, rng
@@ -58,7 +58,7 @@ class Tab:
         self._task = asyncio.create_task(self._live())
 
     async def request(self, name: str, payload: dict[str, Any], timeout_s: float = 4.0) -> Any:
-        """Send a request and return its answer; ConnectionError when there is none in time."""
+        """Send a request and return its answer; raise ConnectionError if no answer arrives in time."""
         if self._socket is None or self._socket.closed:
             raise ConnectionError("not connected")
         number, self._numbers = self._numbers, self._numbers + 1
@@ -75,7 +75,7 @@ class Tab:
             self._answers.pop(number, None)
 
     async def close(self) -> None:
-        """Leave for good."""
+        """Close the connection and do not reconnect."""
         self.closing = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -120,7 +120,7 @@ class Tab:
             await asyncio.gather(joining, return_exceptions=True)
 
     async def join(self) -> None:
-        """Ask for the conversation after the cursor."""
+        """Request the part of the conversation after the cursor."""
         payload: dict[str, Any] = {"protocol": 1, "session_id": self.session_id, "limit": 200}
         if self.epoch is not None:
             payload["cursor"] = {"epoch": self.epoch, "seq": self.cursor}
@@ -155,7 +155,7 @@ class Tab:
 
 @dataclass(slots=True)
 class Visitor:
-    """A conversation with a tab that speaks and one that listens."""
+    """A conversation with one tab that sends messages and one that only receives."""
 
     speaker: Tab
     listener: Tab
@@ -164,7 +164,7 @@ class Visitor:
     erased: int = 0
 
     async def live(self, stop: asyncio.Event, erase_chance: float) -> None:
-        """Talk, one message after the other, each resent until it is answered for."""
+        """Send one message after the other. Send each again until the server acknowledges or rejects it."""
         while not stop.is_set():
             await self.speaker.joined.wait()
             if self.rng.random() < erase_chance:
@@ -176,7 +176,7 @@ class Visitor:
             await asyncio.sleep(self.rng.random() * 0.15)
 
     async def send(self, message: Sent) -> None:
-        """Send until the server says that it has the message, or that it never will."""
+        """Send a message until the server acknowledges it or rejects it permanently."""
         while message.seq is None and not message.dropped:
             await self.speaker.joined.wait()
             message.attempts += 1
@@ -193,7 +193,7 @@ class Visitor:
                 continue
             if answer["ok"]:
                 message.seq = answer["seq"]
-                # the harshest client: a tenth of the messages is sent once more although it was acknowledged
+                # as a test of duplicates, send a tenth of the messages again although they were acknowledged
                 if self.rng.random() < 0.1:
                     with contextlib.suppress(ConnectionError):
                         await self.speaker.request("user_uttered", payload)
@@ -216,7 +216,7 @@ class Visitor:
 
 @dataclass(slots=True)
 class Plain:
-    """A Rasa page: no cursor, no acknowledgement of what it receives; it resends what was not acknowledged."""
+    """A Rasa page. It has no cursor, does not acknowledge messages, and sends unacknowledged messages again."""
 
     http: aiohttp.ClientSession
     urls: Sequence[str]
@@ -226,7 +226,7 @@ class Plain:
     record: list[Frame] = field(default_factory=list)
 
     async def live(self, stop: asyncio.Event, end: asyncio.Event) -> None:
-        """Talk until told to stop, then listen until the end."""
+        """Send messages until `stop` is set, then receive until `end` is set."""
         waiting: Sent | None = None
         while not end.is_set():
             url = self.rng.choice(self.urls).replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"

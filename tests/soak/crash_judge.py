@@ -1,7 +1,7 @@
-"""Judges what `crash.py` recorded: from the raw frames of every tab and from the action's own ledger.
+"""Finds violations in the records of `crash.py`: the raw frames of every tab, and the ledger of the custom action.
 
-The log is read once, at the end, over the wire. That a message was acknowledged, under which number, and what was
-delivered to whom in which order, is read out of the frames.
+The log is read once at the end, over the network. The frames show which messages were acknowledged, under which number,
+and which messages each tab received in which order.
 """
 
 import json
@@ -17,20 +17,20 @@ from soak.crash_client import REPLY_PARTS, Frame, Plain, Sent, Visitor
 
 @dataclass(slots=True)
 class Verdict:
-    """Violations by name, and counts of what was seen."""
+    """Violations by name, and counts of checked items."""
 
     violations: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
 
     def add(self, name: str, example: object) -> None:
-        """Note a violation."""
+        """Record a violation."""
         self.violations[name] += 1
         self.examples.setdefault(name, str(example)[:300])
 
 
 def events_of(record: Iterable[Frame]) -> Iterator[tuple[str, str, Any]]:
-    """Read frames: what is a request, an answer (with its request's name) or an event, with its JSON."""
+    """Parse frames into requests, answers (with the name of the request) and events, each with its JSON."""
     asked: dict[str, tuple[str, Any]] = {}
     for frame in record:
         kind, body = frame.text[:2], frame.text[2:]
@@ -51,7 +51,7 @@ def events_of(record: Iterable[Frame]) -> Iterator[tuple[str, str, Any]]:
 
 
 def judge_visitor(verdict: Verdict, visitor: Visitor, history: list[dict[str, Any]], epoch: str) -> None:
-    """Judge one conversation: the log as it reads at the end, against what its tabs were told on the way."""
+    """Compare the final log of a conversation with the frames that its tabs received."""
     acknowledged = acknowledgements(visitor.speaker.record)
     judge_history(verdict, visitor.sent, acknowledged, history)
     log = {message["id"]: _shown(message) for message in history}
@@ -69,7 +69,7 @@ def judge_visitor(verdict: Verdict, visitor: Visitor, history: list[dict[str, An
 
 
 def acknowledgements(record: Iterable[Frame]) -> dict[str, int]:
-    """Return the number under which each message was acknowledged."""
+    """Return the number with which each message was acknowledged."""
     found = {}
     for kind, name, data in events_of(record):
         if kind == "answer" and name == "user_uttered" and data[1].get("ok"):
@@ -80,7 +80,7 @@ def acknowledgements(record: Iterable[Frame]) -> dict[str, int]:
 def judge_history(
     verdict: Verdict, sent: list[Sent], acknowledged: dict[str, int], history: list[dict[str, Any]]
 ) -> None:
-    """Every acknowledged message stands in the log once, in order, each followed by its one answer."""
+    """Check that the log contains every acknowledged message once, in order, and one answer after each."""
     places: dict[str, list[int]] = defaultdict(list)
     for index, message in enumerate(history):
         if message["role"] == "user":
@@ -117,7 +117,10 @@ def _judge_answer(verdict: Verdict, message: Sent, later: list[dict[str, Any]]) 
 
 
 def judge_tab(verdict: Verdict, record: Iterable[Frame], epoch: str) -> dict[str, Any]:
-    """Return what one tab received of the final epoch; nothing twice above its cursor, everything in order."""
+    """Return the events of the final epoch that a tab received.
+
+    Check that their order is right and that no event after the cursor is repeated.
+    """
     delivered: dict[str, Any] = {}
     cursor, mine, last = 0, False, (0, -1)
     connection: set[str] = set()
@@ -160,7 +163,7 @@ def _shown(message: dict[str, Any]) -> Any:
 
 
 def judge_plain(verdict: Verdict, plain: Plain, history: list[dict[str, Any]]) -> None:
-    """A plain page: accepted once, answered once; nothing that was said to it is missing on its side."""
+    """Check that a plain page's messages were accepted and answered once, and that it received every answer."""
     judge_history(verdict, plain.sent, {}, history)
     in_log = {message["message_id"] for message in history if message["role"] == "user"}
     for message in plain.sent:
@@ -178,7 +181,7 @@ def judge_plain(verdict: Verdict, plain: Plain, history: list[dict[str, Any]]) -
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the custom action, as it noted it itself."""
+    """One run of the custom action, as the action recorded it."""
 
     at: float
     pid: int
@@ -186,13 +189,13 @@ class Run:
 
 
 def read_ledger(path: Path) -> list[Run]:
-    """Read what the action wrote down."""
+    """Read the runs that the custom action recorded."""
     lines = path.read_text().splitlines() if path.exists() else []
     return [Run(float(at), int(pid), key) for at, pid, _, key in (line.split("\t") for line in lines)]
 
 
 def judge_keys(verdict: Verdict, ledger: list[Run], history: list[dict[str, Any]], epoch: str) -> None:
-    """In one log there are as many keys as messages that the action ran for: a run that is repeated keeps its key."""
+    """Check that the action used one key for each message in a log, so that a repeated run keeps its key."""
     keys = {run.key for run in ledger if run.key.startswith(f"{epoch}:")}
     wanted = sum(message["role"] == "user" and message["message"] == "count" for message in history)
     if len(keys) > wanted:
@@ -200,7 +203,7 @@ def judge_keys(verdict: Verdict, ledger: list[Run], history: list[dict[str, Any]
 
 
 def judge_ledger(verdict: Verdict, ledger: list[Run], kills: list[tuple[float, int]]) -> None:
-    """An action runs again only when the process that ran it was killed before it had committed the result."""
+    """Check that an action ran again only if its process was killed before it committed the result."""
     runs: dict[str, list[Run]] = defaultdict(list)
     for run in ledger:
         if run.key == "None":

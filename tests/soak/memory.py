@@ -1,11 +1,12 @@
-"""Lets visitors come and go, and measures whether the server's memory comes back.
+"""Connects and disconnects many visitors, and checks that the server's memory returns to its earlier size.
 
     PYTHONPATH=tests python -m soak.memory [--scale 1.0] [--rest 60] [--out series.json] [--picture FILE BEFORE AFTER]
 
 Four kinds of visits: WebSockets, polling sessions, conversations over REST, and swaps of the model. WebSockets and
-polling sessions leave in turn by closing and by breaking off. The first tenth of each kind warms the server up; the
-memory after it and a pause is the plateau. The run fails if the memory after the visits and the same pause is more than
-15 MB above the plateau. `--scale` changes the number of visits. `--picture` draws two series that were written before.
+polling sessions alternately close the connection and abort it. The first tenth of the visits of each kind warms the
+server up. The memory after these visits and a pause is the plateau. The run fails if the memory after the visits and
+the same pause is more than 15 MB above the plateau. `--scale` changes the number of visits. `--picture` draws two
+series from earlier runs.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from support.small_talk import write_project
 
 AT_ONCE = 16
 POINTS = 10
-"""Measurements of a series, besides the one at its start and the one after the pause."""
+"""Number of measurements of a series between the one at its start and the one after the pause."""
 
 ALLOWED_MB = 15.0
 
@@ -66,7 +67,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The memory of a server: pairs of a number of visits and megabytes, and the megabytes after a pause at the end."""
+    """The memory of a server: (number of visits, megabytes) pairs, and the megabytes after a pause at the end."""
 
     points: list[tuple[int, float]]
     plateau_mb: float
@@ -74,7 +75,7 @@ class Series:
 
     @property
     def growth_mb(self) -> float:
-        """Return what did not come back."""
+        """Return the megabytes above the plateau at the end."""
         return self.rested_mb - self.plateau_mb
 
 
@@ -120,7 +121,7 @@ async def websocket(server: Served, number: int) -> None:
 
 
 async def polling(server: Served, number: int) -> None:
-    """Connect by polling, join a session, and leave: close the session, or only stop polling."""
+    """Connect by polling, join a session, then close the session or only stop polling."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     address = "/socket.io/?EIO=4&transport=polling"
     opened = await _request(reader, writer, "GET", address)
@@ -134,7 +135,7 @@ async def polling(server: Served, number: int) -> None:
 
 
 async def conversation(server: Served, number: int) -> None:
-    """Say something in a new conversation."""
+    """Send a message in a new conversation."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     body = json.dumps({"sender": uuid.uuid4().hex, "message": f"hello {number}"}).encode()
     await _request(reader, writer, "POST", "/webhooks/rest/webhook", body)
@@ -142,7 +143,7 @@ async def conversation(server: Served, number: int) -> None:
 
 
 async def swap(server: Served, number: int) -> None:
-    """Load the model again."""
+    """Make the server load its model again."""
     del number
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     await _request(reader, writer, "PUT", "/model", json.dumps({"model_file": server.model}).encode())
@@ -163,7 +164,7 @@ def _session_request() -> bytes:
 
 
 def _frame(kind: int, data: bytes) -> bytes:
-    assert len(data) < 126  # longer frames have another head
+    assert len(data) < 126  # longer frames have a different header
     return bytes((0x80 | kind, 0x80 | len(data))) + bytes(4) + data
 
 
@@ -171,7 +172,7 @@ async def _until_frame(reader: asyncio.StreamReader, start: bytes) -> None:
     found = b""
     while not found.startswith(start):
         _, size = await reader.readexactly(2)
-        if size == 126:  # the size follows
+        if size == 126:  # the size is in the next two bytes
             (size,) = struct.unpack(">H", await reader.readexactly(2))
         found = await reader.readexactly(size)
 
@@ -209,7 +210,7 @@ async def _visits(server: Served, visit: Visit, count: int) -> None:
 
 
 def measure(server: Served, kind: str, count: int, *, rest_s: float) -> Series:
-    """Warm the server up, let visitors of one kind come and go, and return its memory."""
+    """Warm the server up, run the visits of one kind, and return the server's memory."""
     asyncio.run(_visits(server, VISITS[kind], max(AT_ONCE, count // POINTS)))
     time.sleep(rest_s)
     points = [(0, server.memory_mb())]
@@ -245,7 +246,7 @@ def draw(path: Path, before: dict[str, Any], after: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Measure all kinds, each on a new server; return 1 if memory did not come back."""
+    """Measure all kinds of visits, each on a new server; return 1 if a server did not release its memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--rest", type=float, default=60.0, metavar="SECONDS")

@@ -1,4 +1,4 @@
-"""Runs the server with one guarantee broken on purpose, to see that `crash.py` notices.
+"""Runs the server with one guarantee broken on purpose, to check that `crash.py` finds the violation.
 
 python tests/soak/mutant.py NAME run -p 5005 …
 """
@@ -20,7 +20,7 @@ from manent.stores.sqlite import store
 
 
 def ack_before_commit() -> None:
-    """Say that a message is durable a moment before it is."""
+    """Acknowledge a message shortly before it is durable."""
     commit = store.SqliteStore.append
 
     async def late(self: store.SqliteStore, append: Append) -> None:
@@ -35,7 +35,7 @@ def ack_before_commit() -> None:
 
 
 def emit_before_commit() -> None:
-    """Show the visitor what is not stored yet."""
+    """Send events to the visitor before they are stored."""
     commit = feed.Feed.commit
 
     async def early(self: feed.Feed, events: Sequence[Any], cause: TurnCause, **options: Any) -> None:
@@ -49,7 +49,7 @@ def emit_before_commit() -> None:
 
 
 def no_dedupe() -> None:
-    """Forget which message ids were used."""
+    """Forget the message ids that were used."""
     commit = store.SqliteStore.append
 
     async def forgetful(self: store.SqliteStore, append: Append) -> None:
@@ -59,7 +59,7 @@ def no_dedupe() -> None:
 
 
 def cursor_off_by_one() -> None:
-    """Send what comes from the cursor on, instead of after it."""
+    """Send the events from the cursor on, including the event at the cursor."""
     read = protocol1.Sessions._read
 
     async def early(self: protocol1.Sessions, sender_id: str, cursor: Any, limit: int) -> Any:
@@ -71,7 +71,7 @@ def cursor_off_by_one() -> None:
 
 
 def part_dropped() -> None:
-    """Lose the last part of an event that shows as several messages."""
+    """Drop the last part of an event that consists of several messages."""
     messages_of = visitor_messages.messages_of
 
     def some(entry: LogEntry) -> list[Any]:
@@ -83,7 +83,7 @@ def part_dropped() -> None:
 
 
 def lease_ignored() -> None:
-    """Finish other servers' turns while they are at work on them."""
+    """Finish the turns of other servers while those servers are running them."""
     registry.RECOVERY_INTERVAL_S = 0.1
     leases.Leases.may_take_over = lambda *_: True  # type: ignore[method-assign]
     leases.Leases.expired_by = lambda _: float("inf")  # type: ignore[assignment, method-assign]
@@ -106,7 +106,7 @@ CAUGHT_AS = {
     "part-dropped": "part missing",
     "lease-ignored": "action run twice without a crash",
 }
-"""Which violation each mutation must be noticed by, whatever else it brings about."""
+"""Mutation → the violation that it must cause. It may cause others, too."""
 
 
 if __name__ == "__main__":

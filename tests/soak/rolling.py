@@ -1,4 +1,4 @@
-"""Restarts two servers behind nginx and HAProxy again and again, under clients that do not retry.
+"""Repeatedly restarts two servers behind nginx and HAProxy while clients that do not retry send messages.
 
 Prints, for each load balancer, the number of answers and every error. The exit status is 1 if there was an error.
 """

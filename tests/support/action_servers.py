@@ -1,4 +1,4 @@
-"""Action servers for tests: one whose answers the test chooses, and rasa-sdk's real one in a separate process."""
+"""Action servers for tests: one whose responses the test chooses, and the real rasa-sdk server in a process."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ class ScriptedServer:
 
     Attributes:
         requests: path with query, headers, and body of each request.
-        peers: addresses that connected, one for each connection.
+        peers: address of the client of each connection.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ def says_bytes(answer: bytes, status: int = 200) -> Answer:
 
 
 def sleeps(seconds: float) -> Answer:
-    """Answer after the client's timeout."""
+    """Respond after the client's timeout."""
 
     async def reply(_request: web.Request, _body: bytes) -> web.StreamResponse:
         await asyncio.sleep(seconds)
@@ -143,10 +143,10 @@ def action_server(
 def wait_for(
     url: str, process: subprocess.Popen[Any], seconds: float = 90.0, *, certificate: Path | None = None
 ) -> None:
-    """Wait until a server answers.
+    """Wait until a server responds.
 
     Raises:
-        AssertionError: its process ended, or it did not answer in time.
+        AssertionError: its process ended, or it did not respond in time.
     """
     deadline = time.monotonic() + seconds
     trust = ssl.create_default_context(cafile=certificate) if certificate else None

@@ -1,8 +1,8 @@
 """Simulates a disk that loses power in the middle of a sequence of writes and syncs.
 
 `faults/writes.c` records the calls, and `Disk` replays them and returns the files that may exist after the power
-failure. Only POSIX guarantees are used: the disk keeps the bytes of a file up to its last sync, and a name since the
-last sync of its folder. Later writes may be kept in part, sector by sector, in any combination.
+failure. The simulation relies only on POSIX guarantees: the bytes of a file are durable after a sync of the file, and
+its name after a sync of its folder. Of later writes, any combination of sectors may be on the disk.
 """
 
 import struct
@@ -25,7 +25,7 @@ class Write:
 
 
 def read_log(path: Path) -> Iterator[Write]:
-    """Read the calls that `faults/writes.c` recorded. A record that a kill cut off ends the log."""
+    """Read the calls that `faults/writes.c` recorded. Ignore an incomplete last record, which a kill can leave."""
     with path.open("rb") as log:
         while len(head := log.read(17)) == 17:
             kind, offset, path_length, length = struct.unpack("=cqII", head)
@@ -37,7 +37,7 @@ def read_log(path: Path) -> Iterator[Write]:
 
 @dataclass
 class Disk:
-    """The files that the disk certainly has, and the writes that are not synced yet."""
+    """The files that are certainly on the disk, and the writes that are not synced yet."""
 
     sure: dict[Path, bytes] = field(default_factory=dict)
     names: set[Path] = field(default_factory=set)
@@ -50,7 +50,7 @@ class Disk:
         if write.kind == "u":
             self.unlinked.add(path)
         elif write.kind in "wt":
-            if path in self.unlinked:  # a new file has this name; the bytes of the old one cannot be read any more
+            if path in self.unlinked:  # a new file has this name, so the bytes of the old file can no longer be read
                 self.unlinked.discard(path)
                 self.sure.pop(path, None)
                 self.pending.pop(path, None)

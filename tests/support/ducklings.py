@@ -1,8 +1,8 @@
 """A fake Duckling server on a real socket.
 
-It implements the part of the protocol of Duckling's example server that Rasa uses: `POST /parse` with a form (`text`,
-`locale`, `dims`, `tz`, `reftime`), answered by a JSON list of `{body, start, end, dim, value}`. It finds only the word
-"tomorrow" and numbers.
+The server implements the part of Duckling's protocol that Rasa uses. It accepts `POST /parse` with a form (`text`,
+`locale`, `dims`, `tz`, `reftime`) and returns a JSON list of `{body, start, end, dim, value}`. It finds only numbers
+and the word "tomorrow".
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 
 @dataclass
 class Duckling:
-    """A running server: its address, the received forms, and its misbehaviour (`garbage`, a status, a delay)."""
+    """A running server, the forms that it received, and its faults (`garbage`, a status, a delay)."""
 
     url: str = ""
     forms: list[dict[str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A SQLite store with something in every table."""
+"""A SQLite store with rows in every table."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from manent.testing.logs import empty, talk, turn
 
 
 async def fill(path: Path, conversations: int) -> None:
-    """Make a store with so many conversations of five turns each, and the rest of what a server stores."""
+    """Create a store with conversations of five turns each and with rows in all other tables."""
     store = SqliteStore(path, durability="process")
     await store.open()
     await store.put_meta("session_secret", b"\x00secret\xff")

@@ -1,4 +1,4 @@
-"""A network between a program and a server: a TCP proxy that adds a delay, counts round trips and can go silent."""
+"""A TCP proxy between a program and a server, which adds a delay, counts round trips and can drop all traffic."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ class Network:
     """Forwards each connection to a server.
 
     Args:
-        connect: opens a connection to the server.
-        round_trip_s: how much longer a request and its response take, in seconds.
+        connect: function that opens a connection to the server.
+        round_trip_s: additional time of a request and its response, in seconds.
 
     Attributes:
         port: the port to connect to instead of the server's.
-        round_trips: how often a connection has sent something after it had received something.
-        connections: how many connections were accepted.
+        round_trips: number of times that a connection sent data after it had received data.
+        connections: number of accepted connections.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Streams]], *, round_trip_s: float = 0.0) -> None:
@@ -52,11 +52,14 @@ class Network:
             writer.close()
 
     def silence(self) -> None:
-        """Forward nothing from now on, and close nothing: as if the cable was cut. New connections get no answer."""
+        """Stop forwarding without closing connections, as if the cable were cut. New connections get no response."""
         self._flows.clear()
 
     def resume(self) -> None:
-        """Forward again. Connections from before or during the silence stay silent for ever, as behind a new route."""
+        """Forward again, but only for new connections.
+
+        Connections from before or during the silence stay silent, as after a change of the route.
+        """
         for task, writer in self._writers.items():
             self._muted.append(writer)
             task.cancel()
@@ -111,7 +114,7 @@ class Network:
 
 @asynccontextmanager
 async def network_to(socket: Path, *, round_trip_s: float = 0.0) -> AsyncIterator[Network]:
-    """Open a network to a server that listens on a Unix socket."""
+    """Start a proxy to a server that listens on a Unix socket."""
     network = Network(lambda: asyncio.open_unix_connection(socket), round_trip_s=round_trip_s)
     await network.open()
     try:

@@ -1,4 +1,4 @@
-"""The newsletter assistant for tests: in both formats, trained once per test run, with its two servers."""
+"""The newsletter assistant for tests, in both formats, with its servers. It is trained once per test run."""
 
 import contextlib
 import shutil

@@ -15,7 +15,7 @@ from support.postgres import ACCOUNT, Cluster
 
 
 def program() -> str | None:
-    """Return PgBouncer's program, None when it is not installed."""
+    """Return the path of PgBouncer's program, or None if it is not installed."""
     return shutil.which("pgbouncer", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
 
 
@@ -24,9 +24,9 @@ def bouncer(cluster: Cluster, *, connections: int = 3, more: str = "") -> Iterat
     """Run PgBouncer; yield its port on 127.0.0.1.
 
     Args:
-        cluster: where it connects to.
-        connections: to each database; few, so that clients share them.
-        more: lines for its configuration.
+        cluster: the server that it connects to.
+        connections: number of connections to each database; a low number makes clients share connections.
+        more: additional lines of its configuration.
     """
     found = program()
     assert found is not None

@@ -1,8 +1,8 @@
 """Free ports for servers that cannot choose a port themselves.
 
 If a test asks the operating system for a free port (port 0), the system may give the same port to another server or to
-an outgoing connection before the test's server uses it. So this module counts up ports below the range from which the
-operating system chooses (on Linux, it begins at 32,768). Each test process starts at another number.
+an outgoing connection before the test's server uses it. This module therefore counts up ports below the range from
+which the operating system chooses, which begins at 32,768 on Linux. Each test process starts at a different number.
 """
 
 import random

@@ -27,10 +27,10 @@ class Cluster:
     """A database server.
 
     Args:
-        folder: an empty folder that other accounts may enter.
+        folder: an empty folder that other accounts can enter.
         bin_folder: contains PostgreSQL's programs.
         durable: whether commits are synced, as on a production server.
-        settings: more settings, `name=value`.
+        settings: additional settings, `name=value`.
 
     Attributes:
         socket: the Unix socket that it listens on.
@@ -56,7 +56,7 @@ class Cluster:
         subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=60)
 
     def start(self) -> None:
-        """Start; return when the server accepts connections."""
+        """Start the server; return when it accepts connections."""
         log = str(self._data.parent / "log")
         self._run("pg_ctl", "-w", "-l", log, "-o", self._options, "start")
 
@@ -74,7 +74,7 @@ class Cluster:
         return f"postgresql://{ACCOUNT}@/{name}?host={self.folder}"
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop. `fast` closes connections; `immediate` has the same effect as a crash."""
+        """Stop the server. `fast` closes connections; `immediate` has the same effect as a crash."""
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
 
@@ -82,7 +82,7 @@ class Cluster:
 def running(bin_folder: Path, *, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[Cluster]:
     """Run a new cluster in a separate folder, which is removed at the end.
 
-    It is not below pytest's folder, because other accounts cannot enter that folder.
+    The folder is not below pytest's folder, which other accounts cannot enter.
     """
     folder = Path(tempfile.mkdtemp(prefix="manent-postgresql-"))
     folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The real command line in subprocesses: commands that run to their end, and servers on free ports."""
+"""Run the real command line in subprocesses, as commands or as servers on free ports."""
 
 import json
 import signal
@@ -18,7 +18,7 @@ UP_WITHIN_S = 90.0
 
 
 def manent(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+    """Run a command until it ends."""
     return subprocess.run(
         [*MANENT, *arguments], cwd=cwd, input=stdin, capture_output=True, text=True, timeout=120, check=False
     )

@@ -22,7 +22,7 @@ def program() -> Path | None:
     """Return RabbitMQ's server program; None if it is not installed (Debian: rabbitmq-server)."""
     inside = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"), reverse=True)
     if inside:
-        return inside[0]  # the program on the PATH changes the account
+        return inside[0]  # the program on the PATH switches to another user account
     found = shutil.which("rabbitmq-server")
     return Path(found) if found is not None else None
 
@@ -66,7 +66,7 @@ class Node:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        """Start; return when the node answers the protocol. It accepts connections before that."""
+        """Start the node; return when it responds to the protocol. It accepts connections earlier than that."""
         self._process = subprocess.Popen(
             [self._server],
             cwd=self._folder,  # Mnesia writes its core dumps to the working directory
@@ -78,7 +78,7 @@ class Node:
         wait_for(lambda: greets(self.port), "RabbitMQ")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop the node, with or without an orderly shutdown."""
+        """Stop the node, with an orderly shutdown or by killing it."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -87,7 +87,7 @@ class Node:
 
 
 async def read(url: str, queue: str) -> list[DeliveredMessage]:
-    """Take all messages of a queue."""
+    """Remove all messages from a queue and return them."""
     found: list[DeliveredMessage] = []
     connection = await aiormq.connect(url)
     channel = await connection.channel()

@@ -156,7 +156,7 @@ def failing(_: ActionCall) -> ActionResult:
 
 
 def home(store: ConversationStore, actions: Actions | None = None) -> Conversations:
-    """Return the conversations of one process, not yet opened."""
+    """Return the conversations of one process, without opening the store."""
     return Conversations(Engine(store=store, assistant=assistant(), actions=actions or Actions()))
 
 
@@ -234,7 +234,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Serve the assistant from a folder, on a free port or a given one.
 
-    Without the fast path, WebSockets are those of uvicorn, which do not offer `Wire`.
+    Without the fast path, the server uses uvicorn's WebSockets, which do not offer `Wire`.
     """
     (root / "credentials.yml").write_text(credentials)
     (root / "endpoints.yml").write_text(endpoints)

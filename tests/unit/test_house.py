@@ -1,5 +1,6 @@
 """The house itself: what is built, what is imported when, and whether the documents hold together."""
 
+import ast
 import importlib.util
 import os
 import re
@@ -76,6 +77,41 @@ def test_build_failure(hook: ModuleType, web: Path, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(SystemExit, match="exit status 3"):
         hook.build(web)
+
+
+@pytest.mark.parametrize("folder", ["src", "bench", "tools", "tests/unit"])
+def test_no_half_of_a_text_is_lost(folder: str) -> None:
+    """No function contains a string that nothing uses, such as the second half of a text without parentheses."""
+    lost = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line in unused_strings(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+
+    assert lost == []
+
+
+def unused_strings(module: ast.Module) -> list[int]:
+    """Return the lines of the strings in functions that are statements of their own, but not docstrings."""
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    classes = [node for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
+    docstrings = {node.body[0] for node in (*functions, *classes)}
+    return [
+        statement.lineno
+        for function in functions
+        for statement in ast.walk(function)
+        if isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+        and statement not in docstrings
+    ]
+
+
+def test_unused_strings() -> None:
+    """The second half of a text is found; docstrings are not."""
+    source = 'def f():\n    """A docstring."""\n    text = "one "\n    "two"\n    class A:\n        """Another."""\n'
+
+    assert unused_strings(ast.parse(source)) == [4]
 
 
 def test_decisions_are_numbered_once() -> None:

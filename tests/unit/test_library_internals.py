@@ -106,7 +106,6 @@ ATTRIBUTES: list[tuple[str, str, Callable[[], Any], str]] = [
     ("uvicorn", "writable", uvicorn_websocket, CONNECTIONS),
     ("uvicorn", "transport", uvicorn_websocket, CONNECTIONS),
     ("uvicorn", "handshake_initiated", uvicorn_websocket, CONNECTIONS),
-    ("uvicorn", "disconnected", uvicorn_websocket, CONNECTIONS),
     ("uvicorn", "parser", uvicorn_http, CONNECTIONS),
     ("uvicorn", "cycle", uvicorn_http, CONNECTIONS),
     ("uvicorn", "loop", uvicorn_http, CONNECTIONS),

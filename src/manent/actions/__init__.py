@@ -1,5 +1,5 @@
-"""Custom actions and response servers: over HTTP or in this process, and the action server itself.
+"""Runs custom actions over HTTP or in this process, calls NLG servers, and contains the action server.
 
-Implements the runtime's ports `ActionRunner` and `Generator`. `opening.py` creates them from `endpoints.yml`. The entry
-point of `manent run actions` is `server.py`.
+The package implements the runtime's ports `ActionRunner` and `Generator`. `opening.py` creates both from
+`endpoints.yml`. The entry point of `manent run actions` is `server.py`.
 """

@@ -1,7 +1,7 @@
-"""Decodes and checks the answer of a custom action: converts JSON to an `ActionResult`.
+"""Decodes and checks the JSON answer of a custom action.
 
-`remote.py` and `in_process.py` call it. An invalid answer is an error of the action. It is found before anything is
-stored in the conversation.
+`remote.py` and `in_process.py` call it. An invalid answer is an error of the action. The error is raised before any
+event is stored.
 """
 
 import logging
@@ -39,10 +39,11 @@ _decoder = msgspec.json.Decoder(_Answer)
 def decode_answer(action: str, body: bytes) -> ActionResult:
     """Decode an action's answer: `{events: [event…], responses: [response…]}` (contract §9).
 
-    Logs and ignores events of unknown kinds, as Rasa does, so that actions written for other versions continue to work.
+    Like Rasa, log and ignore events of unknown kinds, so that actions written for other versions continue to work.
 
     Raises:
-        ActionError: `action_garbage`: the answer is not JSON, has another shape, or an event lacks a required key.
+        ActionError: `action_garbage`: the answer is not JSON, has a wrong shape, or contains an event without a
+            required key.
     """
     try:
         answer = _decode(body)
@@ -54,7 +55,7 @@ def decode_answer(action: str, body: bytes) -> ActionResult:
 
 
 def _decode(body: bytes) -> _Answer:
-    """Decode an answer. Accept NaN and Infinity, which are not JSON but which servers in Python may send."""
+    """Decode an answer. Accept NaN and Infinity, which are not JSON but which Python servers can send."""
     try:
         return _decoder.decode(body)
     except msgspec.DecodeError as error:
@@ -75,7 +76,7 @@ def _is_event(action: str, event: Json) -> bool:
 
 
 def _checked(response: Json) -> Json:
-    """Check a response. Convert its text to a string, because some actions send numbers."""
+    """Check a response. Convert the text of a response to a string, because some actions send numbers."""
     checked = msgspec.convert(response, _Response)
     if isinstance(checked.text, int | float):
         return response | {"text": str(response["text"])}

@@ -1,8 +1,8 @@
-"""The HTTP connections to one server: kept open between requests, and replaced by new ones after a while.
+"""Keeps HTTP connections to one server open between requests, and replaces them from time to time.
 
-A connection that is used all the time would stay open for ever. The server would keep all requests even if its name
-has got further addresses since, or another one. `endpoint.py` imports this module at its first request, because the
-import of aiohttp takes 0.2 s.
+Without replacement, a busy connection would stay open forever. All requests would go to the same server even after its
+name has new or additional addresses. `endpoint.py` imports this module at its first request, because the import of
+aiohttp takes 0.2 s.
 """
 
 import random
@@ -17,7 +17,10 @@ import aiohttp
 from aiohttp.abc import ResolveResult
 
 KEEP_ALIVE_S = 20.0
-"""How long idle connections are kept. Old SDK servers close them after 5 s; aiohttp usually notices that at once."""
+"""Seconds for which idle connections are kept.
+
+Old SDK servers close them after 5 s, which aiohttp usually detects immediately.
+"""
 
 MAX_AGE_S = 30.0
 """Seconds after which requests use new connections, for which the server's name is resolved again."""
@@ -59,7 +62,7 @@ class Connections:
             await self._close_unused()
 
     async def close(self) -> None:
-        """Close all connections. A later request opens new ones."""
+        """Close all connections. A later request opens new connections."""
         generations, self._current = [*self._retired, self._current], None
         self._retired.clear()
         for generation in generations:
@@ -76,20 +79,21 @@ class Connections:
         trace = aiohttp.TraceConfig()
         trace.on_connection_reuseconn.append(_note_reuse)
         return aiohttp.ClientSession(
-            # No limit: a slow action of one conversation must not delay the actions of others.
+            # The number of connections has no limit, because a slow action must not delay the actions of other
+            # conversations.
             connector=aiohttp.TCPConnector(
                 limit=0, ssl=self._ssl, keepalive_timeout=KEEP_ALIVE_S, resolver=_ShuffledAddresses()
             ),
             headers=self._headers,
             timeout=self._timeout,
-            # Ignores cookies: conversations share the session, and must not share cookies.
+            # The session ignores cookies, because conversations share it but must not share cookies.
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[trace],
         )
 
 
 class _Generation:
-    """A session, when it was opened, and how many requests use it."""
+    """A session with the time of its opening and the number of requests that use it."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
@@ -98,7 +102,7 @@ class _Generation:
 
 
 class _ShuffledAddresses(aiohttp.ThreadedResolver):
-    """Resolves names, with their addresses in random order: the system may always return the same one first."""
+    """Resolves names and shuffles their addresses, because the system can always return the same one first."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -110,6 +114,6 @@ class _ShuffledAddresses(aiohttp.ThreadedResolver):
 
 
 async def _note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    """Note on the request's attempt that it uses a connection that was used before."""
+    """Record in the attempt that its connection was used before."""
     if context.trace_request_ctx is not None:
         context.trace_request_ctx.is_reused = True

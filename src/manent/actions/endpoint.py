@@ -1,8 +1,8 @@
 """A client for an HTTP server that `endpoints.yml` names.
 
-It reads the section, owns the connections, and sends requests. An endpoint creates its client session at the first
-request. All conversations share the session. `remote.py` and `nlg.py` use this module. They interpret the bodies of
-responses; this module must not.
+An endpoint reads its section, owns the connections, and sends requests. An endpoint creates its client session at the
+first request. All conversations share the session. `remote.py` and `nlg.py` use this module
+and interpret the bodies of responses.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ DEFAULT_TIMEOUT_S = 300.0
 """Default time limit, the same as in Rasa."""
 
 CONNECT_TIMEOUT_S = 10.0
-"""A host that does not accept a connection within this time counts as unreachable."""
+"""Seconds after which a host that accepts no connection is unreachable."""
 
 RETRY_FOR_S = 3.0
-"""Seconds for which a request that was not sent is retried: an action server that restarts is unnoticed."""
+"""Seconds for which an unsent request is retried. Visitors then do not notice a restart of the action server."""
 
 FIRST_PAUSE_S = 0.05
 MAX_PAUSE_S = 0.5
-"""Pauses between these attempts. Each one is twice as long as the one before."""
+"""Pauses between these attempts. Each pause is twice as long as the previous one."""
 
 CLOSED_WITHIN_S = 0.1
 """A server that closes a used connection within this time did so while the request was on its way, and did not read it.
@@ -47,12 +47,12 @@ class EndpointConfig:
     """Address and credentials of a server.
 
     Attributes:
-        section: name of the section in `endpoints.yml`. Without `_endpoint`, it is the prefix of error codes.
+        section: name of the section in `endpoints.yml`. The name without `_endpoint` is the prefix of error codes.
         url: address to which requests are sent.
         params: parameters for the query of the URL, including the token (`token_name=token`).
         headers: headers of each request, including that of basic authentication.
         cafile: file with certificate authorities to trust instead of the system's.
-        timeout_s: time limit for a complete answer, in (0, inf).
+        timeout_s: time limit for a complete answer, in seconds above 0.
     """
 
     section: str
@@ -75,8 +75,8 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
     """Read one section of `endpoints.yml`.
 
     Args:
-        section: its name, for example `action_endpoint`.
-        options: its content, with `url`.
+        section: name of the section, for example `action_endpoint`.
+        options: content of the section, including `url`.
 
     Raises:
         ProjectError: an option has the wrong type, or the URL does not start with http:// or https://.
@@ -123,7 +123,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
 
 
 def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str = "") -> Problem:
-    """Describe a mistake in `endpoints.yml`. Its line number is not known here."""
+    """Return a problem in `endpoints.yml`, without a line number."""
     shown = "nothing" if found is None else repr(found)
     return Problem(
         file="endpoints.yml",
@@ -141,8 +141,8 @@ class _Attempt:
     """One attempt to send a request.
 
     Attributes:
-        is_reused: it uses a connection that was used before.
-        began_at: from the monotonic clock.
+        is_reused: whether its connection was used before.
+        began_at: start of the attempt by the monotonic clock, in seconds.
     """
 
     is_reused: bool = False
@@ -161,9 +161,9 @@ class Endpoint:
     async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a JSON body and return the complete response, with any status.
 
-        A request that the server cannot have read is sent again, for up to `RETRY_FOR_S`: the connection was refused,
-        or was closed before the request was written. A request on a kept connection is also sent again, once, if the
-        server closed the connection at that moment (see `CLOSED_WITHIN_S`). Everything else is sent once.
+        If the connection was refused, or was closed before the request was written, the request is sent again for up to
+        `RETRY_FOR_S` seconds. If the server closed a kept connection at the moment of the request (see
+        `CLOSED_WITHIN_S`), the request is sent again once. All other requests are sent only once.
 
         Raises:
             ActionError: `…_unreachable`, `…_timeout`, or `…_garbage` (the response is not HTTP or is incomplete).
@@ -214,7 +214,7 @@ class Endpoint:
             return Answer(status=response.status, body=await response.read())
 
     async def close(self) -> None:
-        """Close all connections. A later `post` opens new ones."""
+        """Close all connections. A later `post` opens new connections."""
         if self._connections is not None:
             await self._connections.close()
 
@@ -237,9 +237,10 @@ class Endpoint:
 
 
 def _is_unsent(error: Exception) -> bool:
-    """Return whether an attempt failed before the request was written completely: no server can have run it."""
+    """Return whether an attempt failed before the request was written completely, so that no server can have run it."""
     import aiohttp
 
-    if isinstance(error, aiohttp.ClientConnectorError):  # includes refused connections and names without an address
+    # this error includes refused connections and names without an address
+    if isinstance(error, aiohttp.ClientConnectorError):
         return not isinstance(error, aiohttp.ClientSSLError)
     return isinstance(error.__cause__ or error, aiohttp.ClientConnectionResetError)

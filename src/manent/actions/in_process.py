@@ -1,8 +1,8 @@
-"""Custom actions in this process, without an action server: `action_endpoint: {actions_module: actions}`.
+"""Runs custom actions in this process, without an action server (`action_endpoint: {actions_module: actions}`).
 
-The runtime calls it after a commit. Each call runs in a thread of a pool with its own event loop. So an action that
-sleeps or computes does not delay other conversations, even if it blocks in an `async def`. Actions get copies and
-cannot change the assistant or the conversation. If an action crashes the interpreter, the server crashes.
+The runtime calls the runner after a commit. Each call runs in a thread of a pool with its own event loop. So an action
+that sleeps or computes does not delay other conversations, even if it blocks in an `async def`. Actions receive copies
+and cannot change the assistant or the conversation. If an action crashes the interpreter, the server crashes.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rasa_sdk.executor import ActionExecutor
 
 DEFAULT_THREADS = 32
-"""Maximum number of concurrent actions. More actions wait. An idle thread takes about 10 kB."""
+"""Maximum number of concurrent actions. More actions wait. An idle thread needs about 10 kB."""
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,11 @@ class InProcessActions:
 
     Args:
         executor: the SDK's executor with the project's actions (`sdk.load_executor`).
-        domain: the domain that actions get.
+        domain: the domain that actions receive.
         threads: maximum number of concurrent actions, at least 1.
-        timeout_s: time after which the action fails and the conversation continues. The thread cannot be stopped. It is
-            not free again until the action returns.
-        newest_events: number of the session's newest events that an action receives. None: all.
+        timeout_s: seconds after which the action fails and the conversation continues. The thread cannot be stopped,
+            and is not free until the action returns.
+        newest_events: number of the session's newest events that an action receives. None means all events.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class InProcessActions:
         """
         if call.name not in self._executor.actions:
             raise ActionError("action_unknown", f"unknown action {call.name}; the actions module does not define it")
-        # Encode the tracker in the thread of the event loop, so that it cannot change meanwhile. Decode it in the
-        # thread of the action.
+        # Encode the tracker in the thread of the event loop, so that it cannot change during the encoding. Decode the
+        # tracker in the thread of the action.
         tracker = msgspec.json.encode(call.tracker)
         running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
         try:
@@ -90,7 +90,7 @@ class InProcessActions:
             "domain": msgspec.json.decode(self._domain),
             "version": PROTOCOL_VERSION,
         }
-        # A copy for each call: the SDK's executor stores the domain of the current call in itself.
+        # Copy the executor for each call, because the SDK's executor stores the domain of the current call.
         executor = copy.copy(self._executor)
         try:
             result = asyncio.run(executor.run(request))

@@ -1,6 +1,6 @@
 """Gets response texts from the project's NLG server: `nlg: {url: …}` in `endpoints.yml` (contract §10).
 
-The runtime calls it after a commit. It must not choose among the domain's response variations.
+The runtime calls the generator after a commit. The module must not choose among the response variations of the domain.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ class _Message(msgspec.Struct):
 
 
 class RemoteGenerator:
-    """Implements `Generator` with a request to an NLG server for each response."""
+    """Implements `Generator` with one request to an NLG server per response."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint

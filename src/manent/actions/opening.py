@@ -16,15 +16,16 @@ def open_actions(action_endpoint: Json | None, domain: Domain, *, root: Path | N
     As in Rasa, the environment variable `COMPRESS_ACTION_SERVER_REQUEST=true` compresses request bodies (deflate).
 
     Args:
-        action_endpoint: the section. It contains either `url` (an action server) or `actions_module` (actions in this
-            process). An action server has the options `enable_selective_domain` and `timeout` (seconds), and those of
-            all endpoints. Actions in this process have the options `threads` and `timeout`. With `events: all`, actions
-            get all events of the session instead of only the newest ones.
-        domain: the domain that actions get.
+        action_endpoint: the section. The section contains either `url` (an action server) or `actions_module` (actions
+            in this process). An action server has the options `enable_selective_domain` and `timeout` (seconds), and
+            the options of every endpoint. Actions in this process have the options `threads` and `timeout`. With
+            `events:
+                all`, actions receive all events of the session instead of only the newest.
+        domain: the domain that actions receive.
         root: the project's folder, which contains `actions_module`. Default: the current folder.
 
     Raises:
-        ProjectError: the section has neither or both keys, an option has the wrong type, or the module cannot be
+        ProjectError: the section has both keys or neither, an option has the wrong type, or the module cannot be
             imported.
     """
     if not action_endpoint:
@@ -56,7 +57,7 @@ def _newest_events(action_endpoint: Json) -> int | None:
     if events == "all":
         return None
     if not isinstance(events, int) or isinstance(events, bool) or events < 1:
-        expected = "`all`, or the number (at least 1) of newest events of the session that actions get"
+        expected = "`all`, or the number (at least 1) of newest events of the session that actions receive"
         raise ProjectError([endpoint_problem("action_endpoint.events", events, expected)])
     return events
 
@@ -65,7 +66,7 @@ def open_generator(nlg: Json | None) -> Generator | None:
     """Create the generator that `nlg:` configures. Return None if responses come from the domain.
 
     Raises:
-        ProjectError: an option has the wrong type, or `type` names a class, which is not supported.
+        ProjectError: an option has the wrong type, or `type` names a custom class, which is not supported.
     """
     if not nlg or nlg.get("type") == "response":
         return None

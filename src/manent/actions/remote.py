@@ -1,7 +1,7 @@
 """Runs custom actions on an action server over HTTP (contract §9): `action_endpoint: {url: …}`.
 
-The runtime calls it after a commit. It returns events or a rejection, or raises an `ActionError`. The runtime decides
-how the conversation continues after a failure.
+The runtime calls the runner after a commit. The runner returns events or a rejection, or raises an `ActionError`. The
+runtime decides how the conversation continues after a failure.
 """
 
 import asyncio
@@ -18,13 +18,16 @@ from manent.dialogue.steps import ActionResult
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall
 
 PROTOCOL_VERSION = "3.6.21"
-"""The Rasa release whose action protocol this is. SDKs compare it with their own version and may print a warning."""
+"""The Rasa release whose action protocol this module implements.
+
+SDKs compare this number with their own version and can print a warning.
+"""
 
 _NO_CONTENT, _REJECTED, _UNKNOWN, _NEEDS_DOMAIN = 204, 400, 404, 449
 
 
 class _Body(msgspec.Struct, kw_only=True):
-    """The body of a request. `domain` is already encoded as JSON."""
+    """The body of a request. `domain` is encoded JSON."""
 
     next_action: str
     sender_id: str
@@ -38,11 +41,11 @@ class RemoteActions:
 
     Args:
         endpoint: the action server.
-        domain: the domain that actions get.
+        domain: the domain that actions receive.
         selective_domain: whether to send the domain only to actions that need it. These are actions with `send_domain:
             true`, and `validate_…` actions that are declared as plain names.
         compress: whether to compress request bodies (deflate).
-        newest_events: number of the session's newest events that an action receives. None: all.
+        newest_events: number of the session's newest events that an action receives. None means all events.
     """
 
     def __init__(
@@ -65,8 +68,8 @@ class RemoteActions:
         """Run an action and return its result. Status 400 is a rejection.
 
         Raises:
-            ActionError: `action_unreachable`, `action_timeout`, `action_unknown` (status 404), `action_failed` (another
-                status of 401 or more), or `action_garbage`.
+            ActionError: `action_unreachable`, `action_timeout`, `action_unknown` (status 404), `action_failed` (any
+                other status above 400), or `action_garbage`.
         """
         with_domain = self._wants_domain is None or call.name in self._wants_domain
         answer = await self._post(call, with_domain=with_domain)
@@ -74,7 +77,7 @@ class RemoteActions:
             answer = await self._post(call, with_domain=True)
         if answer.status == _NO_CONTENT:
             return ActionResult()
-        if answer.status < _REJECTED:  # action servers without Rasa's SDK may use 201
+        if answer.status < _REJECTED:  # action servers without Rasa's SDK can use status 201
             return decode_answer(call.name, answer.body)
         if answer.status == _REJECTED:
             return ActionResult(rejected=True)
@@ -105,8 +108,8 @@ class RemoteActions:
 def encode_domain(domain: Domain) -> bytes:
     """Encode the domain for actions, in format 3.1.
 
-    If the project's domain is in format 2.0, keep its `forms`, because validators of rasa-sdk 2.x read the slot
-    mappings from there.
+    If the project's domain is in format 2.0, keep its `forms`, from which validators of rasa-sdk 2.x read the slot
+    mappings.
     """
     original = domain.original
     if domain.legacy_forms is not None:
@@ -123,15 +126,15 @@ def _names_with_domain(domain: Domain) -> frozenset[str]:
 def _header_value(key: str) -> str:
     """Convert an idempotency key to a valid header value (printable ASCII).
 
-    The name of an action may contain any character.
+    The name of an action can contain any character.
     """
     return key.encode("ascii", "backslashreplace").decode("ascii").replace("\r", "").replace("\n", "")
 
 
 def _reason(body: bytes) -> str:
-    """Return the error message in the response body of an SDK server.
+    """Return the error message from the response body of an SDK server.
 
-    The body also repeats the request, which is left out.
+    The body also contains the request, which is not part of the result.
     """
     try:
         error = msgspec.json.decode(body)["error"]

@@ -1,6 +1,6 @@
 """Imports a project's actions with rasa-sdk, for `in_process.py` and `server.py`.
 
-`pip install "manent[actions]"` installs rasa-sdk. It is imported only inside functions, so that a server with remote
+`pip install "manent[actions]"` installs rasa-sdk. rasa-sdk is imported only inside functions, so a server with remote
 actions never imports it. This module must not run an action.
 """
 
@@ -22,7 +22,7 @@ INSTALL = 'pip install "manent[actions]"'
 
 
 def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
-    """Import the project's actions and register all of them.
+    """Import and register all actions of the project.
 
     Args:
         actions_module: name of a package or module, for example `actions`.
@@ -52,11 +52,11 @@ def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
 
 
 def _copy_form_slots() -> None:
-    """Replace the SDK's method that returns a form's slots by one that returns a new list.
+    """Replace the SDK's method that returns a form's slots by a method that returns a new list.
 
-    Validators written for 2.x modify the list, for example by `domain_slots.remove("age")`. SDK 3 returns the list of
-    the domain itself, and calls the method twice, so the second removal would raise an error. In SDK 2 the method has
-    another name.
+    Validators written for 2.x modify the list, for example by `domain_slots.remove("age")`. SDK 3 returns the domain's
+    own list and calls the method twice, so the second removal would raise an error. In SDK 2, the method has another
+    name.
     """
     from rasa_sdk.forms import FormValidationAction
 
@@ -67,7 +67,7 @@ def _copy_form_slots() -> None:
 def _form_slots(validator: "FormValidationAction", domain: Json) -> list[str]:
     """Return a new list with the slots of the validator's form, for all domain formats.
 
-    Format 3.x lists the slots. Format 2.0 maps them to slot mappings, under `required_slots` since Rasa 2.6, and
+    Format 3.x lists the slots. Format 2.0 maps slots to slot mappings: under `required_slots` since Rasa 2.6, and
     directly in the form before.
     """
     form = (domain.get("forms") or {}).get(validator.form_name()) or {}
@@ -87,7 +87,7 @@ def _not_installed() -> Problem:
 
 
 def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
-    """Describe an error in the project's code. Name the last line of the project in the traceback."""
+    """Return a problem for an error in the project's code, at the last line of the project in the traceback."""
     file, line = _place(root.resolve(), error)
     missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if missing and missing == actions_module.split(".", maxsplit=1)[0] and not file:
@@ -124,7 +124,7 @@ def _suggestion(error: BaseException, missing: str) -> str:
 def _place(root: Path, error: BaseException) -> tuple[str, int]:
     """Return the file (relative to `root`) and line of the last traceback entry in the project.
 
-    Return `("", 0)` if there is none.
+    Return `("", 0)` if no entry belongs to the project.
     """
     if isinstance(error, SyntaxError) and error.filename:
         places = [(error.filename, error.lineno or 0)]

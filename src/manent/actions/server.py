@@ -1,8 +1,8 @@
-"""The action server of `manent run actions`: rasa-sdk's server with the project's unmodified actions.
+"""The action server of `manent run actions`, which is rasa-sdk's server with the project's unmodified actions.
 
 `cli/` calls `serve`, which returns after SIGTERM or SIGINT. By default the server listens on port 5055, and its paths
-are `/webhook`, `/actions` and `/health`, as in Rasa. It is a separate process, so this module must not import the
-runtime.
+are `/webhook`, `/actions` and `/health`, as in Rasa. The action server is a separate process, so this module must not
+import the runtime.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ log = logging.getLogger("manent.actions")
 def serve(
     actions_module: str = "actions",
     *,
-    host: str = "0.0.0.0",  # noqa: S104  # as in Rasa, because the bot often runs on another machine
+    host: str = "0.0.0.0",  # noqa: S104  # all interfaces, as in Rasa, because the bot often runs on another machine
     port: int = DEFAULT_PORT,
     cors: str | Sequence[str] | None = None,
     auto_reload: bool = False,
@@ -45,20 +45,20 @@ def serve(
 ) -> None:
     """Serve the project's actions until SIGTERM or SIGINT.
 
-    It uses one process and one event loop, like the SDK's command. So an action that blocks delays the others. Actions
-    in the bot's process (`actions_module` in `endpoints.yml`) do not have this limit.
+    Like the SDK's command, the server uses one process and one event loop. So an action that blocks delays other
+    actions. Actions in the bot's process (`actions_module` in `endpoints.yml`) do not have this limit.
 
     Args:
         actions_module: package or module of the project.
         host: address to listen on.
-        port: port to listen on. 0: the system chooses one.
-        cors: origins whose pages may send requests. Default: none.
+        port: port to listen on. With 0, the system chooses a free port.
+        cors: origins whose pages can send requests. Default: none.
         auto_reload: whether to reload changed modules before each call.
         ssl_certificate: file with the certificate chain. The server then serves HTTPS.
         ssl_keyfile: file with the private key.
         ssl_password: password of the private key.
         root: the project's folder. Default: the current folder.
-        endpoints: file that may contain `tracing:`, relative to the current folder.
+        endpoints: file with an optional section `tracing:`, relative to the current folder.
 
     Raises:
         ProjectError: rasa-sdk is not installed, or the actions cannot be imported.
@@ -67,7 +67,7 @@ def serve(
     executor = load_executor(actions_module, root=root or Path.cwd())
     with warnings.catch_warnings():
         # Hide deprecation warnings of newer SDKs and Sanic. Also hide the warning that the versions of rasa and
-        # rasa_sdk might not be compatible. They are compatible, because the protocol has not changed.
+        # rasa_sdk might not be compatible. The versions are compatible, because the protocol has not changed.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message="Your versions of rasa")
         from rasa_sdk import endpoint
@@ -102,7 +102,10 @@ def _asks_for_tracing(endpoints: Path) -> bool:
 
 
 def _stop_on_signals(_app: object, loop: asyncio.AbstractEventLoop) -> None:
-    """Exit on SIGTERM and SIGINT, even while an action blocks the loop. Sanic's handlers would wait for the loop."""
+    """Exit on SIGTERM and SIGINT, even while an action blocks the event loop.
+
+    Sanic's handlers would wait for the loop.
+    """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         last_resort = threading.Timer(GRACE_S, os._exit, (0,))

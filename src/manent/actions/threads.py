@@ -1,7 +1,7 @@
 """A bounded pool of daemon threads for actions.
 
-`in_process.py` uses it. The pool of the standard library cannot be used, because it waits for its threads at the exit
-of the process, and an action may never return.
+`in_process.py` uses it. The pool of the standard library waits for its threads when the process exits, but some actions
+never return.
 """
 
 import queue
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class ActionThreads:
-    """Runs functions in up to `limit` daemon threads. It starts threads when needed and reuses them."""
+    """Runs functions in up to `limit` daemon threads. The pool starts threads when needed and reuses them."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -32,7 +32,7 @@ class ActionThreads:
         return future
 
     def close(self) -> None:
-        """Make the threads end after all submitted functions have run. Do not wait for them."""
+        """Make the threads end after all submitted functions have run, without waiting for them."""
         self._work.put(None)
 
     def _serve(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 
 def restore_comments(old: str, new: str) -> str:
-    """Return the new text with the comments of the old text that it lacks.
+    """Return the new text with the comments that only the old text contains.
 
     Also restore blank lines before top-level keys.
     """
@@ -32,7 +32,7 @@ def restore_comments(old: str, new: str) -> str:
 
 
 def _without_new_blanks(old: list[str], lines: list[str]) -> list[str]:
-    """Remove each blank line before a line that did not follow a blank line in the old text."""
+    """Remove blank lines that are not in the old text."""
     spaced = {old[index + 1].strip() for index, line in enumerate(old[:-1]) if not line.strip()}
     return [
         line
@@ -97,7 +97,7 @@ def _insert(lines: list[str], old: list[str], index: int, comment: str) -> None:
 def _find(lines: list[str], old: list[str], index: int) -> int | None:
     """Return the index of an old line in the new text.
 
-    Search in the same section first, for a key or a list item of that name.
+    Search the same section first, for a key or a list item with the same name.
     """
     content = _content(old[index])
     if _is_key(old[index]):
@@ -128,7 +128,7 @@ def _separate(lines: list[str], key_line: str) -> None:
 
 
 def _blocks_after_mappings(lines: list[str]) -> list[str]:
-    """Move blank lines and comments before an added `mappings:` to the end of its block."""
+    """Move blank lines and comments that precede an added `mappings:` block to the end of the block."""
     result: list[str] = []
     index = 0
     while index < len(lines):

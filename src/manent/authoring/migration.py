@@ -37,12 +37,12 @@ _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 
 @dataclass(slots=True, kw_only=True)
 class Migration:
-    """The changes of files that a migration makes. It is empty if no file is in an older format.
+    """The changes that a migration makes to files. There are none if no file is in an older format.
 
     Attributes:
         files: path, relative to the project, → new text of a changed or new file.
         removed: files whose data are now in a new file.
-        notes: sentences for the user about the migration.
+        notes: messages to the user about the migration.
     """
 
     files: dict[Path, str] = field(default_factory=dict)
@@ -199,7 +199,7 @@ def _rewrite_slots(
 def _add_slots(
     documents: list[YamlFile], raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
 ) -> None:
-    """Add slots that only a form mentions."""
+    """Add the slots that only a form mentions to the domain."""
     if not missing:
         return
     document = next((one for one in documents if one.section("slots") is not None), documents[0])
@@ -240,7 +240,7 @@ def _moved(mapping: CommentedMap) -> CommentedMap:
 def _labelled(mapping: dict[str, Any], raw: RawDomain) -> Iterator[CommentedMap]:
     """Yield the mappings of an entity in format 2.0.
 
-    There is one for each role, one for each group, and one without both.
+    Yield one mapping for each role, one for each group, and one without either.
     """
     options = raw.entities[mapping["entity"]].value
     declared = plain(options[mapping["entity"]]) if isinstance(options, dict) else None
@@ -258,7 +258,7 @@ def _rewrite_forms(document: YamlFile, raw: RawDomain, forms: set[str]) -> None:
         del document.root["forms"]
         actions = document.root.setdefault("actions", CommentedSeq())
         actions.extend(name for name in names if name not in actions)
-        if REQUESTED_SLOT not in raw.slots:  # a domain without forms has no section `forms:`
+        if REQUESTED_SLOT not in raw.slots:  # a domain without forms has no `forms:` section
             slots = document.root.setdefault("slots", CommentedMap())
             slots[REQUESTED_SLOT] = CommentedMap(type="any", mappings=CommentedSeq([CommentedMap(type="custom")]))
         document.is_changed = True
@@ -303,7 +303,7 @@ def _drop_triggers(document: YamlFile) -> None:
 
 
 def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tuple[ComponentConfig, ...]) -> str:
-    """Replace names and policies of 1.x and 2.x in a configuration by the given entries."""
+    """Replace the entries of 1.x and 2.x in a configuration with the given entries."""
     document = YamlFile(text)
     is_changed = new_pipeline(document)
     listed = document.section("policies")
@@ -349,7 +349,7 @@ def _component(name: str, options: dict[str, Any]) -> CommentedMap:
 def _is_made(rule: Rule) -> bool:
     """Return whether the conversion created the rule.
 
-    Such a rule is in no rules file: it replaces a policy or an intent.
+    Such a rule replaces a policy or a trigger of the old format, so it is not in a rules file yet.
     """
     return all(step.where == rule.where for step in rule.steps)
 

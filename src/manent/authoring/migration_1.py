@@ -1,7 +1,7 @@
 """Migrates the parts that only a project of format 1.x has.
 
-`migration` calls it first. It converts Markdown to YAML. The comments in Markdown are lost, but the old files are kept
-in another folder. The domain and the configuration keep their comments.
+`migration` calls it first. Markdown files are converted to YAML. The comments in Markdown are lost, but the old files
+are kept in another folder. The domain and the configuration keep their comments.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ TESTS_FOLDER = "tests"
 
 
 def rewrite_domain_1(documents: Sequence[YamlFile], raw: RawDomain, retrieval: Iterable[str]) -> None:
-    """Write into the domain files the changes that `convert_domain_1` made to a domain of format 1.x.
+    """Write the changes that `convert_domain_1` made to a domain of format 1.x into the domain files.
 
     Args:
         documents: files of the domain.
@@ -99,7 +99,10 @@ def new_pipeline(document: YamlFile) -> bool:
 
 
 def add_histories(policies: CommentedSeq, wanted: Sequence[ComponentConfig]) -> bool:
-    """Write the default `max_history` that memoization has in 1.x. Return whether the configuration changed."""
+    """Write the `max_history` that the memoization policies of 1.x use by default.
+
+    Return whether the configuration changed.
+    """
     is_changed = False
     for index, item in enumerate(policies):
         name = str(item.get("name", "") if isinstance(item, CommentedMap) else item).rpartition(".")[2]

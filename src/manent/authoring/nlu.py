@@ -43,7 +43,7 @@ def nlu_to_yaml(data: NluData) -> str:
 def _examples(examples: list[Example]) -> Iterator[str]:
     """Yield the lines under `intent:`.
 
-    If no example has metadata or line breaks, they are one text block; if one has, a list.
+    The examples are one text block, or a list if an example has metadata or line breaks.
     """
     own = [(example.metadata or {}).get("example") for example in examples]
     if all(metadata is None and "\n" not in example.text for example, metadata in zip(examples, own, strict=True)):

@@ -1,6 +1,6 @@
 """Writes stories as YAML that `manent test` reads.
 
-These are a conversation as a test story (`GET …/story`), and evaluated test stories with their wrong predictions. The
+The stories are conversations (`GET …/story`), or evaluated test stories with comments on wrong predictions. The
 functions return strings and write no files.
 """
 
@@ -45,7 +45,7 @@ def write_played(played: Iterable[Played], *, otherwise: str) -> str:
 
     Args:
         played: the evaluated stories.
-        otherwise: text of the comment that the file contains if there are no stories.
+        otherwise: comment to write if there are no stories.
     """
     stories = []
     for each in played:
@@ -66,7 +66,7 @@ def _remark(move: Move) -> str:
     if isinstance(move.event, UserUttered) and any(one != other for one, other in move.pairs[1:]):
         parts.append(" ".join(annotated(move.event.text or "", move.predicted_entities).split()))
     if move.was_unlikely:
-        parts.append("the message before was unlikely (action_unlikely_intent)")
+        parts.append("the previous message was unlikely (action_unlikely_intent)")
     return f"  # {': '.join(parts)}" if parts else ""
 
 
@@ -82,7 +82,7 @@ def _sessions(events: Iterable[Event]) -> Iterator[list[Event]]:
 
 
 def _lines(events: Iterable[tuple[Event, str]]) -> list[str]:
-    """Return the lines of all steps. Add the remark about an event to the first line of its step."""
+    """Return the lines of all steps. Add the comment about an event to the first line of its step."""
     lines: list[str] = []
     is_in_slots = False
     for event, remark in events:
@@ -108,7 +108,7 @@ def _step(event: Event, remark: str) -> list[str]:
             ]
             return [f"  - intent: {write_scalar(event.intent)}", *(["    entities:", *entities] if entities else [])]
         case ActionExecuted() if event.name in _OMITTED:
-            # If it were a separate step, the bot would listen twice when the story is played.
+            # As a separate step, the action would make the bot listen twice when the story is played.
             return [f"  # {event.name}"] if remark else []
         case ActionExecuted():
             return [

@@ -33,7 +33,7 @@ _TRUNK = 16
 _DOWN = 50
 _MARGIN = 40
 _SHOWN = 26
-"""Number of characters of a label that are shown. A tooltip shows the whole label."""
+"""Maximum number of characters of a label in the graph. A tooltip shows the whole label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +49,9 @@ class Graph:
     """The graph of stories and rules.
 
     Attributes:
-        nodes: key → node. The start is the first.
-        edges: (key, key) → texts of the user between the two nodes, without duplicates. `""` stands for an edge without
-            a text.
+        nodes: key → node. The start node is the first one.
+        edges: (key, key) → user messages between the two nodes, without duplicates. `""` stands for an edge without a
+            message.
     """
 
     nodes: dict[str, Node] = field(default_factory=lambda: {START: Node(label="start", kind="start")})
@@ -143,7 +143,10 @@ def _slot_text(slot: SlotStep) -> str:
 
 
 def graph_html(graph: Graph, title: str) -> str:
-    """Return an HTML page that shows the graph. It scrolls, supports light and dark mode, and contains no script."""
+    """Return an HTML page that shows the graph.
+
+    The page scrolls, supports light and dark mode, and contains no script.
+    """
     places = _places(graph)
     width = max(x for x, _ in places.values()) + _WIDTH + _LABEL_WIDTH
     height = max(y for _, y in places.values()) + _HEIGHT + _MARGIN
@@ -154,9 +157,9 @@ def graph_html(graph: Graph, title: str) -> str:
 def _places(graph: Graph) -> dict[str, tuple[int, int]]:
     """Return the upper left corner of every node, in pixels.
 
-    The successors of a node are on its right side. The first is on the same line and the others are on lines below, so
-    that a story reads like a line of text. The position of a node with several predecessors depends on the first of
-    them.
+    The successors of a node are on its right side. The first successor is on the same line and the others are on lines
+    below, so a story reads like a line of text. The position of a node with several predecessors depends on the first
+    of them.
     """
     following: dict[str, list[str]] = {key: [] for key in graph.nodes}
     reached: set[str] = set()

@@ -19,7 +19,7 @@ def split_stories(text: str, *, fraction: float = 0.8, seed: int | None = None) 
         The texts of both parts, or None if the file has fewer than two stories.
     """
     count = len(_load(text).get("stories") or ())
-    if count < 2:  # noqa: PLR2004  # each part needs one
+    if count < 2:  # noqa: PLR2004  # each part needs one story
         return None
     places = list(range(count))
     random.Random(seed).shuffle(places)  # noqa: S311  # not used for secrets

@@ -1,4 +1,4 @@
-"""A YAML file that is changed in places and written back with its comments. Called by the migrations."""
+"""Edits parts of a YAML file and keeps its comments. Called by the migrations."""
 
 import io
 import re
@@ -22,12 +22,12 @@ _LISTED_DEEPER = re.compile(r"^( *)[\w./-]+:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n|\s*\n
 
 
 def with_new_version(text: str) -> str:
-    """Return the text of a file, with the version of format 3.1 instead of one of 2.x."""
+    """Return the text of a file with its version 2.x replaced by 3.1."""
     return _VERSION_LINE.sub(f'version: "{NEW_VERSION}"', text, count=1)
 
 
 class YamlFile:
-    """A YAML file that can be changed. Its new text keeps everything that was not changed."""
+    """A YAML file that can be changed. The rest of the file, including its comments, stays the same."""
 
     def __init__(self, text: str) -> None:
         text = _DIRECTIVE.sub("", text, count=1)

@@ -1,1 +1,1 @@
-"""Event brokers: implementations of the port `runtime/ports/broker.py`."""
+"""Event brokers, which implement the port `runtime/ports/broker.py`."""

@@ -1,8 +1,8 @@
 """The event broker that appends to a file, with one JSON object per line.
 
-Each call opens the file, so that it can be rotated at any time. When `publish` returns, the messages are on disk. A
-crash or a full disk can leave an incomplete last line. It is removed before the next write, and the publisher publishes
-this message again.
+Each call opens the file, so the file can be rotated at any time. When `publish` returns, the messages are on disk. A
+crash or a full disk can leave an incomplete last line. The next write removes this line, and the publisher publishes
+its message again.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ class FileOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileBroker:
-    """Implements `Broker` on a file. Several processes may write to it."""
+    """Implements `Broker` on a file. Several processes can write to the same file."""
 
     options = FileOptions
 
     @classmethod
     def from_options(cls, options: FileOptions, site: Site) -> "FileBroker":
-        """Return the broker of the file that the options name."""
+        """Return a broker for the file that the options name."""
         return cls(site.root / options.path)
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class FileBroker:
         """Do nothing, because each `publish` opens the file."""
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages, as `Broker.publish` describes."""
+        """Append the messages to the file and flush it to disk."""
         lines = b"".join(message.body + b"\n" for message in messages)
         try:
             await asyncio.to_thread(_append, self.path, lines)
@@ -75,7 +75,7 @@ def _append(path: Path, lines: bytes) -> None:
 
 
 def _end_of_last_line(file: int) -> int:
-    """Return the length of the file without an incomplete last line."""
+    """Return the length in bytes of the file without an incomplete last line."""
     end = os.fstat(file).st_size
     while end:
         start = max(0, end - _BLOCK)

@@ -1,7 +1,8 @@
 """Creates the event broker that `event_broker` in `endpoints.yml` configures.
 
-The server (`server/app.py`) and `manent conversations export` call this, after `project/settings/event_broker.py` has
-checked the section. It opens no connection. A broker's libraries are imported only if the broker is configured.
+The server (`server/app.py`) and `manent conversations export` call `open_broker` after
+`project/settings/event_broker.py` has checked the section. It opens no connection. A broker's libraries are imported
+only if the broker is configured.
 """
 
 from pathlib import Path
@@ -18,15 +19,15 @@ DEFAULT = "pika"
 
 
 def open_broker(section: Json | None, *, root: Path) -> Broker | None:
-    """Create the broker that a project configures, without connecting it. Return None if none is configured.
+    """Create the broker that a project configures, without connecting it. Return None if no broker is configured.
 
     Args:
-        section: `event_broker` of `endpoints.yml`. None: the section is missing.
+        section: `event_broker` of `endpoints.yml`. None if the section is missing.
         root: the project's folder; relative paths start from it.
 
     Raises:
-        BrokerError: `broker_unsupported`: the type is unknown, or a library is missing. The message says how to install
-            it.
+        BrokerError: `broker_unsupported`: the type is unknown, or a library is missing. The message contains the
+            command that installs the library.
         BadExtension: the class that `type` names cannot be imported.
         ProjectError: an option is wrong.
     """
@@ -42,7 +43,7 @@ def open_broker(section: Json | None, *, root: Path) -> Broker | None:
         broker: Broker = create(found, options_of(found, "event_broker", given, file="endpoints.yml"), Site(root))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
-        advice = f"run `pip install 'manent[{extra}]'`" if extra else "install the package that contains it"
+        advice = f"run `pip install 'manent[{extra}]'`" if extra else "install the package that contains this module"
         raise BrokerError(
             "broker_unsupported",
             f"the event broker requires the module {error.name}, which is not installed; {advice}",

@@ -13,7 +13,7 @@ PORT = 5672
 
 
 class PikaOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of `type: pika`, which has the name of the library that Rasa uses.
+    """The options of `type: pika`, which is named after the library that Rasa uses.
 
     Attributes:
         url: a host, or a URL that starts with amqp:// or amqps://.
@@ -22,9 +22,9 @@ class PikaOptions(msgspec.Struct, frozen=True, kw_only=True):
         password: its password.
         queues: names of the durable queues that receive the messages.
         exchange_name: name of the exchange.
-        should_keep_unpublished_messages: accepted and ignored; messages are always kept.
-        raise_on_failure: accepted and ignored; failures are logged, and messages are published later.
-        connection_attempts: accepted and ignored; the connection is tried again until it succeeds.
+        should_keep_unpublished_messages: accepted and ignored, because unpublished messages are always kept.
+        raise_on_failure: accepted and ignored, because failures are logged and messages are published later.
+        connection_attempts: accepted and ignored, because the broker retries the connection until it succeeds.
         retry_delay_in_seconds: accepted and ignored.
         loglevel: accepted and ignored.
     """
@@ -62,7 +62,7 @@ class PikaBroker:
 
     @classmethod
     def from_options(cls, options: PikaOptions, _: Site) -> Broker:
-        """Return the broker, not connected."""
+        """Return an unconnected broker."""
         from yarl import URL
 
         from manent.brokers.rabbitmq import EXCHANGE, QUEUE, RabbitMq, RabbitMqBroker
@@ -81,7 +81,7 @@ class PikaBroker:
 
 
 def _address(options: PikaOptions, url: Any) -> Any:
-    """Return the URL of the options, or one built from the host. Add account and port if needed."""
+    """Return the URL of the options, or build it from the host. Add account and port if they are missing."""
     given = options.url
     address = url(given) if "://" in given else url.build(scheme="amqp", host=given, port=PORT, path="/")
     if options.port and (address.explicit_port is None or "://" not in given):

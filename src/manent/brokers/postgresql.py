@@ -40,7 +40,7 @@ class PostgresqlBroker:
             )
             await self._connection.execute(DDL)
         except _ERRORS as error:
-            raise self._error(error) from None  # the traceback may show the address with the password
+            raise self._error(error) from None  # the traceback can contain the address with the password
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish messages with one statement."""

@@ -1,8 +1,10 @@
-"""The event broker that publishes to RabbitMQ: a fanout exchange with durable queues, as Rasa's `pika` broker.
+"""The event broker that publishes to RabbitMQ.
 
-A message counts as published when RabbitMQ has routed it to a queue and confirmed it. After any error the connection is
-closed and opened again. The publisher waits before it connects again and logs the error, so the log of the library is
-switched off.
+Like Rasa's `pika` broker, it uses a fanout exchange with durable queues.
+
+A message is published when RabbitMQ has routed it to a queue and confirmed it. After any error, the connection is
+closed and opened again. The publisher logs the error and waits before it connects again. So the library's own log is
+disabled.
 """
 
 import asyncio
@@ -48,7 +50,7 @@ class RabbitMq:
         queues: names of durable queues that are bound to the exchange.
         environment: sent as `app_id` of each message, so that consumers can distinguish installations.
         certificate: file with the client certificate, for `amqps`.
-        key: file with its private key.
+        key: file with the private key of the client certificate.
     """
 
     url: URL
@@ -83,12 +85,12 @@ class RabbitMqBroker:
             self._channel = channel
         except _ERRORS as error:
             await self.close()
-            raise self._error(error) from None  # the traceback may show the address with the password
+            raise self._error(error) from None  # the traceback can contain the address with the password
 
     async def _find_exchange(self, connection: AbstractConnection) -> Channel:
-        """Use an existing exchange with the options that it has (it may be durable).
+        """Use an existing exchange unchanged, for example a durable one.
 
-        If there is none, declare it with the same options as Rasa.
+        Declare a missing exchange with the same options as Rasa.
         """
         channel = cast("Channel", await connection.channel(on_return_raises=True))
         try:
@@ -99,7 +101,7 @@ class RabbitMqBroker:
         return channel
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages. Tasks start in the order of their creation, so the messages stay in order."""
+        """Publish messages. Tasks start in the order of their creation, so messages are sent in order."""
         channel = self._channel
         if channel is None:
             raise BrokerError("broker_amqp", "not connected")

@@ -12,13 +12,13 @@ DATABASE = "events.db"
 
 
 class SqlBrokerOptions(SqlOptions, frozen=True, kw_only=True):
-    """The options of `type: sql`: those of a tracker store. `db` defaults to `events.db`."""
+    """The options of `type: sql`, which are the same as for a tracker store. `db` defaults to `events.db`."""
 
     def __post_init__(self) -> None:
         """Check the dialect.
 
         Raises:
-            WrongOption: it is neither SQLite nor PostgreSQL.
+            WrongOption: the database is neither SQLite nor PostgreSQL.
         """
         scheme, separator, _ = (self.url or "").partition("://")
         written = scheme if separator else self.dialect
@@ -27,13 +27,13 @@ class SqlBrokerOptions(SqlOptions, frozen=True, kw_only=True):
 
 
 class SqlBroker:
-    """Creates the broker of the database that the options name."""
+    """Creates a broker for the database that the options name."""
 
     options = SqlBrokerOptions
 
     @classmethod
     def from_options(cls, options: SqlBrokerOptions, site: Site) -> Broker:
-        """Return the broker, not connected."""
+        """Return an unconnected broker."""
         section = {"type": "sql", **msgspec.structs.asdict(options), "db": options.db or DATABASE}
         dsn = postgresql_dsn(section)
         if dsn is None:

@@ -1,1 +1,1 @@
-"""Channels: they receive the messages of visitors and send the replies of the bot."""
+"""The channels, which receive messages from visitors and send the bot's replies."""

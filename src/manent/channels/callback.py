@@ -1,8 +1,8 @@
 """The callback channel.
 
-It receives a message in a request and sends the bot's replies, one by one, to a server of the project. The request is
-answered with `success` when that server has accepted every reply, and with status 500 if it could not be reached.
-Replies to reminders and to triggers from the API are sent in the same way (`send`).
+Each request contains a visitor's message. The channel sends the bot's replies, one by one, to the project's server at
+`url`. When that server has accepted every reply, the channel responds with `success`. If a reply cannot be delivered,
+it responds with status 500. It sends the bot's messages for reminders and API triggers in the same way (`send`).
 """
 
 import asyncio
@@ -40,16 +40,16 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class CallbackOptions(ModeOptions, frozen=True, kw_only=True):
-    """The `callback:` section of `credentials.yml`. It has the same keys as an endpoint.
+    """The `callback:` section of `credentials.yml`. Its keys are those of an endpoint in `endpoints.yml`.
 
     Attributes:
-        url: address of the server that receives the bot's messages.
+        url: URL of the server that receives the bot's messages.
         headers: HTTP headers of each request.
         params: query parameters of each request.
         basic_auth: `username` and `password` for HTTP basic authentication.
-        token: sent as a query parameter.
-        token_name: name of this parameter.
-        cafile: file with the certificates of the authorities that are trusted.
+        token: token that is sent as a query parameter.
+        token_name: name of the query parameter that contains `token`.
+        cafile: file with the certificates of the trusted certificate authorities.
     """
 
     url: str
@@ -61,17 +61,17 @@ class CallbackOptions(ModeOptions, frozen=True, kw_only=True):
     cafile: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the address.
+        """Check the URL.
 
         Raises:
-            WrongOption: it is not the address of an HTTP server.
+            WrongOption: the URL does not start with http:// or https://.
         """
         if not self.url.startswith(("http://", "https://")):
             raise WrongOption("url", "a URL that starts with http:// or https://")
 
 
 class CallbackChannel:
-    """`POST /webhooks/callback/webhook`. Implements `Channel`, and is its own `Output`."""
+    """Serves `POST /webhooks/callback/webhook`. Implements both `Channel` and `Output`."""
 
     name = "callback"
     options = CallbackOptions
@@ -90,10 +90,10 @@ class CallbackChannel:
         return [webhook_route(self.name, self._receive)]
 
     async def open(self) -> None:
-        """See `Channel.open`. Does nothing: the first reply opens the connections."""
+        """Do nothing, because the first reply opens the connections."""
 
     async def _receive(self, request: Request) -> Response:
-        """Submit a message, POST the replies, answer `success`."""
+        """Submit a message, send the replies to the server, and respond with `success`."""
         ticket = await take_message(request, self._inbox, has_metadata=False)
         await ticket.accepted
         entries = await ticket.finished
@@ -103,10 +103,10 @@ class CallbackChannel:
         return PlainTextResponse("success")
 
     async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
-        """Send the bot messages in these entries, in order for each conversation.
+        """Send the bot messages in these entries. Those of one conversation are sent in order.
 
         Raises:
-            RequestError: `callback_failed` (status 500): a reply could not be delivered. The replies stay in the log.
+            RequestError: `callback_failed` (status 500) if a reply could not be delivered. The replies stay in the log.
         """
         replies = replies_in(sender_id, entries)
         if not replies:
@@ -123,7 +123,7 @@ class CallbackChannel:
         try:
             async with session.post(self._options.url, params=self._params(), data=_encode(reply)) as answer:
                 await answer.read()
-                if answer.status >= 400:  # noqa: PLR2004  # every status of an HTTP error
+                if answer.status >= 400:  # noqa: PLR2004  # HTTP errors have status 400 or higher
                     raise _failed(f"answered {answer.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _failed(f"could not be reached: {error or type(error).__name__}") from error

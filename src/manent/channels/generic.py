@@ -1,7 +1,8 @@
-"""The generic channel: signed webhooks in both directions, for every service without a built-in channel.
+"""The generic channel: signed webhooks in both directions, for services without a built-in channel.
 
-Both directions use the header `X-Manent-Signature: t=<seconds>,v1=<hex>`: the HMAC-SHA256 of the seconds, a full stop
-and the body, with the shared secret. `docs/channels/generic.md` describes both bodies.
+Requests in both directions have the header `X-Manent-Signature: t=<seconds>,v1=<hex>`. It contains the HMAC-SHA256 of
+the seconds, a full stop and the body, computed with the shared secret. `docs/channels/generic.md` describes both
+bodies.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ from manent.core.postbox import Route
 from manent.extensions.options import Secret, WrongOption
 
 WINDOW_S = 300.0
-"""How far the time of a signature may be from the server's clock."""
+"""Maximum difference between the time of a signature and the server's clock."""
 
 MIN_SECRET = 16
 
@@ -40,8 +41,8 @@ class GenericOptions(MessengerOptions, frozen=True, kw_only=True):
     """The `generic:` section of `credentials.yml`.
 
     Attributes:
-        url: address to which the bot's messages are sent.
-        secret: key of the signatures in both directions, at least 16 bytes.
+        url: URL to which the bot's messages are sent.
+        secret: key that signs requests in both directions, at least 16 bytes.
     """
 
     url: str
@@ -51,7 +52,7 @@ class GenericOptions(MessengerOptions, frozen=True, kw_only=True):
         """Check the options.
 
         Raises:
-            WrongOption: the URL is not one, or the secret is too short.
+            WrongOption: the URL does not start with http:// or https://, or the secret is too short.
         """
         super().__post_init__()
         if len(self.secret.encode()) < MIN_SECRET:
@@ -83,14 +84,15 @@ class GenericChannel(MessengerChannel):
         text, metadata = message.get("text"), message.get("metadata")
         if not sender or not message_id or not isinstance(text, str) or not isinstance(metadata, dict | None):
             raise RequestError(
-                "bad_request", 'the body needs "sender", "message_id" and "text", texts; "metadata" is an object'
+                "bad_request",
+                'the body must contain the strings "sender", "message_id" and "text"; "metadata" must be an object',
             )
         incoming = Incoming(address=sender, text=text, message_id=message_id, metadata=metadata or {})
         answer = Response(b'{"status":"accepted"}', media_type="application/json")
         return Update(messages=[incoming], answer=answer)
 
     def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: the messages of Rasa's REST channel."""
+        """Return the messages in the format of Rasa's REST channel; see `Messenger.parts`."""
         return [
             {name: value for name, value in reply.items() if name != "recipient_id"} for reply in replies_of("", event)
         ]
@@ -107,7 +109,7 @@ class GenericChannel(MessengerChannel):
         answer.check(text_of(answer.json, "error"))
 
     async def check(self) -> str:
-        """Return where messages are sent. The service has no address to ask."""
+        """Return the URL that receives the messages, without a test request."""
         return f"messages are sent to {self._options.url}"
 
 
@@ -118,10 +120,10 @@ def signature(secret: str, body: bytes, *, now: float) -> str:
 
 
 def is_signed(given: str, secret: str, body: bytes, *, now: float) -> bool:
-    """Return whether a value of `X-Manent-Signature` is right for a body, and recent."""
+    """Return whether a value of `X-Manent-Signature` matches a body and is recent."""
     moment, _, rest = given.partition(",")
     moment = moment.strip().removeprefix("t=")
-    if not moment.isascii() or not moment.isdigit() or len(moment) > 12:  # noqa: PLR2004  # longer numbers are not a time
+    if not moment.isascii() or not moment.isdigit() or len(moment) > 12:  # noqa: PLR2004  # longer: not a time
         return False
     if not is_same(rest.strip().removeprefix("v1="), _digest(secret, moment, body)):
         return False

@@ -1,7 +1,8 @@
 """Builds an `Identity` from the identity options of a channel's section in `credentials.yml`.
 
-`socketio:` configures the server's identity. `rest:` and `callback:` have separate modes (default: open) and share its
-keys. `opening.py` calls this; `runtime/identity/admission.py` uses the result.
+The section `socketio:` contains the identity options of the server. The sections `rest:` and `callback:` have their own
+`session_identity` (default: open) and use the keys of `socketio:`. `opening.py` calls this;
+`runtime/identity/admission.py` uses the result.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from manent.runtime.identity.tokens import (
 )
 
 MIN_SECRET = 16
-"""Minimum number of bytes of a `session_secret`. A shorter secret can be guessed."""
+"""Minimum number of bytes of a `session_secret`. An attacker could guess a shorter one."""
 
 MakeKeys = Callable[[str], KeySource]
 """Creates a key source from a JWKS URL."""
@@ -49,18 +50,21 @@ class IdentityOptions(ModeOptions, frozen=True, kw_only=True):
     """The options of `credentials.yml` that decide who may join a conversation; see `docs/identity.md`.
 
     Attributes:
-        session_secret: key that signs session tokens, at least 16 bytes. Default: generated and kept in the store.
+        session_secret: key that signs session tokens, at least 16 bytes. Default: a generated key, which the store
+            keeps.
         jwt_key: key that verifies JSON web tokens.
-        jwt_key_file: file with this key.
-        jwks_url: address of the keys that verify JSON web tokens.
+        jwt_key_file: file that contains the key that verifies JSON web tokens.
+        jwks_url: URL of the keys that verify JSON web tokens.
         jwt_method: signature algorithms, separated by commas.
-        jwt_issuer: the required issuer of tokens.
-        jwt_audience: the required audience of tokens.
-        jwt_subject_claim: claim with the subject.
-        jwt_leeway: seconds that the clocks of the issuer and the server may differ.
+        jwt_issuer: issuer that tokens must have.
+        jwt_audience: audience that tokens must have.
+        jwt_subject_claim: name of the claim that contains the subject.
+        jwt_leeway: maximum difference in seconds between the clocks of the issuer and the server.
         jwt_require_exp: whether tokens without an expiry time are rejected.
-        jwt_anonymous: what happens to visitors without a token: `refuse`, or a conversation as in the mode `minted`.
-        claim: what happens to an anonymous conversation when its visitor sends a token: `keep` it as it is, or `merge`.
+        jwt_anonymous: `refuse` rejects visitors without a token; `minted` gives them a conversation as in the mode
+            `minted`.
+        claim: `keep` makes a visitor who signs in the owner of the anonymous conversation; `merge` appends its events
+            to the visitor's existing conversation.
     """
 
     session_secret: Secret | None = None
@@ -77,10 +81,10 @@ class IdentityOptions(ModeOptions, frozen=True, kw_only=True):
     claim: Literal["keep", "merge"] = "keep"
 
     def __post_init__(self) -> None:
-        """Check the options against each other.
+        """Check that the options are valid together.
 
         Raises:
-            WrongOption: a secret is too short, or options contradict each other.
+            WrongOption: a secret is too short, an option is invalid, or two options contradict each other.
         """
         length = len((self.session_secret or "").encode())
         if 0 < length < MIN_SECRET:
@@ -95,7 +99,7 @@ class IdentityOptions(ModeOptions, frozen=True, kw_only=True):
             raise WrongOption("jwt_method", f"one or more of {', '.join(sorted(METHODS))}", found=", ".join(unknown))
         if sum(map(bool, (self.jwt_key, self.jwt_key_file, self.jwks_url))) > 1:
             option = "jwt_key" if self.jwt_key else "jwt_key_file"
-            raise WrongOption(option, "only one of jwt_key, jwt_key_file, jwks_url", found="several sources of keys")
+            raise WrongOption(option, "only one of jwt_key, jwt_key_file, jwks_url", found="several of them")
         if self.jwks_url is None:
             return
         if not self.methods <= PUBLIC:
@@ -144,13 +148,13 @@ def make_identity(
 
 
 def identity_beside(channel: str, mode: Mode, other: Identity) -> Identity:
-    """Return the identity of another channel, with its own mode and the keys of `socketio:`.
+    """Return the identity of another channel, which combines its own mode with the keys of `socketio:`.
 
     Raises:
-        ProjectError: jwt mode without keys under `socketio:`.
+        ProjectError: the mode is `jwt`, but `socketio:` has no keys.
     """
     if mode == "jwt" and other.mode != "jwt":
-        raise _problem(channel, "session_identity", "jwt", "session_identity: jwt and its keys under socketio:, too")
+        raise _problem(channel, "session_identity", "jwt", "session_identity: jwt and its keys also under socketio:")
     return replace(
         other,
         mode=mode,
@@ -162,12 +166,12 @@ def identity_beside(channel: str, mode: Mode, other: Identity) -> Identity:
 
 
 def needs_secret(identity: Identity) -> bool:
-    """Return whether session tokens are issued or checked although no key for them is set yet."""
+    """Return whether session tokens are issued or checked but no key for them is set yet."""
     return not identity.secret and (_mints(identity) or identity.guards_minted)
 
 
 def notes_on(options: IdentityOptions) -> list[str]:
-    """Return notes about these options for the user, one sentence each."""
+    """Return notes for the user about these options. Each note is one sentence."""
     notes = []
     mode = options.session_identity
     if mode == "open" and options.has_key:

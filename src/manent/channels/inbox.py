@@ -1,8 +1,8 @@
-"""The only way from a channel into a conversation.
+"""The inbox, through which every channel submits messages to conversations.
 
-A channel reads a message from the wire and hands it over with `take`. The inbox decides whether the sender may use the
-conversation, checks lengths and types, counts the message against the rate limits, and submits it. Each channel has its
-own inbox, which knows the channel's name and its identity mode.
+A channel reads a message from a request and passes it to `take`. The inbox checks that the sender may use the
+conversation, checks lengths and types, applies the rate limits, and submits the message. Each channel has a separate
+inbox with the channel's name and identity mode.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from manent.runtime.rate_limits import address_of
 from manent.runtime.user_messages import user_message
 
 Receive = Callable[[ReceivedMessage], Awaitable[bool]]
-"""Stores a message that a platform delivered: `Receiver.receive`."""
+"""Stores a message that a platform delivered, as `Receiver.receive` does."""
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return the token of the `Authorization: Bearer` header. None: the header is missing or has another scheme."""
+    """Return the token of the `Authorization: Bearer` header, or None without such a header."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
@@ -60,9 +60,7 @@ class Answers:
 
 
 class Inbox:
-    """Takes the messages of one channel.
-
-    A channel whose client waits for the answer calls `take`. A channel of a messenger platform calls `receive`.
+    """Receives the messages of one channel.
 
     Attributes:
         channel: name of the channel, the input channel of its messages.
@@ -80,8 +78,8 @@ class Inbox:
     async def caller(self, request: Request) -> Caller:
         """Return who makes a request, from its bearer token and its address.
 
-        Only for channels whose clients are the visitors themselves. A platform that delivers the messages of many
-        visitors is verified by the channel, and its address says nothing about them.
+        Call this only in channels whose clients are the visitors themselves. A platform delivers the messages of many
+        visitors from one address, so its channel verifies the platform instead.
 
         Raises:
             RequestError: see `Identity.authenticate`.
@@ -103,23 +101,25 @@ class Inbox:
     ) -> Ticket:
         """Submit a message and return its ticket.
 
-        Await `ticket.accepted` before you confirm the message to its sender: it is durable then. `ticket.finished`
-        gives the committed entries of the turn, `ticket.error` what ended it.
+        Await `ticket.accepted` before you confirm the message to its sender: the message is durable then.
+        `ticket.finished` returns the committed entries of the turn. `ticket.error` is the error that ended the turn, if
+        any.
 
         Args:
-            sender: id of the conversation, for example the sender's id on the platform. None: a new one.
+            sender: id of the conversation, for example the sender's id on the platform. None starts a new conversation.
             text: the message.
-            message_id: the platform's id of the message. A message that is delivered again is taken once.
-            metadata: the message's metadata, an object.
-            caller: from `caller`. None: the channel has verified the sender.
+            message_id: the platform's id of the message. If the platform delivers the message again, it is ignored.
+            metadata: the message's metadata, a JSON object.
+            caller: the result of `caller`, or None if the channel has verified the sender.
             session_token: the session token that the client sent.
-            input_channel: name of the input channel in the log, by default the channel's.
-            output_channel: name of the channel that responses are chosen for, by default the input channel's.
-            parse_data: NLU result to use instead of running the NLU.
+            input_channel: name of the input channel in the log. Default: the name of the channel.
+            output_channel: name of the channel for which response variations are chosen. Default: the name of the
+                channel.
+            parse_data: NLU result that is used instead of running the NLU.
 
         Raises:
-            RequestError: the sender may not use the conversation; the id, the text or the metadata is invalid or too
-                long; a rate limit is exceeded; or the conversation takes no message now.
+            RequestError: the sender may not use the conversation, an argument is invalid or too long, a rate limit is
+                exceeded, or the conversation cannot accept a message now.
         """
         admission = await self.identity.admit(sender, session_token, caller or Caller())
         if caller is None:
@@ -151,8 +151,8 @@ class Inbox:
     ) -> bool:
         """Store a message that a platform delivered, so that the channel can confirm it to the platform.
 
-        The channel must have verified the platform. The message is durable when this returns, and it becomes part of
-        the conversation later. The bot's replies are sent by `Messenger.send_part`.
+        The channel must verify the platform first. The message is durable when this returns. Its turn runs later, and
+        `Messenger.send_part` sends the bot's replies.
 
         Args:
             address: id of the visitor, chat or room on the platform.
@@ -160,15 +160,16 @@ class Inbox:
             message_id: the platform's id of the message, unique for this address.
             title: text of the clicked button, if `text` is its payload.
             metadata: the message's metadata.
-            reference: what `send_part` needs besides the address. Replaces the one of earlier messages.
+            reference: data that `send_part` needs in addition to the address. It replaces the reference of earlier
+                messages.
 
         Returns:
-            Whether the message is new. False: the platform delivered it before.
+            True if the message is new; False if the platform has delivered it before.
 
         Raises:
-            RequestError: the message can never be processed (status 400 or 413), or the platform must deliver it
-                again later (429).
-            StoreError: the platform must deliver it again later.
+            RequestError: the message can never be processed (status 400 or 413), or the platform must deliver it again
+                later (status 429).
+            StoreError: the message was not stored; the platform must deliver it again later.
         """
         assert self._receive is not None, "only channels that implement Messenger receive messages"  # noqa: S101
         return await self._receive(
@@ -212,7 +213,7 @@ class Inbox:
         return Answers(messages=messages, upto=entries[-1].seq if entries else after, is_finished=is_finished)
 
     async def follow(self, ticket: Ticket) -> AsyncIterator[Sequence[LogEntry]]:
-        """Yield the entries that the turn of an accepted message commits, as soon as each is durable."""
+        """Yield the entries that the turn of an accepted message commits, each as soon as it is durable."""
         conversation = self._conversations.get(ticket.message.sender_id)
         follower = _Follower(ticket)
         conversation.subscribers.append(follower)
@@ -230,7 +231,7 @@ def is_message(entry: LogEntry, message_id: str) -> bool:
 
 
 class _Follower:
-    """Waits for the entries of one ticket. It is a `Subscriber` until the turn ends."""
+    """A `Subscriber` that waits for the entries of one ticket until the turn ends."""
 
     def __init__(self, ticket: Ticket) -> None:
         self._ticket = ticket

@@ -1,4 +1,4 @@
-"""What the channels of messenger platforms share: options, the webhook, checks of signatures, and reading of JSON.
+"""Options, the webhook, signature checks and reading of JSON for all channels of messenger platforms.
 
 A channel inherits `MessengerChannel`. It verifies a request and converts it to `Incoming` messages. `MessengerChannel`
 stores them and then confirms the request. `Sender` calls the channel to send the bot's messages.
@@ -29,12 +29,12 @@ from manent.extensions.options import WrongOption
 log = logging.getLogger("manent.channels")
 
 _PERMANENT = (400, 413)
-"""Statuses of errors that the same message would cause again."""
+"""Status codes of errors that a second delivery of the message would cause again."""
 
 ATTACHMENT = "/attachment"
 CONTACT = "/contact"
 REACTION = "/reaction"
-"""Texts of messages that contain only an attachment, a contact or a reaction: intents that a project can declare."""
+"""Texts of messages that contain only an attachment, a contact or a reaction. A project can declare them as intents."""
 
 MAX_ATTACHMENTS = 20
 MAX_FORM_FIELDS = 200
@@ -44,7 +44,7 @@ class MessengerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options that all channels of messenger platforms have.
 
     Attributes:
-        shared_with: other channels that may use the conversations of this one, for example `[rest]`. Default: none.
+        shared_with: other channels that may use the conversations of this channel, for example `[rest]`. Default: none.
     """
 
     shared_with: tuple[str, ...] = ()
@@ -91,11 +91,11 @@ class Update:
 
 @dataclass(slots=True)
 class WebhookCounts:
-    """What a channel did not take.
+    """Numbers of requests and messages that a channel did not accept.
 
     Attributes:
-        unverified: requests that were not signed by the platform.
-        ignored: messages of kinds that the channel does not support, or that can never be processed.
+        unverified: requests without a valid signature of the platform.
+        ignored: messages that the channel does not support or that can never be processed.
     """
 
     unverified: int = 0
@@ -111,7 +111,7 @@ class MessengerChannel(ABC):
         proxy: URL of an HTTP proxy for calls of the platform. None: no proxy.
 
     Attributes:
-        counts: what the channel did not take.
+        counts: numbers of requests and messages that the channel did not accept.
         api: the connections to the platform.
         inbox: where messages go; set by `routes`.
     """
@@ -163,7 +163,8 @@ class MessengerChannel(ABC):
     async def accept(self, messages: Sequence[Incoming]) -> int:
         """Store the messages of a verified request. Return how many are stored, now or by an earlier delivery.
 
-        A message that can never be processed is logged and counted, so that the platform does not deliver it forever.
+        A message that can never be processed is only logged and counted, because the platform would deliver it again
+        after an error.
 
         Raises:
             RequestError: the platform must deliver the request again later.
@@ -189,12 +190,12 @@ class MessengerChannel(ABC):
         return stored
 
     def ignore(self, what: str) -> None:
-        """Count a message that the channel does not take."""
+        """Log and count a message that the channel does not accept."""
         self.counts.ignored += 1
         log.info("ignored an update", extra={"channel": self.name, "reason": what})
 
     def refuse(self, why: str, *, status: int = 403) -> NoReturn:
-        """Reject a request that the platform did not sign. `why` is logged, and the sender does not learn it.
+        """Reject a request that the platform did not sign. `why` is logged but not sent to the client.
 
         Raises:
             RequestError: `unverified`.
@@ -205,13 +206,13 @@ class MessengerChannel(ABC):
 
 
 def is_signature(given: str, secret: str, body: bytes, *, algorithm: str = "sha256") -> bool:
-    """Return whether `given` is the HMAC of a body in hexadecimal digits. Takes the same time for every signature."""
+    """Return whether `given` is the HMAC of a body in hexadecimal digits, in constant time."""
     expected = hmac.new(secret.encode(), body, getattr(hashlib, algorithm)).hexdigest()
     return is_same(given.lower(), expected)
 
 
 def is_same(given: str, expected: str) -> bool:
-    """Compare two secrets. Takes the same time for every value."""
+    """Return whether two secrets are equal, in constant time."""
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
@@ -231,7 +232,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def part_of(data: Any, *names: str | int) -> Any:
-    """Return a nested value of decoded JSON. None: a part of the path does not exist."""
+    """Return a nested value of decoded JSON, or None if a part of the path does not exist."""
     for name in names:
         if isinstance(name, str):
             data = data.get(name) if isinstance(data, dict) else None
@@ -247,7 +248,7 @@ def items_of(data: Any, *names: str | int) -> list[dict[str, Any]]:
 
 
 def text_of(data: Any, *names: str | int) -> str:
-    """Return a nested text or number as a text. "": it does not exist."""
+    """Return a nested string or number as a string, or "" if there is none."""
     found = part_of(data, *names)
     if isinstance(found, str):
         return found

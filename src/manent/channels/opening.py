@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 FILE = "credentials.yml"
 
 OWN_PATH = "/webchat/socket.io"
-"""Path of the web chat's sockets if a channel of the project serves the default path."""
+"""Path of the web chat's sockets if a custom channel of the project serves the default path."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,13 +48,13 @@ class Channels:
     """The channels of one server process.
 
     Attributes:
-        socketio: always there, because the hosted web chat needs it.
-        others: the other channels, each with its inbox, by name.
+        socketio: the Socket.IO channel, which always exists, because the hosted web chat needs it.
+        others: name → channel and its inbox, for the other channels.
         routes: the routes of all channels.
-        notes: notes about the configuration for the user, one sentence each.
+        notes: notes for the user about the configuration. Each note is one sentence.
         shared_with: messenger channel → the channels that may use its conversations.
-        receiver: takes the messages of messenger platforms. None: no messenger channel is configured.
-        sender: sends messages to them.
+        receiver: stores the messages of messenger platforms, or None if no messenger channel is configured.
+        sender: sends messages to messenger platforms, or None if no messenger channel is configured.
     """
 
     socketio: SocketIoChannel
@@ -69,7 +69,8 @@ class Channels:
     async def open(self, store: ConversationStore) -> None:
         """Open all channels.
 
-        Before, set the key that signs session tokens: the configured one, or one generated once and kept in the store.
+        First set the key that signs session tokens: the configured key, or a key that the first server generates and
+        stores.
         """
         holders: list[SocketIoChannel | Inbox] = [self.socketio, *(inbox for _, inbox in self.others.values())]
         if any(needs_secret(holder.identity) for holder in holders):
@@ -105,13 +106,15 @@ def open_channels(
     """Build the channels that a project configures.
 
     Args:
-        credentials: channel → options, as `project/settings/credentials.py` has checked them.
-        conversations: where messages go. The channels that can send without a request are added to `engine.outputs`.
-        revocations: of tokens. The channel that closes the sockets of revoked tokens is added to its listeners.
-        make_keys: creates the key source for `jwks_url`; required if `jwks_url` is configured.
-        root: the folder that relative paths start from.
-        cors: origins of pages that may connect, besides the server's own.
-        connector: open only this channel (and Socket.IO, which the hosted page needs).
+        credentials: channel → options, already checked by `project/settings/credentials.py`.
+        conversations: receive the messages. Channels that can send messages without a request are added to
+            `engine.outputs`.
+        revocations: the revoked tokens. The Socket.IO channel is added as a listener, which closes the sockets of
+            revoked tokens.
+        make_keys: function that creates the key source for `jwks_url`. Required if `jwks_url` is configured.
+        root: the folder to which relative paths refer.
+        cors: origins of pages that may connect, in addition to the server's own origin.
+        connector: the only channel to open, together with Socket.IO, which the hosted page needs.
 
     Raises:
         ProjectError: an option is invalid, or a secret is too short.
@@ -188,7 +191,7 @@ def _check_name(section: str, name: str, taken: set[str]) -> None:
                     code="credentials.channel-twice",
                     found=f'a second channel with the name "{name}"',
                     expected="a different name for each channel",
-                    suggestion="Remove one of the sections, or return another name in the class",
+                    suggestion="Remove one of the sections, or change the name in the class",
                 )
             ]
         )
@@ -212,7 +215,7 @@ def _beside_other_sockets(
                 line=0,
                 path="socketio.socketio_path",
                 code="credentials.socketio-path",
-                found=f"the path {path}, which the channel {name} serves, too",
+                found=f"the path {path}, which the channel {name} also serves",
                 expected="a different path for each channel",
             )
             raise ProjectError([problem])

@@ -1,4 +1,4 @@
-"""Calls the HTTP API of a messenger platform. A channel interprets the answers."""
+"""An HTTP client for the API of a messenger platform. Its channel interprets the responses."""
 
 import asyncio
 import importlib
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 MAX_ANSWER = 1_000_000
-"""Bytes of an answer that are read."""
+"""Maximum number of bytes that are read of a response."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a call.
+    """The response to a call.
 
     Attributes:
-        status: HTTP status.
+        status: HTTP status code.
         headers: HTTP headers; the names are in lower case.
         body: the bytes of the body.
     """
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The body as a JSON object. {}: it is not one."""
+        """The body as a JSON object, or {} if it is not a JSON object."""
         try:
             found = msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -46,21 +46,22 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds in the `Retry-After` header. None: there is no number."""
+        """The seconds in the `Retry-After` header, or None if it contains no number."""
         try:
             return max(0.0, float(self.headers.get("retry-after", "")))
         except ValueError:
             return None
 
     def check(self, reason: str) -> None:
-        """Raise if the call failed, judged by the status alone.
+        """Raise an error if the status shows that the call failed.
 
         Args:
-            reason: what the platform said.
+            reason: the platform's error text.
 
         Raises:
-            SendLater: 401 and 407 (the credentials are wrong, and may be corrected), 408, 425, 429, 3xx, 5xx.
-            Undeliverable: the other statuses from 400 to 499.
+            SendLater: the status is 408, 425, 429, 3xx or 5xx, or is 401 or 407 (an operator can correct the
+                credentials).
+            Undeliverable: the status is another one from 400 to 499.
         """
         status = self.status
         if status < 300:  # noqa: PLR2004  # success
@@ -75,8 +76,8 @@ class PlatformApi:
     """The connections of one channel to its platform. The first call opens them.
 
     Args:
-        proxy: URL of an HTTP proxy. None: no proxy.
-        cafile: file with the certificates of the authorities that are trusted. None: those of the system.
+        proxy: URL of an HTTP proxy, if any.
+        cafile: file with the certificates of the trusted certificate authorities. By default, the system's are used.
     """
 
     def __init__(self, *, proxy: str | None = None, cafile: str | None = None) -> None:
@@ -96,19 +97,19 @@ class PlatformApi:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and return the answer, also if its status is an error. Redirects are not followed.
+        """Send one request and return the response, even if its status is an error. Redirects are not followed.
 
         Args:
             method: the HTTP method.
-            url: the whole URL. It may contain a secret: no error shows it.
-            json: encoded as the body.
-            body: the body, if it is encoded already.
-            form: encoded as an HTML form; a list gives several fields.
+            url: the complete URL. It can contain a secret, so no error shows it.
+            json: value that is encoded as the body.
+            body: a body that is already encoded.
+            form: fields that are encoded as an HTML form. A list becomes several fields with the same name.
             params: query parameters.
             headers: HTTP headers.
 
         Raises:
-            SendLater: the platform could not be reached, or did not answer in time.
+            SendLater: the platform could not be reached or did not respond in time.
         """
         session = self._session or await self._open()
         import aiohttp
@@ -135,7 +136,7 @@ class PlatformApi:
         except (aiohttp.ClientError, OSError) as error:
             raise SendLater(
                 f"could not be reached ({type(error).__name__})"
-            ) from None  # the text may show a secret of the URL
+            ) from None  # the original error can contain a secret from the URL
 
     async def _open(self) -> "aiohttp.ClientSession":
         await asyncio.to_thread(importlib.import_module, "aiohttp")  # the import takes 0.2 s and would block the loop

@@ -1,4 +1,4 @@
-"""The interface of a channel: what `opening.py` calls, and what a channel of a project or a package implements."""
+"""The interface of a channel, which custom channels in projects and packages also implement."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,16 +12,17 @@ from manent.runtime.ports.channel import Output
 class Channel(Protocol):
     """A way in which visitors talk to the bot.
 
-    The class declares its options as `options`, a `msgspec.Struct`, and is created with them (or by its class method
-    `from_options(options, site)`, see `extensions/finding.py`).
+    The class attribute `options` is a `msgspec.Struct` that declares the options. They are passed to the constructor,
+    or to the class method `from_options(options, site)` if it exists (see `extensions/finding.py`).
 
     Attributes:
-        name: the channel's section in `credentials.yml`, its part of URLs, and the input channel in the log.
-        output: sends bot messages that no request waits for: reminders and triggers. None: the channel cannot.
+        name: the name of the channel's section in `credentials.yml`, of its path in URLs, and of the input channel in
+            the log.
+        output: sends bot messages that no request waits for, such as reminders, or None if the channel cannot do this.
 
     A channel of a platform that Manent calls to send messages also implements `Messenger` (`runtime/ports/channel.py`).
-    It may have two methods that `manent channels` uses: `check()` asks the platform whether the credentials are right
-    and returns a sentence about them, and `set_webhook()` tells the platform the address of the webhook. Both raise
+    It can have two methods that `manent channels` calls. `check()` tests the credentials with the platform and returns
+    a sentence about the result. `set_webhook()` registers the URL of the webhook with the platform. Both raise
     `SendLater` or `Undeliverable`.
     """
 
@@ -29,13 +30,13 @@ class Channel(Protocol):
     output: Output | None
 
     def routes(self, inbox: Inbox) -> Sequence[BaseRoute]:
-        """Return the routes of the channel, below `/webhooks/<name>/`. Called once, before `open`.
+        """Return the routes of the channel below `/webhooks/<name>/`. The server calls this once, before `open`.
 
-        `GET /webhooks/<name>/`, the channel's health, is added to them.
+        The server adds the health check `GET /webhooks/<name>/`.
         """
 
     async def open(self) -> None:
-        """Connect, and start background tasks. The inbox takes messages from now on."""
+        """Open connections and start background tasks. The inbox accepts messages when this is called."""
 
     async def close(self) -> None:
         """Stop background tasks and close connections."""

@@ -1,8 +1,9 @@
-"""Serves a channel class that was written for Rasa: an `InputChannel` with a Sanic blueprint.
+"""An adapter for channel classes that were written for Rasa: an `InputChannel` with a Sanic blueprint.
 
-`extensions/points.py` names `adapt` for classes with a method `blueprint`. The adapter implements `Channel`: it runs
-the blueprint in a Sanic application below the server's own routes, submits the messages that the class hands over, and
-sends the committed replies through the message's output channel. Sanic comes with the extra `actions`.
+`extensions/points.py` selects `adapt` for classes with a method `blueprint`. The adapter implements `Channel`. It runs
+the blueprint in a Sanic application below the server's own routes and submits the messages that the blueprint passes to
+`on_new_message`. It sends the committed replies through the message's output channel. The extra `actions` installs
+Sanic.
 """
 
 import asyncio
@@ -31,16 +32,16 @@ _numbers = itertools.count(1)
 
 
 def adapt(found: Any) -> type["RasaChannel"]:
-    """Return the channel class that serves an `InputChannel` class."""
+    """Return a channel class that adapts an `InputChannel` class."""
     return type(found.__name__, (RasaChannel,), {"source": found, "__module__": found.__module__})
 
 
 class RasaChannel:
-    """Implements `Channel` with an `InputChannel`.
+    """Implements `Channel` by means of an `InputChannel`.
 
     Attributes:
-        source: the class.
-        channel: its object.
+        source: the `InputChannel` class.
+        channel: the instance of `source`.
     """
 
     source: ClassVar[Any]
@@ -64,7 +65,7 @@ class RasaChannel:
         """
         try:
             return cls(cls.source.from_credentials(section or None))
-        except Exception as error:  # the class is the project's, and can raise anything
+        except Exception as error:  # code of the project can raise any exception
             problem = Problem(
                 file="credentials.yml",
                 line=0,
@@ -89,12 +90,12 @@ class RasaChannel:
         routes: list[BaseRoute] = [_Below(prefix, self._serve)]
         if sio is not None:
             self.socket_path = f"/{blueprint.ctx.socketio_path.strip('/')}"
-            sio.eio._async = engineio_asgi._async  # noqa: SLF001  # classes create their server for Sanic's own sockets
+            sio.eio._async = engineio_asgi._async  # noqa: SLF001  # classes configure their server for Sanic's sockets
             routes.append(_Below(self.socket_path, ASGIApp(sio, socketio_path=self.socket_path)))
         return routes
 
     async def open(self) -> None:
-        """See `Channel.open`. Runs the start listeners and background tasks of the blueprint."""
+        """Run the start listeners and background tasks of the blueprint."""
         self._lifespan = _Lifespan(self._sanic)
         await self._lifespan.start()
 
@@ -148,7 +149,7 @@ class _Output:
             raise RequestError("channel_failed", f"{self._channel.name()} has no output channel now", status=503)
         try:
             await _send(output, sender_id, entries)
-        except Exception as error:  # the class is the project's, and can raise anything
+        except Exception as error:  # code of the project can raise any exception
             log.exception("a channel could not send a message", extra={"sender_id": sender_id})
             raise RequestError(
                 "channel_failed", f"{self._channel.name()} could not send a message", status=502
@@ -162,7 +163,10 @@ async def _send(output: Any, sender_id: str, entries: Sequence[LogEntry]) -> Non
 
 
 def _message(event: BotUttered) -> Json:
-    """Return a bot message with the keys that `send_response` reads. An image that is also the attachment is one."""
+    """Return a bot message with the keys that `send_response` reads.
+
+    An image that is also the attachment occurs once.
+    """
     message = {"text": event.text, **{key: value for key, value in event.data.items() if value is not None}}
     if message.get("attachment") is not None and message.get("attachment") == message.get("image"):
         del message["attachment"]
@@ -170,7 +174,7 @@ def _message(event: BotUttered) -> Json:
 
 
 class _Below(BaseRoute):
-    """Passes every request below a path to an ASGI application, with the path unchanged."""
+    """Passes requests below a path to an ASGI application, without changing the path."""
 
     def __init__(self, path: str, app: Any) -> None:
         self.path = path
@@ -198,7 +202,7 @@ class _Lifespan:
         """Run the start listeners.
 
         Raises:
-            RuntimeError: one of them failed.
+            RuntimeError: a listener failed.
         """
         scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
         self._task = asyncio.create_task(self._app(scope, self._commands.get, self._answers.put))
@@ -218,7 +222,7 @@ class _Lifespan:
         await asyncio.wait((answer, self._task), return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             answer.cancel()
-            await self._task  # raises what ended it
+            await self._task  # raises the error that ended the task
             raise RuntimeError(f"the channel's application ended during {what}")
         if answer.result()["type"].endswith("failed"):
             raise RuntimeError(f"the channel's {what} failed: {answer.result().get('message', '')}")

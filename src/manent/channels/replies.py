@@ -1,4 +1,4 @@
-"""Converts bot events to the messages of Rasa's REST channel, for all channels that answer over HTTP."""
+"""Converts bot events to the messages of Rasa's REST channel. Every channel that replies over HTTP uses this."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from manent.core.events import BotUttered, Json
 
 
 def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
-    """Return the messages of one bot event, in order.
+    """Convert one bot event to messages, in the order in which they are sent.
 
     Buttons keep all their keys. Quick replies are converted to buttons, and elements to texts.
     """
@@ -32,7 +32,7 @@ def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
 
 
 def replies_in(sender_id: str, entries: Sequence[LogEntry]) -> list[Json]:
-    """Return the messages of the bot events in these entries, in order."""
+    """Convert the bot events among these entries to messages, in order."""
     return [
         reply
         for entry in entries

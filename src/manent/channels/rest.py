@@ -1,4 +1,4 @@
-"""The REST channel. The request contains a message, and the answer contains the bot's replies."""
+"""The REST channel. A request contains a visitor's message, and its response contains the bot's replies."""
 
 import json
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from manent.channels.webhook import take_message, webhook_route
 from manent.runtime.conversation.ticket import Ticket
 
 OUTPUT_CHANNEL = "collector"
-"""Rasa's name of the output channel of REST. Responses for one channel name it."""
+"""Rasa's name for the output channel of REST. Response variations for a channel refer to this name."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -46,7 +46,10 @@ class RestChannel:
         """See `Channel.close`. Does nothing."""
 
     async def _receive(self, request: Request) -> Response:
-        """Submit a message and answer with the bot's replies; with `?stream=true`, send each as it is committed."""
+        """Submit a message and return the bot's replies.
+
+        With `?stream=true`, send each reply as soon as it is committed.
+        """
         ticket = await take_message(request, self._inbox, output_channel=OUTPUT_CHANNEL, has_metadata=True)
         await ticket.accepted
         if request.query_params.get("stream", "").lower() in ("true", "1"):
@@ -59,4 +62,4 @@ class RestChannel:
     async def _lines(self, ticket: Ticket) -> AsyncIterator[bytes]:
         async for entries in self._inbox.follow(ticket):
             for reply in replies_in(ticket.message.sender_id, entries):
-                yield json.dumps(reply, default=str).encode() + b"\n"  # the same bytes as Rasa, including spaces
+                yield json.dumps(reply, default=str).encode() + b"\n"  # Rasa sends the same bytes, including the spaces

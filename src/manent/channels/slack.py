@@ -1,4 +1,7 @@
-"""The Slack channel: events, buttons and slash commands in, chat.postMessage out. See `docs/channels/slack.md`."""
+"""The Slack channel, which receives events, button clicks and slash commands, and calls chat.postMessage.
+
+`docs/channels/slack.md` describes it.
+"""
 
 import re
 import time
@@ -31,16 +34,16 @@ from manent.runtime.choices import buttons_of, payload_of, short_payload
 from manent.runtime.ports.channel import SendLater, Undeliverable
 
 WINDOW_S: Final = 300.0
-"""How far the time of a signature may be from the server's clock."""
+"""Maximum difference between the time of a signature and the server's clock."""
 
 MAX_TEXT: Final = 4000
 MAX_SECTION: Final = 3000
-"""Characters of a text, and of a section block."""
+"""Maximum number of characters of a text and of a section block."""
 
 MAX_BUTTON_TITLE: Final = 75
 MAX_BUTTON_VALUE: Final = 2000
 MAX_BUTTONS: Final = 25
-"""Elements of one actions block."""
+"""Maximum number of elements in an actions block."""
 
 MAX_IMAGE_URL: Final = 3000
 
@@ -61,7 +64,7 @@ _LATER: Final = frozenset(
         "missing_scope",
     }
 )
-"""Errors after which a message is sent again: Slack is not available, or the credentials must be corrected."""
+"""Slack's errors after which a message is sent again: Slack is unavailable, or the credentials must be corrected."""
 
 _VALUES: Final = (
     "value",
@@ -82,14 +85,15 @@ class SlackOptions(MessengerOptions, frozen=True, kw_only=True):
         slack_token: the bot user's OAuth token (`xoxb-…`).
         slack_signing_secret: the app's signing secret.
         slack_channel: channel that receives all of the bot's messages. Default: the channel of the visitor's message.
-        proxy: URL of an HTTP proxy for calls of Slack.
-        use_threads: whether the bot answers in a thread of the visitor's message.
-        conversation_granularity: what one conversation is: a person, a person in a channel, or a person in a thread.
-        slack_retry_reason_header: has no effect; a message that Slack delivers again is always recognised.
+        proxy: URL of an HTTP proxy for requests to Slack.
+        use_threads: whether the bot replies in a thread below the visitor's message.
+        conversation_granularity: whether a conversation belongs to a person, to a person in a channel, or to a person
+            in a thread.
+        slack_retry_reason_header: has no effect, because Manent always recognises a message that Slack delivers again.
         slack_retry_number_header: has no effect.
         errors_ignore_retry: has no effect.
-        split_paragraphs: whether a text is sent as several messages, one for each paragraph, as Rasa does.
-        api_url: base of Slack's Web API.
+        split_paragraphs: whether each paragraph of a text is sent as a separate message, as in Rasa.
+        api_url: base URL of Slack's Web API.
     """
 
     slack_token: Secret
@@ -142,7 +146,7 @@ class SlackChannel(MessengerChannel):
         return Update(ignored=[f"an event of the type {kind[:50]}"])
 
     def _event(self, update: dict[str, Any]) -> list[Incoming]:
-        """Convert an event callback. Messages of bots, edits and deletions are ignored."""
+        """Convert an event callback to messages. Ignore messages from bots, edits and deletions."""
         event = update.get("event")
         kind, subtype = text_of(event, "type"), text_of(event, "subtype")
         user = text_of(event, "user")
@@ -164,7 +168,7 @@ class SlackChannel(MessengerChannel):
         return [Incoming(**place, text=text, message_id=message_id, metadata=metadata)]
 
     def _place(self, user: str, channel: str, thread: str, ts: str) -> dict[str, Any]:
-        """Return the address of a conversation, and where its answers are posted."""
+        """Return the address of a conversation and the reference for posting its replies."""
         address, granularity = user, self._options.conversation_granularity
         if granularity != "sender" and channel:
             address += f"_{channel}"
@@ -176,7 +180,7 @@ class SlackChannel(MessengerChannel):
         return {"address": address, "reference": reference}
 
     def _interaction(self, form: dict[str, str]) -> list[Incoming]:
-        """Convert a click on a button, a choice from a menu, or a date."""
+        """Convert a button click, a menu selection or a selected date to a message."""
         payload = read_object(form.get("payload", "").encode())
         user = text_of(payload, "user", "id")
         channel = text_of(payload, "channel", "id")
@@ -194,7 +198,7 @@ class SlackChannel(MessengerChannel):
         return found
 
     def _command(self, form: dict[str, str]) -> list[Incoming]:
-        """Convert a slash command: the text is the command, so that `/restart` restarts the conversation."""
+        """Convert a slash command to a message with the command as its text: `/restart` restarts the conversation."""
         user, channel = form.get("user_id", ""), form.get("channel_id", "")
         message_id = form.get("trigger_id", "")
         if not user or not message_id:
@@ -204,7 +208,7 @@ class SlackChannel(MessengerChannel):
         return [Incoming(**place, text=form["command"], message_id=message_id, metadata=metadata)]
 
     def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part has the arguments of chat.postMessage except the channel."""
+        """Return the arguments of chat.postMessage, except the channel, for each part. See `Messenger.parts`."""
         data = event.data
         buttons = buttons_of(event)[: self.max_buttons]
         texts = texts_of(event, MAX_TEXT, split_paragraphs=self._options.split_paragraphs and not buttons)
@@ -243,7 +247,7 @@ class SlackChannel(MessengerChannel):
         """Return the name of the bot and its workspace.
 
         Raises:
-            SendLater, Undeliverable: the token is wrong, or Slack could not be reached.
+            SendLater, Undeliverable: the token is wrong or Slack could not be reached.
         """
         found = await self._call("auth.test", {})
         return f"the bot is {text_of(found, 'user')} in {text_of(found, 'team')}"
@@ -265,7 +269,7 @@ class SlackChannel(MessengerChannel):
 
 
 def clean_text(text: str, bots: set[str]) -> str:
-    """Return a text without mentions of the bot, with the labels of links, and without Slack's escapes."""
+    """Return a text without mentions of the bot and Slack's escapes, and with each link replaced by its label."""
     for bot in bots:
         text = re.sub(rf"\s*<@{re.escape(bot)}(?:\|[^>]*)?>\s*", " ", text)
     text = _LINK.sub(lambda found: found[2] or found[1].removeprefix("mailto:"), text)
@@ -275,7 +279,7 @@ def clean_text(text: str, bots: set[str]) -> str:
 
 
 def _choice(action: dict[str, Any]) -> tuple[str, str]:
-    """Return value and title of what was chosen."""
+    """Return the value and the title of the selected element."""
     option = part_of(action, "selected_option")
     if option is not None:
         return text_of(option, "value"), text_of(option, "text", "text")

@@ -1,4 +1,7 @@
-"""The Telegram channel: updates of the Bot API in, calls of its methods out. See `docs/channels/telegram.md`."""
+"""The Telegram channel, which receives updates from the Bot API and calls its methods.
+
+`docs/channels/telegram.md` describes it.
+"""
 
 import asyncio
 import hashlib
@@ -42,10 +45,10 @@ from manent.runtime.ports.channel import SendLater, Undeliverable
 log = logging.getLogger("manent.channels")
 
 MAX_TEXT: Final = 4096
-"""UTF-16 code units of a message (Bot API, sendMessage)."""
+"""Maximum number of UTF-16 code units in a message (Bot API, sendMessage)."""
 
 MAX_CALLBACK_DATA: Final = 64
-"""Bytes (Bot API, InlineKeyboardButton)."""
+"""Maximum number of bytes of a button's data (Bot API, InlineKeyboardButton)."""
 
 ROW: Final = 8
 MAX_BUTTONS: Final = 100
@@ -73,7 +76,7 @@ _CUSTOM: Final = (
     ({"title", "description", "payload", "currency", "prices"}, "sendInvoice"),
     ({"text"}, "sendMessage"),
 )
-"""Keys of a custom message → the method that it is sent with. The first match counts."""
+"""Keys of a custom message → the Bot API method that sends it. The first match is used."""
 
 _ATTACHMENTS: Final = ("photo", "document", "audio", "voice", "video", "video_note", "animation", "sticker")
 
@@ -84,9 +87,9 @@ class TelegramOptions(MessengerOptions, frozen=True, kw_only=True):
     Attributes:
         access_token: the bot's token from @BotFather.
         verify: the bot's name, without @.
-        webhook_url: public address of `/webhooks/telegram/webhook`.
-        split_paragraphs: whether a text is sent as several messages, one for each paragraph, as Rasa does.
-        api_url: base of the Bot API.
+        webhook_url: public URL of `/webhooks/telegram/webhook`.
+        split_paragraphs: whether each paragraph of a text is sent as a separate message, as in Rasa.
+        api_url: base URL of the Bot API.
     """
 
     access_token: Secret
@@ -141,11 +144,11 @@ class TelegramChannel(MessengerChannel):
                 return
 
     async def set_webhook(self) -> None:
-        """Tell Telegram the address and the secret of the webhook.
+        """Register the URL and the secret of the webhook with Telegram.
 
         Raises:
             SendLater: Telegram could not be reached.
-            Undeliverable: Telegram refused the address.
+            Undeliverable: Telegram rejected the URL.
         """
         await self._call(
             "setWebhook",
@@ -153,10 +156,10 @@ class TelegramChannel(MessengerChannel):
         )
 
     async def check(self) -> str:
-        """Return the bot's name as Telegram has it.
+        """Return a sentence with the bot's name from Telegram.
 
         Raises:
-            SendLater, Undeliverable: the token is wrong, or Telegram could not be reached.
+            SendLater, Undeliverable: the token is wrong or Telegram could not be reached.
         """
         bot = await self._call("getMe", {})
         name = text_of(bot, "result", "username")
@@ -165,7 +168,7 @@ class TelegramChannel(MessengerChannel):
         return f"the bot is @{name}"
 
     async def _set_webhook(self, _: Request) -> Response:
-        """Set the webhook again, as Rasa's route does."""
+        """Register the webhook again, as Rasa's route does."""
         try:
             await self.set_webhook()
         except (SendLater, Undeliverable) as error:
@@ -192,14 +195,17 @@ class TelegramChannel(MessengerChannel):
         return Update(messages=[incoming], answer=answer)
 
     async def _answer_query(self, query_id: str) -> None:
-        """End the progress bar of a button. Nobody waits for it, so an error is only logged."""
+        """End the progress indicator of a clicked button.
+
+        An error is only logged, because the bot's reply does not depend on it.
+        """
         try:
             await self._call("answerCallbackQuery", {"callback_query_id": query_id})
         except (SendLater, Undeliverable) as error:
             log.debug("could not answer a callback query", extra={"error": error.message})
 
     def incoming(self, update: dict[str, Any]) -> Incoming | None:
-        """Convert an update to a message. None: the channel does not support it."""
+        """Convert an update to a message. Return None if the channel does not support it."""
         update_id = text_of(update, "update_id")
         query = update.get("callback_query")
         is_edited = "edited_message" in update
@@ -237,7 +243,7 @@ class TelegramChannel(MessengerChannel):
         return None
 
     def _command(self, text: str, metadata: Json) -> str:
-        """Return a text without the bot's name in its command, and with a parameter of /start in the metadata."""
+        """Return a text without the bot's name in a command, and metadata with the parameter of /start."""
         command, space, rest = text.partition(" ")
         if not command.startswith("/"):
             return text
@@ -250,7 +256,7 @@ class TelegramChannel(MessengerChannel):
         return command + space + rest
 
     def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is a method and its parameters."""
+        """Return a Bot API method and its parameters for each part. See `Messenger.parts`."""
         data = event.data
         buttons = buttons_of(event)[:MAX_BUTTONS]
         texts = texts_of(
@@ -302,7 +308,7 @@ def _check(answer: Answer) -> None:
 
 
 def _title_of(message: Any, data: str) -> str | None:
-    """Return the text of the button that has this data. Telegram sends the keyboard with the query."""
+    """Return the text of the button with this data, from the keyboard that Telegram sends with the query."""
     rows = part_of(message, "reply_markup", "inline_keyboard")
     for row in rows if isinstance(rows, list) else ():
         for button in row if isinstance(row, list) else ():
@@ -347,5 +353,5 @@ def _element_keyboard(element: dict[str, Any]) -> Json:
 
 
 def _method(custom: dict[str, Any]) -> str:
-    """Return the method whose parameters a custom message has. A text is the last resort, which Telegram rejects."""
+    """Return the Bot API method for a custom message. Without a match, return sendMessage, which Telegram rejects."""
     return next((method for keys, method in _CUSTOM if keys <= custom.keys()), "sendMessage")

@@ -19,7 +19,7 @@ def utf8_bytes(text: str) -> int:
 
 
 def split_text(text: str, limit: int, measure: Measure = len) -> list[str]:
-    """Split a text into pieces of at most `limit`: at a paragraph, else a line, a sentence, a word, or anywhere."""
+    """Split a text into pieces of at most `limit`, if possible between paragraphs, lines, sentences or words."""
     pieces = []
     rest = text.strip()
     while measure(rest) > limit:
@@ -31,14 +31,14 @@ def split_text(text: str, limit: int, measure: Measure = len) -> list[str]:
 
 
 def texts_of(event: BotUttered, limit: int, *, split_paragraphs: bool, measure: Measure = len) -> list[str]:
-    """Return the pieces of a bot message's text. `split_paragraphs`: also split it at blank lines, as Rasa does."""
+    """Split a bot message's text into pieces. With `split_paragraphs`, also split it at blank lines, as Rasa does."""
     text = (event.text or "").strip()
     paragraphs = text.split("\n\n") if split_paragraphs else [text]
     return [piece for paragraph in paragraphs for piece in split_text(paragraph, limit, measure)]
 
 
 def numbered(text: str, buttons: Sequence[dict[str, Any]]) -> str:
-    """Return the text followed by the titles of the buttons, one numbered line each."""
+    """Return the text, followed by the titles of the buttons on numbered lines."""
     lines = [f"{number}. {button['title']}" for number, button in enumerate(buttons, 1)]
     return "\n".join([*([text] if text else []), *lines])
 
@@ -57,7 +57,7 @@ def _longest_prefix(text: str, limit: int, measure: Measure) -> int:
 
 
 def _cut(text: str, end: int) -> int:
-    """Return where to cut, at most `end`: after the best separator in the second half."""
+    """Return the position of the cut, at most `end`: after the best separator in the second half."""
     for separators in (("\n\n",), ("\n",), (". ", "! ", "? ", "。"), (" ",)):
         cut = max(text.rfind(one, end // 2, end) + len(one) for one in separators)
         if cut > end // 2:

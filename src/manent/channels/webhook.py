@@ -1,4 +1,4 @@
-"""Routes of HTTP webhook channels, and the message in the body of the built-in ones.
+"""Routes of webhook channels, and reading of a message from a request's body.
 
 `server/edge/security.py` has already limited the size of the body. `server/api/errors.py` turns a `RequestError` that
 is raised here into a JSON response with its status.
@@ -17,7 +17,7 @@ from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.json_input import read_json_object
 
 DEFAULT_SENDER = "default"
-"""Id of the conversation for messages without a sender, as in Rasa."""
+"""Conversation id for messages without a sender, as in Rasa."""
 
 
 def webhook_route(channel: str, receive: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -37,16 +37,18 @@ def health_routes(channel: str) -> list[Route]:
 async def take_message(
     request: Request, inbox: Inbox, *, output_channel: str | None = None, has_metadata: bool
 ) -> Ticket:
-    """Submit the message in a request's body: `message`, and optionally `sender`, `input_channel`, `message_id`.
+    """Submit the message in a request's body.
+
+    The body has `message`, and optionally `sender`, `input_channel`, `message_id`.
 
     Args:
-        request: its token, if one is needed, is in the `Authorization` header; a session token is in the body.
-        inbox: the channel's.
+        request: the request. A JSON web token is in its `Authorization` header, a session token in its body.
+        inbox: the channel's inbox.
         output_channel: see `Inbox.take`.
         has_metadata: whether the body's `metadata` is read; Rasa's callback channel ignores it.
 
     Raises:
-        RequestError: the body is not a JSON object, a key has the wrong type, or an error of `Inbox.take`.
+        RequestError: the body is not a JSON object, a value has the wrong type, or `Inbox.take` rejects the message.
     """
     body = read_json_object(await request.body())
     text = body.get("message")

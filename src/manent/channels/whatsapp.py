@@ -1,4 +1,4 @@
-"""The WhatsApp channel (Cloud API of Meta). See `docs/channels/whatsapp.md`."""
+"""The WhatsApp channel, which uses Meta's Cloud API. See `docs/channels/whatsapp.md`."""
 
 import logging
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ log = logging.getLogger("manent.channels")
 
 MAX_TEXT: Final = 4096
 MAX_BODY: Final = 1024
-"""Characters of a text, and of the body of a message with buttons or a list."""
+"""Maximum number of characters of a text, and of the body of a message with buttons or a list."""
 
 MAX_REPLY_BUTTONS: Final = 3
 MAX_REPLY_TITLE: Final = 20
@@ -44,10 +44,10 @@ MAX_ROW_TEXT: Final = 72
 MAX_ROW_ID: Final = 200
 
 _LATER: Final = frozenset({"1", "2", "4", "190", "80007", "130429", "131000", "131016", "131048", "131056", "131057"})
-"""Error codes after which a message is sent again: rate limits, outages, and tokens that must be replaced."""
+"""WhatsApp's error codes after which a message is sent again: rate limits, outages, and invalid tokens."""
 
 _MARK: Final = "\u200b"
-"""A space without width. It separates the payload of a button from a number that makes its id unique."""
+"""A zero-width space. It separates the payload of a button from the number that makes the button's id unique."""
 
 _MEDIA: Final = ("image", "audio", "video", "document", "sticker")
 
@@ -56,12 +56,12 @@ class WhatsAppOptions(MessengerOptions, frozen=True, kw_only=True):
     """The `whatsapp:` section of `credentials.yml`.
 
     Attributes:
-        phone_number_id: id of the phone number that the bot writes from.
+        phone_number_id: id of the phone number from which the bot sends messages.
         access_token: token of a system user with the permission `whatsapp_business_messaging`.
-        app_secret: secret of the app, which signs webhooks.
-        verify: text of your choice that you also enter as the verify token of the webhook.
-        api_version: version of the Graph API.
-        api_url: base of the Graph API.
+        app_secret: the app's secret, with which Meta signs webhooks.
+        verify: any text; enter the same text as the verify token of the webhook in Meta's app settings.
+        api_version: version of Meta's Graph API.
+        api_url: base URL of the Graph API.
     """
 
     phone_number_id: str
@@ -76,7 +76,7 @@ class WhatsAppChannel(MetaChannel):
     """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`.
 
     Attributes:
-        failed: messages that WhatsApp accepted and then could not deliver.
+        failed: number of messages that WhatsApp accepted but could not deliver.
     """
 
     name = "whatsapp"
@@ -124,7 +124,7 @@ class WhatsAppChannel(MetaChannel):
         )
 
     def _incoming(self, message: dict[str, Any], value: Any) -> Incoming | None:
-        """Convert a message. None: its kind is not supported."""
+        """Convert a message. Return None if its type is not supported."""
         address, message_id, kind = text_of(message, "from"), text_of(message, "id"), text_of(message, "type")
         metadata: Json = {"whatsapp": {"name": text_of(value, "contacts", 0, "profile", "name"), "type": kind}}
         title = None
@@ -164,7 +164,7 @@ class WhatsAppChannel(MetaChannel):
         )
 
     def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is a message object without its recipient."""
+        """Return a message object without its recipient for each part. See `Messenger.parts`."""
         data = event.data
         buttons = buttons_of(event)
         texts = texts_of(event, MAX_TEXT, split_paragraphs=False)
@@ -208,10 +208,10 @@ class WhatsAppChannel(MetaChannel):
             await self.call("POST", path, {"messaging_product": "whatsapp", **shown})
 
     async def check(self) -> str:
-        """Return the phone number as WhatsApp displays it.
+        """Return a sentence with the phone number that WhatsApp displays.
 
         Raises:
-            SendLater, Undeliverable: the token or the id is wrong, or the API could not be reached.
+            SendLater, Undeliverable: the token or the phone number's id is wrong, or the API could not be reached.
         """
         found = await self.call("GET", self._options.phone_number_id)
         return f"the number is {text_of(found, 'display_phone_number')}"
@@ -222,7 +222,7 @@ def _text(text: str) -> Json:
 
 
 def _interactive(text: str, buttons: Sequence[dict[str, Any]]) -> Json:
-    """Return a message with reply buttons, or with a list if there are more than three."""
+    """Return a message with reply buttons, or with a list if there are more than three buttons."""
     if len(buttons) <= MAX_REPLY_BUTTONS:
         titles = _unique([str(button["title"]) for button in buttons], MAX_REPLY_TITLE)
         ids = _ids(buttons, MAX_REPLY_ID)
@@ -243,7 +243,7 @@ def _row(button: dict[str, Any], title: str, row_id: str) -> Json:
 
 
 def _ids(buttons: Sequence[dict[str, Any]], limit: int) -> list[str]:
-    """Return the ids of buttons. WhatsApp rejects a message with two equal ones, so a mark and a number are added."""
+    """Return a unique id for each button: its payload, with a number if a previous button has the same payload."""
     found: list[str] = []
     for number, button in enumerate(buttons, 1):
         one = short_payload(payload_of(button), limit - 3)
@@ -252,7 +252,7 @@ def _ids(buttons: Sequence[dict[str, Any]], limit: int) -> list[str]:
 
 
 def _unique(titles: Sequence[str], limit: int) -> list[str]:
-    """Shorten titles. WhatsApp rejects a message with two equal ones, so a number is added."""
+    """Shorten titles. Add a number to a title that would occur twice, because WhatsApp rejects duplicates."""
     found: list[str] = []
     for number, title in enumerate(titles, 1):
         short = shorten(title, limit)

@@ -1,4 +1,4 @@
-"""The action server of `manent run --with-actions`: a child process that ends together with the server."""
+"""The action server of `manent run --with-actions`, a child process that ends when the server ends."""
 
 import contextlib
 import socket
@@ -13,24 +13,24 @@ from manent.cli.project_store import read_project_endpoints
 from manent.core.errors import ActionError
 
 START_TIMEOUT_S = 60.0
-"""Time limit for the start.
+"""Time limit for the start of the action server.
 
-Importing rasa-sdk takes one to three seconds, and longer on slow machines or with large actions.
+Importing rasa-sdk takes one to three seconds, and longer on slow machines.
 """
 
 STOP_TIMEOUT_S = 5.0
 
-LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # this address is only recognized, not used to listen
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # the code only compares with this address and does not bind it
 
 
 @contextlib.contextmanager
 def action_server(endpoints: Path | None) -> Iterator[None]:
-    """Run the action server that `endpoints.yml` names, on this machine, until the context ends.
+    """Run the local action server of `endpoints.yml` until the context ends.
 
-    Start nothing if there is no `action_endpoint`, or if actions run in the server's process.
+    Do nothing if there is no `action_endpoint`, or if actions run in the server's process.
 
     Raises:
-        ActionError: `endpoints.yml` names another machine, or the action server did not start.
+        ActionError: `action_endpoint` refers to another machine, or the action server did not start.
     """
     wanted = read_project_endpoints(endpoints).action_endpoint or {}
     if "url" not in wanted:
@@ -56,12 +56,9 @@ def action_server(endpoints: Path | None) -> Iterator[None]:
 
 
 def start(port: int) -> subprocess.Popen[bytes]:
-    """Start the action server.
-
-    It ends when its standard input is closed, so it never runs longer than this process.
-    """
+    """Start the action server. It ends when its standard input is closed, at the latest when this process ends."""
     command = [sys.executable, "-m", "manent", "run", "actions", "--port", str(port), "--stop-with-stdin"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # our own command
+    return subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  # the command contains no input
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:

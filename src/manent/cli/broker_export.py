@@ -1,6 +1,6 @@
 """Publishes stored conversations to the project's event broker: `manent conversations export --to-broker`.
 
-A running server publishes independently of this command, so an event may reach the broker twice, with the same id.
+A running server publishes independently of this command, so the broker can receive an event twice, with the same id.
 """
 
 from collections.abc import Iterable
@@ -22,10 +22,10 @@ MISSING: Final = (
 
 
 async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Path | None) -> int:
-    """Publish all events of these conversations. Return the number of events.
+    """Publish all events of these conversations, and return the number of events.
 
     Raises:
-        BrokerError: `broker_missing`: no broker is configured. Or the broker cannot be reached.
+        BrokerError: no broker is configured (`broker_missing`), or the broker cannot be reached.
     """
     section = read_project_endpoints(endpoints).event_broker
     broker = open_broker(section, root=Path())

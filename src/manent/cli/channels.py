@@ -24,16 +24,16 @@ Credentials = Annotated[
 
 def list_channels(
     *,
-    check: Annotated[bool, typer.Option("--check", help="Ask the platforms to check the credentials.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check the credentials with the platforms.")] = False,
     url: Annotated[
-        str, typer.Option("--url", metavar="URL", help="Public address of the server, for the webhook URLs.")
+        str, typer.Option("--url", metavar="URL", help="Public URL of the server, for the webhook URLs.")
     ] = "https://<your server>",
     credentials: Credentials = None,
 ) -> None:
-    """List the configured channels and the webhook URLs to enter on the pages of the platforms."""
+    """List the configured channels and their webhook URLs, which you enter on the platforms' pages."""
     found = _configured(credentials)
     if not found:
-        print(f"{FILE} has no channels. The server offers the web chat and rest.")
+        print(f"{FILE} contains no channels. The server provides the web chat and rest.")
         return
     width = max(len(name) for name in found)
     for name, section in found.items():
@@ -43,19 +43,21 @@ def list_channels(
 
 
 def set_webhook(
-    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="For example telegram.")],
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of the channel, for example telegram.")],
     *,
     credentials: Credentials = None,
 ) -> None:
-    """Tell a platform the address of the channel's webhook."""
+    """Register the channel's webhook URL with its platform."""
     found = _configured(credentials)
     if channel not in found:
-        raise ManentError("unknown_channel", f"{FILE} has no channel {channel}; it has: {', '.join(found) or 'none'}")
+        raise ManentError(
+            "unknown_channel", f"{FILE} contains no channel {channel}; it contains: {', '.join(found) or 'none'}"
+        )
     opened = _created(channel, found[channel])
     if not hasattr(opened, "set_webhook"):
         raise ManentError(
             "no_webhook_call",
-            f"{channel} has no call that sets the webhook: enter its URL on the platform's page (manent channels)",
+            f"{channel} has no API for webhooks: enter the URL from `manent channels` on the platform's page",
         )
     asyncio.run(_use(opened, opened.set_webhook))
     print(f"{channel}: the webhook is set.")
@@ -75,14 +77,14 @@ def _described(name: str, section: Json, url: str) -> str:
         return "needs no server"
     found = find(CHANNELS, name)
     if found is None:
-        return "is not supported, and is ignored"
+        return "is not supported and is ignored"
     if name == "socketio":
         return "the web chat"
     return str(section.get("webhook_url") or f"{url.rstrip('/')}/webhooks/{getattr(found, 'name', name)}/webhook")
 
 
 async def _check_all(found: dict[str, Json], width: int) -> bool:
-    """Check every channel that can be checked, and print the results. Return whether all are right."""
+    """Check the credentials of every channel that supports it, and print the results. Return whether all are valid."""
     is_right = True
     for name, section in found.items():
         if name in CHANNELS_WITHOUT_SERVER or find(CHANNELS, name) is None:
@@ -101,7 +103,7 @@ async def _check_all(found: dict[str, Json], width: int) -> bool:
 
 
 async def _use(channel: Any, work: Callable[[], Awaitable[Any]]) -> Any:
-    """Call a method of a channel whose server does not run, and close its connections."""
+    """Call a method of a channel outside a server, and close the channel."""
     async with contextlib.AsyncExitStack() as opened:
         opened.push_async_callback(channel.close)
         return await work()

@@ -32,7 +32,7 @@ def list_conversations(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Maximum number of conversations.")] = 1000,
     endpoints: Endpoints = None,
 ) -> None:
-    """List conversations with the time of their first and last event, the number of events, and the sender id."""
+    """List conversations with the times of their first and last events, the number of events, and the sender id."""
 
     async def work(store: ConversationStore) -> None:
         count = 0
@@ -50,7 +50,7 @@ def list_conversations(
 
 
 def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> None:
-    """Print the messages of a conversation, and which of them could not be delivered."""
+    """Print the messages of a conversation, and those that could not be delivered."""
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
@@ -77,7 +77,7 @@ def export_conversations(
         Literal["lines", "json", "transcript"],
         typer.Option(
             "--format",
-            help="lines: one event as JSON per line. json: everything that is stored. transcript: plain text.",
+            help="lines: one JSON event per line. json: all stored data. transcript: plain text.",
         ),
     ] = "lines",
     out: Annotated[
@@ -90,7 +90,7 @@ def export_conversations(
 ) -> None:
     """Export the given conversations, or all conversations.
 
-    Use the format `lines` for programs, and `json` or `transcript` if a visitor requests a copy.
+    Use the format `lines` for programs, and `json` or `transcript` for a visitor who requests a copy.
     """
     if to_broker and (out is not None or form != "lines"):
         raise typer.BadParameter("--to-broker cannot be combined with --out or --format")
@@ -123,13 +123,13 @@ def erase_conversation(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Erase a conversation and everything stored about it."""
+    """Erase a conversation and all data stored about it."""
     if not yes:
         typer.confirm(f"Erase {sender_id} permanently?", abort=True)
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
-        # The new epoch tells open pages that the conversation was erased.
+        # The new epoch notifies open pages that the conversation was erased.
         await store.erase(sender_id, new_epoch=secrets.token_hex(8))
         print(f"Erased {sender_id}.")
 

@@ -31,13 +31,15 @@ def convert_nlu(
     out: Target = Path("converted_data"),
     format: Annotated[Format, typer.Option("-f", "--format", help="Format of the output.")] = Format.YAML,  # noqa: A002
 ) -> None:
-    """Convert NLU data to one YAML or JSON file. Manent trains on both."""
+    """Convert NLU data to one YAML or JSON file. Manent can train on both formats."""
     from manent.authoring.nlu import nlu_to_json, nlu_to_yaml
     from manent.project.reading import read_nlu
 
     found = read_nlu(Path(), data)
     if not found.examples:
-        raise ManentError("convert.no_examples", "there are no examples to convert; name a file or folder with --data")
+        raise ManentError(
+            "convert.no_examples", "there are no examples to convert; choose a file or folder with --data"
+        )
     suffixes = {Format.YAML: (".yml", ".yaml"), Format.JSON: (".json",)}[format]
     target = out if out.suffix in suffixes else out / f"nlu{suffixes[0]}"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -8,15 +8,15 @@ import typer
 from manent.core.errors import ManentError
 
 Source = Annotated[
-    list[Path] | None, typer.Option("-u", "--nlu", "--data", metavar="PATH...", help="NLU data; default: data.")
+    list[Path] | None, typer.Option("-u", "--nlu", "--data", metavar="PATH...", help="NLU data. Default: data.")
 ]
 StorySource = Annotated[
     list[Path] | None,
-    typer.Option("-s", "--stories", "-u", "--nlu", "--data", metavar="PATH...", help="Stories; default: data."),
+    typer.Option("-s", "--stories", "-u", "--nlu", "--data", metavar="PATH...", help="Stories. Default: data."),
 ]
 Fraction = Annotated[
     float,
-    typer.Option("--training-fraction", metavar="SHARE", min=0.01, max=0.99, help="Share of the training part."),
+    typer.Option("--training-fraction", metavar="SHARE", min=0.01, max=0.99, help="Share of the data for training."),
 ]
 Seed = Annotated[
     int | None,
@@ -32,7 +32,7 @@ def split_nlu(
 ) -> None:
     """Split NLU examples into training_data.yml and test_data.yml.
 
-    The examples of each intent are divided by the same share. Synonyms, patterns and responses are in both files.
+    The split has the same share for each intent. Both files contain all synonyms, patterns and responses.
     """
     from manent.authoring.nlu import nlu_to_yaml
     from manent.nlu.evaluation import split_data
@@ -40,7 +40,7 @@ def split_nlu(
 
     data = read_nlu(Path(), nlu)
     if not data.examples:
-        raise ManentError("split.no_examples", "there are no examples to split; name a file or folder with --nlu")
+        raise ManentError("split.no_examples", "there are no examples to split; choose a file or folder with --nlu")
     parts = split_data(data, fraction=training_fraction, seed=random_seed)
     out.mkdir(parents=True, exist_ok=True)
     for name, part in zip(("training_data.yml", "test_data.yml"), parts, strict=True):
@@ -51,7 +51,7 @@ def split_nlu(
 def split_stories(
     *, stories: StorySource = None, training_fraction: Fraction = 0.8, random_seed: Seed = None, out: Target = PARTS
 ) -> None:
-    """Split the stories of each file into a train_… and a test_… file. Comments are kept. Rules are left out."""
+    """Split the stories of each file into a train_… and a test_… file. Comments are kept. Rules are omitted."""
     from manent.authoring.story_split import split_stories as split
     from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files, is_stories
@@ -71,4 +71,4 @@ def split_stories(
             print(f"Wrote {target}")
         is_divided = True
     if not is_divided:
-        raise ManentError("split.no_stories", "there are no stories to split; name a file or folder with --stories")
+        raise ManentError("split.no_stories", "there are no stories to split; choose a file or folder with --stories")

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from manent.project.reading import Project
 
 FailOnWarnings = Annotated[
-    bool, typer.Option("--fail-on-warnings", help="Exit with status 1 if there are warnings, too.")
+    bool, typer.Option("--fail-on-warnings", help="Exit with status 1 also if there are warnings.")
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Count as mistakes what Rasa accepts and what has no effect: unknown names, …")
+    bool,
+    typer.Option(
+        "--strict",
+        help="Report entries without effect, such as unknown names, as mistakes, although Rasa accepts them.",
+    ),
 ]
 MaxHistory = Annotated[
     int | None,
@@ -42,10 +46,10 @@ def data_validate(
     fail_on_warnings: FailOnWarnings = False,
     strict: Strict = False,
 ) -> None:
-    """Check the project's files. Report all mistakes with file, line and the expected content.
+    """Check the project's files, and report all mistakes with file, line and the expected content.
 
-    Finds unknown and unused names, examples of two intents, examples that the project's own threshold rejects, rules
-    and stories that contradict each other, and mistakes in the configuration of channels and servers.
+    The check finds unknown and unused names, examples with two intents, examples that the project's fallback threshold
+    rejects, contradictory rules and stories, and mistakes in the configuration of channels and servers.
     """
     from manent.project.reading import validate_project
 
@@ -53,7 +57,7 @@ def data_validate(
         Path(), domain=domain, data=data, config=config, credentials=credentials, endpoints=endpoints
     )
     problems = list(found.problems)
-    # Contradictions are found in what could be read, so that one run names them together with the other mistakes.
+    # If some files have mistakes, the valid part is still checked for contradictions, so that one run reports both.
     if found.has_dialogue:
         problems += _conflicts(found.project, max_history)
     if found.is_complete:

@@ -22,20 +22,22 @@ Target = Annotated[
 ]
 
 Source = Annotated[
-    Path | None, typer.Option("--from", metavar="FILE", help="SQLite file; default: the one that the project uses.")
+    Path | None, typer.Option("--from", metavar="FILE", help="SQLite file. Default: the file that the project uses.")
 ]
 TargetUrl = Annotated[
     str | None,
-    typer.Option("--to", metavar="URL", help="postgresql://…; default: the database in endpoints.yml."),
+    typer.Option(
+        "--to", metavar="URL", help="URL of the database (postgresql://…). Default: the database in endpoints.yml."
+    ),
 ]
 
 
 def db_upgrade(
     *,
-    no_backup: Annotated[bool, typer.Option("--no-backup", help="Don't keep a copy of the old file.")] = False,
+    no_backup: Annotated[bool, typer.Option("--no-backup", help="Do not keep a copy of the old file.")] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Upgrade the store to the schema of this version. Keep a copy of the old file in the same folder."""
+    """Upgrade the store to the schema of this version, and keep a copy of the old file in the same folder."""
     from manent.stores.sqlite.upgrade import upgrade_sqlite
 
     dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
@@ -50,7 +52,7 @@ def db_upgrade(
 
 
 def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
-    """Write a consistent copy of the store while servers use it."""
+    """Write a consistent copy of the store, even while servers use the store."""
     from manent.stores.sqlite.backup import backup_sqlite
 
     path = _file(endpoints)
@@ -60,29 +62,31 @@ def db_backup(target: Target = None, *, endpoints: Endpoints = None) -> None:
 
 
 def db_copy(*, source: Source = None, target: TargetUrl = None, endpoints: Endpoints = None) -> None:
-    """Copy all conversations from a SQLite file to an empty PostgreSQL database, and compare both at the end.
+    """Copy all conversations from a SQLite file to an empty PostgreSQL database, and then compare both.
 
-    Stop the servers first. If the command is interrupted, run it again: it continues.
+    Stop the servers first. If the command is interrupted, run it again to continue.
     """
     section = read_project_endpoints(endpoints).tracker_store or {}
     dsn = postgresql_dsn({"type": "SQL", "url": target}) if target is not None else postgresql_dsn(section)
     if dsn is None:
         raise typer.BadParameter(
-            "--to needs the URL of a PostgreSQL database, or endpoints.yml a tracker_store with one"
+            "no PostgreSQL database is specified: use --to with its URL, or a tracker_store in endpoints.yml"
         )
     if source is None and postgresql_dsn(section) is not None:
-        raise typer.BadParameter("--from needs the SQLite file, because endpoints.yml already names PostgreSQL")
+        raise typer.BadParameter(
+            "no SQLite file is specified: use --from, because endpoints.yml already specifies PostgreSQL"
+        )
     try:
         from manent.stores.database_copy import copy_database
     except ModuleNotFoundError as error:
         raise StoreError(
-            "store_unsupported", f"this command needs the module {error.name}: pip install 'manent[postgresql]'"
+            "store_unsupported", f"this command requires the module {error.name}: pip install 'manent[postgresql]'"
         ) from error
     path = source or _file(endpoints)
     options = postgresql_options(section if target is None else {"type": "SQL", "url": target})
     report = asyncio.run(copy_database(path, dsn, options=options, progress=_show))
     rows = report.rows
-    print(f"Copied {path}: {report.copied:,} conversations in this run. Source and target hold the same:")
+    print(f"Copied {path}: {report.copied:,} conversations in this run. Source and target both contain:")
     for table, count in rows.items():
         print(f"  {table}: {count:,}")
 

@@ -19,11 +19,11 @@ Url = Annotated[
     typer.Option(
         "--url",
         metavar="URL",
-        help="SQLAlchemy URL of its database, instead of a file; better in --url-file or $MANENT_URL if it has a"
-        " password.",
+        help="SQLAlchemy URL of the database, instead of a file. A URL with a password is safer in --url-file or"
+        " $MANENT_URL.",
     ),
 ]
-UrlFile = Annotated[Path | None, typer.Option("--url-file", metavar="FILE", help="File with this URL.")]
+UrlFile = Annotated[Path | None, typer.Option("--url-file", metavar="FILE", help="File that contains this URL.")]
 
 
 def import_rasa(
@@ -31,7 +31,7 @@ def import_rasa(
 ) -> None:
     """Copy all conversations of a Rasa tracker store (SQL, Redis or MongoDB) into this project's store.
 
-    The source is not changed. Conversations that were imported before are skipped, so an import can be repeated.
+    The source is not changed. Conversations that were already imported are skipped, so you can repeat the import.
     """
     try:
         from manent.stores.rasa_import import ImportReport
@@ -39,7 +39,7 @@ def import_rasa(
     except ModuleNotFoundError as error:
         raise StoreError(
             "import_source",
-            f"this command needs the module {error.name}, which is not installed; run `pip install "
+            f"this command requires the module {error.name}, which is not installed; run `pip install "
             "'manent[import-rasa]'`",
         ) from error
 
@@ -49,7 +49,7 @@ def import_rasa(
             print(f"Warning: {warning}.", file=sys.stderr)
     named = [one for one in (source, url) if one is not None]
     if len(named) != 1:
-        raise typer.BadParameter("name a file or, with --url, the SQLAlchemy URL of a database, but not both")
+        raise typer.BadParameter("specify either a file or, with --url, the SQLAlchemy URL of a database")
     database = named[0] if "://" in named[0] else f"sqlite:///{named[0]}"
 
     async def work(store: ConversationStore) -> ImportReport:

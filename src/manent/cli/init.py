@@ -14,13 +14,13 @@ TEMPLATE = Path(manent.__file__).parent / "project_template"
 RENAMED = {"gitignore": ".gitignore"}
 """Name in the template → name in a project.
 
-Under their real names, these files would affect the tools of Manent's own repository.
+Under their real names, these files would affect tools in Manent's repository.
 """
 
 
 def init(
     *,
-    no_prompt: Annotated[bool, typer.Option("--no-prompt", help="Ask no questions; use the defaults.")] = False,
+    no_prompt: Annotated[bool, typer.Option("--no-prompt", help="Use the defaults without asking questions.")] = False,
     init_dir: Annotated[
         Path | None, typer.Option("--init-dir", metavar="DIR", help="Folder of the new project.")
     ] = None,
@@ -45,7 +45,7 @@ def create_project(folder: Path) -> list[Path]:
     """Copy the template into a folder and return the paths of the new files.
 
     Raises:
-        ManentError: `init.not-empty`: a file already exists, and nothing was written.
+        ManentError: `init.not-empty`: a file already exists, so no file was written.
     """
     sources = [path for path in sorted(TEMPLATE.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
     targets = [folder / path.relative_to(TEMPLATE).with_name(RENAMED.get(path.name, path.name)) for path in sources]
@@ -53,7 +53,7 @@ def create_project(folder: Path) -> list[Path]:
     if taken:
         raise ManentError(
             "init.not-empty",
-            f"no project was created, because it would overwrite {', '.join(taken)}; name another folder with "
+            f"no project was created, because it would overwrite {', '.join(taken)}; choose another folder with "
             "--init-dir",
         )
     assistant_id = model_name().removesuffix(".tar.gz").encode()
@@ -69,4 +69,4 @@ def print_next_steps(folder: Path) -> None:
     if folder.resolve() != Path.cwd():
         print(f"  cd {folder}")
     print("  manent run      # then open http://localhost:5005/")
-    print("  manent train    # after a change of the project's files")
+    print("  manent train    # after you change the project's files")

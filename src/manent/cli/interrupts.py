@@ -1,9 +1,8 @@
-"""Makes sure that Ctrl-C stops a command during imports, too.
+"""Ensures that Ctrl-C also stops a command during imports.
 
-Python raises KeyboardInterrupt in the line that is running. During an import, this line can be in a callback whose
-errors are only printed. Then the command would continue. The line can also be in a C extension that converts the
-exception to an ImportError with advice about installing. `main.py` and `train.py` run such imports inside
-`interruptible`.
+Python raises KeyboardInterrupt in the current line of code. During an import, this line can be in a callback whose
+errors are only printed, so the command would continue. The line can also be in a C extension that converts the
+exception to an ImportError. `main.py` and `train.py` run such imports inside `interruptible`.
 """
 
 import contextlib
@@ -36,7 +35,7 @@ class Interrupts:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interrupts]:
-    """Raise KeyboardInterrupt for any error after Ctrl-C.
+    """Replace any error in this context by KeyboardInterrupt if Ctrl-C was pressed.
 
     Do nothing in other threads, or if SIGINT has a handler other than Python's.
     """
@@ -45,7 +44,7 @@ def interruptible() -> Iterator[Interrupts]:
     if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    signal.signal(signal.SIGINT, interrupts._take)  # noqa: SLF001  # the attribute belongs to a class of this module
+    signal.signal(signal.SIGINT, interrupts._take)  # noqa: SLF001  # a class of this module defines this attribute
     try:
         yield interrupts
     except Exception as error:

@@ -1,8 +1,8 @@
-"""The entry point: finds the command, runs it, and reports errors to the user.
+"""The entry point, which finds the command, runs it, and reports errors to the user.
 
-This module holds the table of commands. The module of a command is imported when the command is called, so that `manent
---help` and the message about an unknown command appear at once. This module imports neither Typer nor any heavy
-library.
+This module contains the table of commands, and imports the module of a command only when the command is called. It
+imports neither Typer nor any heavy library, so `manent --help` and the message about an unknown command appear
+immediately.
 """
 
 import difflib
@@ -27,8 +27,8 @@ class Command:
 
     Attributes:
         name: the words after `manent`.
-        target: the function that it calls, as `module:function`.
-        summary: a sentence that describes it.
+        target: the function that the command calls, as `module:function`.
+        summary: a sentence that describes the command.
     """
 
     name: str
@@ -70,7 +70,7 @@ COMMANDS = (
     Command("db copy", "manent.cli.db:db_copy", "Copy the conversations from SQLite to PostgreSQL."),
     Command("db backup", "manent.cli.db:db_backup", "Back up the store while it is in use."),
 )
-"""Every command, in the order of the help."""
+"""All commands, in the order of the help text."""
 
 FILE_ERRORS = frozenset(
     {
@@ -86,7 +86,7 @@ FILE_ERRORS = frozenset(
         errno.EROFS,
     }
 )
-"""Errors of a path that the user named, or of the disk. They are reported as a sentence without a traceback."""
+"""Errors of paths from the user and of the disk. They are reported as a sentence without a traceback."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in shells."""
@@ -95,10 +95,10 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status.
 
-    It is 0 after success, 1 after a failure, 2 after a mistake in the arguments, and 130 after Ctrl-C.
+    The status is 0 after success, 1 after a failure, 2 after a mistake in the arguments, and 130 after Ctrl-C.
     """
-    # The matrices are small, so BLAS threads would wait for each other longer than they compute, and each thread needs
-    # memory. NumPy reads the variable when it is imported.
+    # The matrices are small, so BLAS threads would spend more time waiting for each other than computing. NumPy reads
+    # the variables when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)  # custom components of the project are imported by module name
@@ -130,10 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find_command(words: Sequence[str]) -> tuple[Command | None, list[str]]:
-    """Return the longest command with which the call starts, and the remaining arguments.
-
-    Return None for an unknown command.
-    """
+    """Return the command that the words start with and the remaining arguments. Return None for an unknown command."""
     for length in (3, 2, 1):
         name = " ".join(words[:length])
         for command in COMMANDS:
@@ -164,17 +161,19 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
     try:
         result = app(args=spread(checked.rest, lists), prog_name=f"manent {command.name}")
     except SystemExit as stop:
-        if stop.code == INTERRUPTED:  # Typer reports Ctrl-C by this status
+        if stop.code == INTERRUPTED:  # Typer reports Ctrl-C with this status
             raise KeyboardInterrupt from stop
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     return result if isinstance(result, int) else 0
 
 
 def spread(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
-    """Repeat an option before each of its values. Rasa accepts `--data one two` and Typer only `--data one --data two`.
+    """Repeat an option before each of its values.
+
+    Rasa accepts `--data one two`, but Typer only `--data one --data two`.
 
     Args:
-        arguments: the arguments as typed.
+        arguments: the arguments from the user.
         lists: options that take all values up to the next option.
     """
     result: list[str] = []
@@ -221,7 +220,7 @@ def describe_unknown(words: Sequence[str]) -> str:
 
 
 def _within(name: str) -> list[str]:
-    """Return the longer commands that start with these words."""
+    """Return the names of the subcommands of these words."""
     return [command.name for command in COMMANDS if command.name.startswith(f"{name} ")]
 
 

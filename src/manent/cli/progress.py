@@ -1,7 +1,4 @@
-"""Shows the progress of a long command.
-
-On a terminal it shows a spinner; in other outputs it prints a line for each step.
-"""
+"""Shows the progress of a long command: a spinner on a terminal, and a line for each step in other outputs."""
 
 import sys
 import time
@@ -13,7 +10,7 @@ MIN_SHOWN_S = 0.1
 
 
 class Steps:
-    """The steps of one command, on standard error. Leaving the context ends the last step."""
+    """A context that shows the steps of one command on standard error. Leaving it ends the last step."""
 
     def __init__(self) -> None:
         self._step = ""

@@ -1,4 +1,4 @@
-"""Opens the store of the project in the current folder while a command works with it."""
+"""Opens the store of the project in the current folder for a command."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def read_project_endpoints(given: Path | None) -> Endpoints:
-    """Read the given endpoints file. Without one, read the project's `endpoints.yml` if it exists."""
+    """Read the given endpoints file, or by default the project's `endpoints.yml` if it exists."""
     path = given or Path("endpoints.yml")
     return read_endpoints(path if given is not None or path.exists() else None)
 
@@ -22,7 +22,7 @@ def with_store(endpoints: Path | None, work: Callable[[ConversationStore], Await
     """Open the project's store, call `work` with it, close it, and return what `work` returned.
 
     Raises:
-        StoreError: the store is not supported or cannot be opened. Errors of `work` are raised, too.
+        StoreError: the store is not supported or cannot be opened.
     """
     wanted = read_project_endpoints(endpoints)
     store = open_store(wanted.tracker_store, root=Path(), durability=wanted.durability)

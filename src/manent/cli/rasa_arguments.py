@@ -1,7 +1,7 @@
-"""Handles options and commands of Rasa that Manent does not have.
+"""Handles options and commands of Rasa that Manent does not have, so that scripts for Rasa still work.
 
-So scripts that were written for Rasa still work. An option without effect is ignored, and a note is printed (except for
-logging options). If ignoring an option would change the result, the call fails, and the message names an alternative.
+An option without effect is ignored with a note, except for logging options. If ignoring an option would change the
+result, the command fails with a message that suggests an alternative.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,9 +13,9 @@ class Word:
     """An option of Rasa.
 
     Attributes:
-        values: number of values that follow it. -1: all values up to the next option.
-        note: text for the user. Empty: nothing is printed.
-        is_rejected: whether the call fails.
+        values: number of values that follow the option, or -1 for all values up to the next option.
+        note: explanation for the user. If it is empty, nothing is printed.
+        is_rejected: whether the command fails.
     """
 
     values: int = 1
@@ -29,7 +29,7 @@ _LOGGING = {
     "--verbose": Word(0),
     "--debug": Word(0),
     "--quiet": Word(0),
-    "--logging-config-file": Word(1, "logging is set by --log-file and LOG_LEVEL"),
+    "--logging-config-file": Word(1, "use --log-file and LOG_LEVEL to configure logging"),
 }
 
 _TRAIN = {
@@ -46,8 +46,8 @@ _TRAIN = {
 }
 
 _SERVER = {
-    "--response-timeout": Word(1, "a turn may take as long as its actions"),
-    "--request-timeout": Word(1, "a turn may take as long as its actions"),
+    "--response-timeout": Word(1, "a turn has no time limit other than those of its actions"),
+    "--request-timeout": Word(1, "a turn has no time limit other than those of its actions"),
     "--use-syslog": Word(0, "the server logs to standard error, which systemd and containers collect"),
     "--syslog-address": Word(),
     "--syslog-port": Word(),
@@ -88,7 +88,7 @@ OPTIONS: dict[str, dict[str, Word]] = {
         "--nlu": Word(1, "the graph shows intents, not examples"),
     },
 }
-"""Options that do not configure logging, by the first part of the command's name."""
+"""First part of a command's name → its options of Rasa, except logging options."""
 
 COMMANDS = {
     "export": "`manent conversations export` writes the events of conversations as JSON lines",
@@ -100,17 +100,17 @@ COMMANDS = {
     "telemetry": "Manent collects no telemetry",
     "x": "`manent run` stores conversations itself",
 }
-"""Command of Rasa that Manent does not have → text about the alternative."""
+"""Command of Rasa that Manent does not have → description of the alternative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A call without the options that only Rasa has.
+    """The arguments of a command without the options that only Rasa has.
 
     Attributes:
         rest: the remaining arguments.
-        notes: sentences for the user about ignored options.
-        refusal: the reason why the call fails. Empty: it does not fail.
+        notes: notes for the user about ignored options. Each note is one sentence.
+        refusal: the reason why the command fails, or an empty text if it runs.
     """
 
     rest: list[str]
@@ -119,12 +119,12 @@ class Checked:
 
 
 def check_rasa_options(command: str, arguments: Sequence[str], known: Collection[str]) -> Checked:
-    """Remove the options that only Rasa has.
+    """Remove the options that only Rasa has from the arguments of a command.
 
     Args:
         command: name of the command.
-        arguments: the arguments after the name.
-        known: options of the command. They are never removed.
+        arguments: the arguments after the command's name.
+        known: options of the command, which are never removed.
     """
     words = {**_LOGGING, **OPTIONS.get(command.partition(" ")[0], {})}
     rest: list[str] = []

@@ -1,4 +1,4 @@
-"""Writes the folder `results/` (reports, lists, pictures) and prints summary tables."""
+"""Writes reports, lists and pictures to the folder `results/`, and prints summary tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,8 @@ import msgspec
 import typer
 
 Results = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.")]
-NoErrors = Annotated[bool, typer.Option("--no-errors", help="Don't list the errors.")]
-NoPlots = Annotated[bool, typer.Option("--no-plot", help="Draw no pictures.")]
+NoErrors = Annotated[bool, typer.Option("--no-errors", help="Do not list the errors.")]
+NoPlots = Annotated[bool, typer.Option("--no-plot", help="Do not draw pictures.")]
 Successes = Annotated[bool, typer.Option("--successes", help="Also list the correct results.")]
 
 RESULTS = Path("results")
@@ -36,7 +36,7 @@ def _write(out: Path, name: str, content: bytes) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table. The first column is left-aligned, and the others are right-aligned."""
+    """Print a table. The first column is aligned to the left, and the others to the right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

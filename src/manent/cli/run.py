@@ -39,31 +39,40 @@ Token = Annotated[
         "-t",
         "--auth-token",
         metavar="TOKEN",
-        help="Token that the management API requires; better in --auth-token-file or $MANENT_AUTH_TOKEN.",
+        help="Token that the management API requires. It is safer in --auth-token-file or $MANENT_AUTH_TOKEN.",
     ),
 ]
-TokenFile = Annotated[Path | None, typer.Option("--auth-token-file", metavar="FILE", help="File with this token.")]
+TokenFile = Annotated[
+    Path | None, typer.Option("--auth-token-file", metavar="FILE", help="File that contains this token.")
+]
 JwtSecret = Annotated[
     str | None,
     typer.Option(
         "--jwt-secret",
         metavar="KEY",
-        help="Key that verifies JSON web tokens for the management API; better in --jwt-secret-file or"
+        help="Key that verifies JSON web tokens for the management API. It is safer in --jwt-secret-file or"
         " $MANENT_JWT_SECRET.",
     ),
 ]
-JwtSecretFile = Annotated[Path | None, typer.Option("--jwt-secret-file", metavar="FILE", help="File with this key.")]
-JwtRequireExp = Annotated[bool, typer.Option("--jwt-require-exp", help="Reject such tokens without `exp`.")]
-JwtMethod = Annotated[str, typer.Option("--jwt-method", metavar="NAME", help="Signature algorithm of these tokens.")]
+JwtSecretFile = Annotated[
+    Path | None, typer.Option("--jwt-secret-file", metavar="FILE", help="File that contains this key.")
+]
+JwtRequireExp = Annotated[bool, typer.Option("--jwt-require-exp", help="Reject JSON web tokens without `exp`.")]
+JwtMethod = Annotated[
+    str, typer.Option("--jwt-method", metavar="NAME", help="Signature algorithm of the JSON web tokens.")
+]
 Connector = Annotated[
     str | None, typer.Option("--connector", metavar="CHANNEL", help="Serve only this channel.", show_default=False)
 ]
 LogFile = Annotated[Path | None, typer.Option("--log-file", metavar="FILE", help="Also log to this file.")]
 WithActions = Annotated[
-    bool, typer.Option("--with-actions", help="Also start the action server, and stop it together with the server.")
+    bool, typer.Option("--with-actions", help="Also start the action server, and stop it when the server stops.")
 ]
 Certificate = Annotated[
-    Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Certificate; serves HTTPS.")
+    Path | None,
+    typer.Option(
+        "--ssl-certificate", metavar="FILE", help="Certificate file. With this option, the server uses HTTPS."
+    ),
 ]
 Keyfile = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Private key of the certificate.")]
 LameDuck = Annotated[
@@ -73,7 +82,7 @@ LameDuck = Annotated[
         metavar="SECONDS",
         min=0.0,
         max=3600.0,
-        help="After SIGTERM, serve for this time while /health/ready says 503.",
+        help="After SIGTERM, continue to serve for this time, while /health/ready returns status 503.",
     ),
 ]
 ForwardedAllowIps = Annotated[
@@ -127,7 +136,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
-    gc.disable()  # off until the server is up, because loading produces no garbage
+    gc.disable()  # disabled until the server is running, because loading produces no garbage
     _leave_clients_out()
     from manent.server.app import serve
     from manent.server.options import ServeOptions
@@ -166,16 +175,16 @@ def run(
 
 
 def _leave_clients_out() -> None:
-    """Import python-socketio without the libraries of its client. This makes the start 0.15 s faster."""
+    """Import python-socketio without the libraries for its client, which saves 0.15 s."""
     clients = [name for name in ("aiohttp", "requests", "websocket") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # with None, an import of the module fails
+    sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # None makes an import of the module fail
     importlib.import_module("socketio")
     for name in clients:
         del sys.modules[name]
 
 
 def _end(*_: object) -> None:
-    """Exit with status 0. It handles the signal that uvicorn raises again after a clean shutdown."""
+    """Exit with status 0. This handles the signal that uvicorn raises again after a clean shutdown."""
     sys.exit(0)
 
 

@@ -34,7 +34,10 @@ def run_actions(
     ] = None,
     auto_reload: Annotated[bool, typer.Option("--auto-reload", help="Reload actions when their files change.")] = False,
     ssl_certificate: Annotated[
-        Path | None, typer.Option("--ssl-certificate", metavar="FILE", help="Certificate; serves HTTPS.")
+        Path | None,
+        typer.Option(
+            "--ssl-certificate", metavar="FILE", help="Certificate file. With this option, the server uses HTTPS."
+        ),
     ] = None,
     ssl_keyfile: Annotated[
         Path | None, typer.Option("--ssl-keyfile", metavar="FILE", help="Private key of the certificate.")
@@ -46,7 +49,7 @@ def run_actions(
     debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve the project's custom actions, with the protocol of Rasa's action server."""
+    """Serve the project's custom actions over the protocol of Rasa's action server."""
     set_up_logging(log_level(verbose=verbose, debug=debug, quiet=quiet))
     password, warnings = read_secret("--ssl-password", ssl_password, ssl_password_file)
     for warning in warnings:
@@ -70,9 +73,9 @@ def run_actions(
 
 
 def _stop_when_stdin_ends() -> None:
-    """End this process when its parent ends for any reason. Then the pipe to the parent is closed."""
-    # Do not read `sys.stdin`. A thread that reads it holds a lock, and the interpreter would abort at exit because of
-    # this lock.
+    """End this process when its parent ends for any reason, because this closes the pipe to the parent."""
+    # Do not read `sys.stdin`: a reading thread keeps its lock, and the interpreter would abort at exit because of the
+    # lock.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -41,10 +41,14 @@ Configs = Annotated[
 CrossValidation = Annotated[
     bool, typer.Option("--cross-validation", help="Train and evaluate on different parts of the data.")
 ]
-Folds = Annotated[int, typer.Option("-f", "--folds", metavar="N", min=2, help="Number of parts.")]
+Folds = Annotated[
+    int, typer.Option("-f", "--folds", metavar="N", min=2, help="Number of parts for the cross-validation.")
+]
 Runs = Annotated[
     int,
-    typer.Option("-r", "--runs", metavar="N", min=1, help="When comparing: number of trainings of each configuration."),
+    typer.Option(
+        "-r", "--runs", metavar="N", min=1, help="For a comparison: number of times that each configuration is trained."
+    ),
 ]
 Percentages = Annotated[
     list[int] | None,
@@ -54,11 +58,11 @@ Percentages = Annotated[
         metavar="N...",
         min=0,
         max=99,
-        help="When comparing: percentages of the data to leave out. Default: 0 25 50 75.",
+        help="For a comparison: percentages of the training data to omit. Default: 0 25 50 75.",
     ),
 ]
 _TEST_SHARE = 0.2
-"""Share of the data on which a comparison evaluates the models."""
+"""Share of the data that a comparison uses for evaluation."""
 
 
 def score_nlu(
@@ -78,8 +82,8 @@ def score_nlu(
 ) -> None:
     """Evaluate the NLU model.
 
-    Write reports as JSON, lists of errors, and a confusion matrix. With --cross-validation or several --config, train
-    and evaluate the pipelines of these files instead.
+    Write JSON reports, lists of errors, and a confusion matrix. With --cross-validation or several --config, train and
+    evaluate the pipelines of these files instead.
     """
     from manent.project.reading import read_project
 
@@ -90,7 +94,7 @@ def score_nlu(
 
     trust_model_code(is_trusted=trusts_model_code(Path()))
     if not project.nlu.examples:
-        raise ManentError("test.no_examples", "there are no annotated examples; name a file or folder with --nlu")
+        raise ManentError("test.no_examples", "there are no annotated examples; choose a file or folder with --nlu")
     if len(configs) > 1 and not cross_validation:
         others = [read_project(Path(), domain=domain, data=nlu, config=path) for path in configs[1:]]
         named = {name: each.config for name, each in zip(_names(configs), [project, *others], strict=True)}
@@ -109,7 +113,7 @@ def score_nlu(
             if not assistant.pipeline.is_trained:
                 raise ManentError(
                     "model_without_nlu",
-                    f"the model {assistant.file} has no NLU pipeline to evaluate; train with `manent train` or "
+                    f"the model {assistant.file} contains no NLU pipeline; train with `manent train` or "
                     "`manent train nlu`",
                 )
             subject = assistant.file.removesuffix(".tar.gz")
@@ -125,7 +129,7 @@ def score_nlu(
 
 
 def _names(configs: list[Path | None]) -> list[str]:
-    """Return the configurations' names for reports: the file names, with their folders if file names are equal."""
+    """Return a name for each configuration in reports: its file name, with its folders if two file names are equal."""
     paths = [path or Path("config.yml") for path in configs]
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):
@@ -134,7 +138,10 @@ def _names(configs: list[Path | None]) -> list[str]:
 
 
 def _cross_validate(project: "Project", folds: int) -> Iterator[list[Judged]]:
-    """Evaluate every example with a pipeline that was trained without it. Yield a list of results for each fold."""
+    """Evaluate every example with a pipeline that was trained without this example.
+
+    Yield a list of results for each fold.
+    """
     with Steps() as steps:
         for number, (known, unknown) in enumerate(evaluation.make_folds(project.nlu, folds, seed=0), start=1):
             steps.show(f"Fold {number} of {folds}")
@@ -163,10 +170,10 @@ def _compare(
     percentages: list[int],
     plots: bool,
 ) -> None:
-    """Train every pipeline several times without a part of the data.
+    """Compare pipelines that are trained without different percentages of the data.
 
-    Evaluate all of them on the same examples. `results.json` contains the F1 scores of the intents: a list for each
-    run, with one number for each percentage.
+    In each run, all pipelines are evaluated on the same examples. For each pipeline, `results.json` contains a list per
+    run, with the F1 score of the intents for each percentage.
     """
     found: dict[str, dict[int, list[list[Judged]]]] = {name: {} for name in configs}
     sizes: dict[int, int] = {}
@@ -197,7 +204,7 @@ def _compare(
 
 
 def _without(data: NluData, percentage: int, *, seed: int) -> NluData:
-    """Return the data without this percentage of it."""
+    """Return the data without this percentage of its examples."""
     if percentage == 0:
         return data
     return evaluation.split_data(data, fraction=1 - percentage / 100, seed=seed)[0]
@@ -216,7 +223,7 @@ def _write(judged: list[Judged], out: Path, *, successes: bool, errors: bool, pl
 
 
 def _reports(judged: list[Judged], *, successes: bool, errors: bool) -> dict[str, object]:
-    """Return the files' contents by name."""
+    """Return name of a report file → content."""
     reports: dict[str, object] = {"intent_report.json": evaluation.report_intents(judged)}
     lists = [("errors", False)] * errors + [("successes", True)] * successes
     for kind, right in lists:

@@ -33,7 +33,7 @@ Models = Annotated[
         "-m",
         "--model",
         metavar="PATH...",
-        help="Model file, or folder whose newest model is used. Several models are compared.",
+        help="Model file, or a folder whose newest model is used. Several models are compared.",
     ),
 ]
 StoryPath = Annotated[
@@ -72,7 +72,7 @@ def score_all(
     no_warnings: NoWarnings = False,
     no_plot: NoPlots = False,
 ) -> None:
-    """Run the test stories with their texts, and evaluate the NLU model on the NLU examples."""
+    """Run the test stories, including the parsing of their texts, and evaluate the NLU model on the NLU examples."""
     from manent.cli.score_nlu import score_nlu
     from manent.models.archive import find_model, model_parts
 
@@ -151,15 +151,15 @@ def score_core(
 
 
 def find_test_stories(paths: Sequence[Path]) -> Stories:
-    """Read the test stories below some paths. If a folder has no test stories, read all its stories.
+    """Read the test stories in files and folders. If a folder contains no test stories, read all its stories.
 
     Raises:
-        ProjectError: contains the mistakes of all files.
+        ProjectError: a file has mistakes. The error lists the mistakes of all files.
         ManentError: no test stories were found, or a path does not exist.
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
-        raise ManentError("test.no_file", f"there is no file or folder {', '.join(missing)} (named with --stories)")
+        raise ManentError("test.no_file", f"--stories: no file or folder {', '.join(missing)} exists")
     stories = _read_stories(paths)
     if not stories.stories:
         raise ManentError(
@@ -196,8 +196,8 @@ def score_stories(
 ) -> bool:
     """Run the stories with each model, write the reports, and print a summary. Return whether all stories succeeded.
 
-    With several models, each model has a separate folder of reports. `known` is the share of the stories that are also
-    in the training data.
+    If there are several models, each gets a separate folder of reports. In a report, `known` is the share of stories
+    that the training data also contains.
     """
     from manent.extensions.model_code import trust_model_code
     from manent.project.settings.endpoints import trusts_model_code
@@ -231,7 +231,7 @@ def _play(
 
 
 def _read_training_stories() -> Stories | None:
-    """Read the training stories, to count the test stories that are among them. Return None if they cannot be read."""
+    """Read the training stories, in order to count the test stories among them. Return None if they cannot be read."""
     from manent.project.data.stories import read_test_stories
     from manent.project.files import STORY_SUFFIXES, find_files
 
@@ -263,7 +263,7 @@ def _write(played: "list[Played]", out: Path, *, successes: bool, errors: bool, 
 
 
 def _print_failures(played: "list[Played]") -> None:
-    """Print the first wrong prediction of each failed story, with file and line."""
+    """Print the first wrong prediction of each failed story, with its file and line."""
     for story in played:
         wrong = next((move for move in story.moves if not move.is_right), None)
         if wrong is not None:

@@ -1,6 +1,6 @@
-"""Options with secrets: on the command line, in a file, or in the environment.
+"""Options for secrets, which the user can pass on the command line, in a file, or in the environment.
 
-Everyone who may list the processes of a machine can read the command line, so each secret option `--NAME` has two other
+Any user who can list the processes of a machine can read the command line, so each secret option `--NAME` has two other
 sources: `--NAME-file FILE`, and the variable `MANENT_NAME`. Commands declare the options and call `read_secret`.
 """
 
@@ -10,24 +10,24 @@ from pathlib import Path
 import typer
 
 MAX_FILE = 65_536
-"""Bytes of a file with a secret. Keys have a few kilobytes."""
+"""Maximum size in bytes of a file with a secret. Keys have a few kilobytes."""
 
 
 def variable_of(option: str) -> str:
-    """Return the environment variable of an option: `MANENT_AUTH_TOKEN` of `--auth-token`."""
+    """Return the environment variable for an option, for example `MANENT_AUTH_TOKEN` for `--auth-token`."""
     return "MANENT_" + option.removeprefix("--").replace("-", "_").upper()
 
 
 def read_secret(option: str, given: str | None, file: Path | None) -> tuple[str | None, tuple[str, ...]]:
-    """Return a secret, and warnings for the user.
+    """Return the secret, if any, and warnings for the user.
 
     Args:
-        option: with dashes, for example `--auth-token`.
-        given: its value on the command line.
+        option: name of the option, for example `--auth-token`.
+        given: value of the option on the command line.
         file: the value of `--…-file`.
 
     Raises:
-        typer.BadParameter: both are given, or the file cannot be read or is empty.
+        typer.BadParameter: both options were used, or the file cannot be read or is empty.
     """
     variable = variable_of(option)
     if given is not None and file is not None:
@@ -36,7 +36,7 @@ def read_secret(option: str, given: str | None, file: Path | None) -> tuple[str 
         return _read_file(option, file), ()
     if given is not None:
         warning = (
-            f"{option} on the command line: every user of this machine can read it in the list of processes."
+            f"{option} is on the command line, so every user of this machine can read it in the list of processes."
             f" Use {option}-file or the environment variable {variable}"
         )
         return given, (warning,)

@@ -1,4 +1,4 @@
-"""Options that several commands share: names, help texts, defaults."""
+"""Names, help texts and defaults of options that several commands have."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ Data = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder.")]
 Model = Annotated[
-    Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or folder whose newest model is used.")
+    Path, typer.Option("-m", "--model", metavar="PATH", help="Model file, or a folder whose newest model is used.")
 ]
 Credentials = Annotated[
     Path | None,
@@ -37,11 +37,11 @@ KeyPassword = Annotated[
     typer.Option(
         "--ssl-password",
         metavar="TEXT",
-        help="Password of the private key; better in --ssl-password-file or $MANENT_SSL_PASSWORD.",
+        help="Password of the private key. It is safer in --ssl-password-file or $MANENT_SSL_PASSWORD.",
     ),
 ]
 KeyPasswordFile = Annotated[
-    Path | None, typer.Option("--ssl-password-file", metavar="FILE", help="File with this password.")
+    Path | None, typer.Option("--ssl-password-file", metavar="FILE", help="File that contains this password.")
 ]
 
 Verbose = Annotated[
@@ -54,7 +54,7 @@ MODELS = Path("models")
 
 
 def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> int:
-    """Return the level that the flags set. Without a flag, return the level in `LOG_LEVEL`, by default INFO."""
+    """Return the log level of the flags, or without a flag that of `LOG_LEVEL`. The default is INFO."""
     if quiet:
         return logging.WARNING
     if debug or verbose > 1:
@@ -66,5 +66,5 @@ def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> 
 
 
 def set_up_logging(level: int) -> None:
-    """Log to standard error, one line for each event. The server has its own set-up (`server/logs.py`)."""
+    """Log to standard error, one line for each event. `server/logs.py` configures the logs of the server."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")

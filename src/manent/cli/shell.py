@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 STOP = "/stop"
 PROMPT = "Your input -> "
 MAX_SHOWN = 300
-"""Number of characters of an image or another attachment that are printed. Data URLs can be very long."""
+"""Maximum number of printed characters of an image or another attachment. Data URLs can be very long."""
 
 ConversationId = Annotated[
     str | None,
-    typer.Option("--conversation-id", metavar="ID", help="Continue this conversation.", show_default=False),
+    typer.Option("--conversation-id", metavar="ID", help="Id of a conversation to continue.", show_default=False),
 ]
 PositionalModel = Annotated[Path | None, typer.Argument(metavar="MODEL", help="Same as --model.")]
 
@@ -60,14 +60,12 @@ def shell(
     conversations, wakeups = application.conversations, application.wakeups
     assistant = conversations.engine.assistant
     if not assistant.dialogue.is_trained:
-        print(
-            f"The model {assistant.file} contains no dialogue model, so this shell only shows how it parses messages."
-        )
+        print(f"The model {assistant.file} contains no dialogue model, so this shell shows only NLU results.")
         _show_parses(assistant)
         return
     sender_id = conversation_id or secrets.token_hex(16)
     with asyncio.Runner() as runner:
-        # The event loop runs only during a turn. While the user types, `input` uses the thread and receives Ctrl-C.
+        # The event loop runs only during a turn. While the user types, `input` blocks the thread and receives Ctrl-C.
         runner.run(conversations.open())
         runner.run(wakeups.open())
         try:
@@ -107,7 +105,7 @@ def shell_nlu(
 
 
 def _show_parses(assistant: "Assistant") -> None:
-    """Print what the assistant understands of each line that is typed."""
+    """Print the NLU result of each line that the user types."""
     print(f"Type a message, or {STOP} to end.")
     while (text := _ask()) is not None:
         print(msgspec.json.format(msgspec.json.encode(assistant.parse(text)), indent=2).decode())
@@ -120,7 +118,7 @@ def _log(verbose: int, *, debug: bool, quiet: bool) -> None:
 
 
 def _ask() -> str | None:
-    """Return the typed text, or None at the end of the input."""
+    """Read a line from the user. Return None at the end of the input."""
     try:
         text = input(PROMPT).strip()
     except (EOFError, KeyboardInterrupt):
@@ -130,7 +128,7 @@ def _ask() -> str | None:
 
 
 def _chosen(text: str, buttons: list[Json]) -> str:
-    """Return the payload of the button with this number, or the text itself."""
+    """Return the payload of the button if the text is a button's number, or the text itself."""
     if text.isdecimal() and 1 <= int(text) <= len(buttons):
         button = buttons[int(text) - 1]
         return str(button.get("payload") or button.get("title") or text)

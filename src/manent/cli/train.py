@@ -19,7 +19,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only report which parts
 
 NEEDS_TRAINING = 1
 FORCED_TRAINING = 8
-"""Exit statuses of a dry run, the same as Rasa's."""
+"""Exit statuses of a dry run, as in Rasa."""
 
 
 def train(
@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a model from the project's files.
 
-    Only the parts that have changed since the newest model are trained. Older models are kept.
+    The command trains only the parts that have changed since the newest model. It keeps older models.
     """
     run_training(
         TrainingOptions(
@@ -83,25 +83,30 @@ def train_nlu(
 def train_core(
     *,
     stories: Annotated[
-        list[Path] | None, typer.Option("-s", "--stories", metavar="PATH...", help="Stories and rules.")
+        list[Path] | None,
+        typer.Option("-s", "--stories", metavar="PATH...", help="Files or folders with stories and rules."),
     ] = None,
     domain: Domain = None,
     config: Annotated[
-        list[Path] | None, typer.Option("-c", "--config", metavar="FILE", help="Policies; default: config.yml.")
+        list[Path] | None,
+        typer.Option(
+            "-c", "--config", metavar="FILE", help="Configuration file with the policies. Default: config.yml."
+        ),
     ] = None,
     out: Out = MODELS,
     fixed_model_name: FixedName = None,
     force: Force = False,
 ) -> None:
-    """Train only the dialogue model. Messages to it must name their intent (`/greet`).
+    """Train only the dialogue model.
 
-    To compare policies, train each --config with its own --fixed-model-name, then run `manent test core -m`.
+    Messages to such a model must contain an intent (`/greet`). To compare policies, train each --config with a
+    different --fixed-model-name, then run `manent test core -m`.
     """
     if config and len(config) > 1:
         raise ManentError(
             "train.several_configs",
-            "only one --config at a time is allowed; train each with its own --fixed-model-name, then compare the "
-            "models with `manent test core -m models/one.tar.gz models/two.tar.gz`",
+            "only one --config is allowed; train each with a different --fixed-model-name, then compare the models "
+            "with `manent test core -m models/one.tar.gz models/two.tar.gz`",
         )
     run_training(
         TrainingOptions(
@@ -120,7 +125,7 @@ def run_training(options: TrainingOptions, *, show_warnings: bool = True) -> Non
     """Train, show the progress, and print the path of the model.
 
     Raises:
-        ProjectError: the project's files cannot be trained as they are.
+        ProjectError: the project's files have mistakes or contain nothing to train.
         typer.Exit: a dry run found something to train.
     """
     with interruptible() as interrupts, Steps() as steps:
@@ -144,7 +149,7 @@ def _report_dry_run(trained: Trained, *, forced: bool) -> None:
     if not trained.changed:
         print("Nothing has changed, so there is nothing to train.")
         return
-    print(f"To be trained: {', '.join(trained.changed)}.")
+    print(f"These parts would be trained: {', '.join(trained.changed)}.")
     raise typer.Exit(FORCED_TRAINING if forced else NEEDS_TRAINING)
 
 

@@ -1,8 +1,8 @@
-"""The client: connects, joins, sends the outbox until it is acknowledged, and follows the conversation.
+"""A chat client, which connects, joins a session, sends its outbox until it is acknowledged, and receives events.
 
-One task does these steps in order. After a loss of the connection it reconnects with growing pauses. python-socketio
-provides the transport. Its automatic reconnection is off, because nothing may be sent before the session is joined
-again.
+One task does these steps in order. After a loss of the connection, the task reconnects with growing pauses.
+python-socketio provides the transport. Its automatic reconnection is disabled, because no message may be sent before
+the session is joined again.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ Predicate = Callable[[list[Json]], bool]
 
 
 class ChatClient:
-    """One conversation on one server.
+    """A client for one conversation on one server.
 
     Args:
         url: URL of the server.
-        session_id: id of the conversation to continue. None: start a new one.
+        session_id: id of the conversation to continue. None starts a new one.
         session_token: the token that was issued with this id.
-        state: return value of `state()` of an earlier client. It replaces `session_id` and `session_token`.
+        state: return value of `state()` of an earlier client, which replaces `session_id` and `session_token`.
         path: path of Socket.IO on the server.
         namespace: Socket.IO namespace in the server's configuration.
         auth: payload of the connection, for example `{"token": <JWT>}`.
         on_event: called with the name and payload of every event that arrives.
-        limit: number of events to request when joining.
+        limit: number of events to request when the client joins.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class ChatClient:
         """Connect and join. Keep reconnecting until `close` is called.
 
         Raises:
-            Refused: the server refused to join the session.
-            TimeoutError: no server answered in time. The client keeps trying.
+            Refused: the server rejected the session.
+            TimeoutError: the server did not answer in time. The client keeps trying.
         """
         if self._task is None:
             self._outbox = [Outgoing(request) for request in self._kept]
@@ -124,7 +124,7 @@ class ChatClient:
         await self._disconnect()
 
     def state(self) -> Json:
-        """Return the state that another client needs to continue, as JSON: session, cursor, messages and outbox."""
+        """Return session, cursor, messages and outbox as JSON, with which another client can continue."""
         return {
             "session_id": self.session_id,
             "session_token": self.session_token,
@@ -142,7 +142,7 @@ class ChatClient:
         return self.transcript.messages
 
     def say(self, text: str, *, title: str | None = None, metadata: Json | None = None) -> "asyncio.Future[Json]":
-        """Put a message in the outbox. The future returns the acknowledgement or raises `Refused`."""
+        """Add a message to the outbox. The future returns the acknowledgement or raises `Refused`."""
         request: Json = {"session_id": self.session_id, "message": text, "message_id": new_message_id()}
         optional = {
             "session_token": self.session_token,
@@ -160,7 +160,7 @@ class ChatClient:
         """Send a message and wait for the acknowledgement. Retry until it arrives.
 
         Raises:
-            Refused: the server refused the message permanently.
+            Refused: the server rejected the message permanently.
         """
         return await asyncio.shield(self.say(text, title=title, metadata=metadata))
 
@@ -178,7 +178,7 @@ class ChatClient:
         """Fetch a page of older messages. Return False if the client already has all messages.
 
         Raises:
-            Refused: the server refused the request.
+            Refused: the server rejected the request.
         """
         if not self.transcript.has_more:
             return False
@@ -186,7 +186,7 @@ class ChatClient:
         return True
 
     async def reset(self) -> None:
-        """Start a new conversation. The old one stays on the server.
+        """Start a new conversation. The old conversation stays on the server.
 
         Raises:
             Refused: the token does not belong to this conversation.
@@ -194,7 +194,7 @@ class ChatClient:
         await self._enter("session_reset", self._session())
 
     async def erase(self) -> None:
-        """Erase the conversation and continue in an empty one.
+        """Erase the conversation and continue in an empty conversation.
 
         Raises:
             Refused: the token does not belong to this conversation.
@@ -220,7 +220,8 @@ class ChatClient:
             except (socketio.exceptions.SocketIOError, OSError, TimeoutError):
                 pass
             await self._disconnect()
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # a random pause, because many clients may reconnect at the same time
+            # a random pause, because many clients can reconnect at the same time
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311
             pause_s = min(MAX_PAUSE_S, pause_s * 2)
 
     async def _open(self) -> None:
@@ -259,7 +260,7 @@ class ChatClient:
                 pending.set_exception(Refused("not_connected", "the connection was lost"))
 
     async def _serve(self) -> None:
-        """Send the outbox until the connection is lost. Join again if events are missing."""
+        """Send the outbox until the connection is lost. Join the session again if events are missing."""
         while not self._lost.is_set():
             self._wake.clear()
             while self._outbox and not self._lost.is_set():
@@ -291,7 +292,7 @@ class ChatClient:
         self._joined.set()
 
     async def _enter(self, event: str, payload: Json) -> None:
-        """Request a session. Apply the answer before any later event."""
+        """Request a session. The answer is applied before any later event."""
         answer = await self._request(event, payload, self._take)
         if self._has_gap:
             await self._fill(answer["messages"])
@@ -305,7 +306,7 @@ class ChatClient:
         self._moving = False
 
     async def _fill(self, page: list[Json]) -> None:
-        """Load the messages between this page and those received before the join, newest first."""
+        """Load the messages between this page and the messages received before the join, newest first."""
         known = {message["id"] for message in self.messages} - {message["id"] for message in page}
         while page and page[0]["prev"] > 0 and not any(_event(id_) == page[0]["prev"] for id_ in known):
             request = {**self._session(), "before": page[0]["seq"], "limit": self._limit}
@@ -333,11 +334,11 @@ class ChatClient:
     async def _acknowledged(self, event: str, payload: Json, take: Callable[[Json], None] | None = None) -> Json:
         """Emit an event and return its acknowledgement.
 
-        If it is successful, call `take` with it at the moment of its arrival.
+        If the acknowledgement reports success, call `take` with it when it arrives.
 
         Raises:
-            Refused: `not_connected`: there is no connection.
-            TimeoutError: no acknowledgement arrived. The server may or may not have received the event.
+            Refused: `not_connected`: the connection is lost.
+            TimeoutError: no acknowledgement arrived. It is unknown whether the server received the event.
         """
         if self._socket is None or self._lost.is_set():
             raise Refused("not_connected", "not connected")
@@ -402,5 +403,5 @@ def _event(message_id: str) -> int:
 
 
 def texts(messages: Iterable[Json]) -> list[str]:
-    """Return the texts of messages, for tests and logs."""
+    """Return the texts of messages, for example for tests and logs."""
     return [str(message.get("message") if message["role"] == "user" else message.get("text")) for message in messages]

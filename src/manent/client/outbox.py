@@ -1,6 +1,6 @@
-"""Messages that are not acknowledged yet, in order.
+"""Stores unacknowledged messages in order.
 
-Each has a future for its acknowledgement. This module does no I/O.
+Each message has a future for its acknowledgement. This module does no I/O.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from typing import Any
 Json = dict[str, Any]
 
 RETRIED = frozenset({"busy", "server_closing", "internal_error", "not_connected"})
-"""Codes of temporary refusals. Codes of the store (`store_…`) are temporary, too."""
+"""Codes of temporary refusals. Codes of the store (`store_…`) are also temporary."""
 
 
-class Refused(Exception):  # no suffix `Error`, because a refusal is an answer
+class Refused(Exception):  # no suffix `Error`, because a refusal is a valid answer
     """The server refused a request.
 
     Attributes:
-        code: stable code of the refusal. `docs/protocol.md` lists the codes.
-        retry_after: seconds after which to retry. None: the server named no time.
+        code: stable code of the error. `docs/protocol.md` lists the codes.
+        retry_after: seconds after which to retry. None if the server sent no time.
     """
 
     def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
@@ -29,13 +29,13 @@ class Refused(Exception):  # no suffix `Error`, because a refusal is an answer
 
     @classmethod
     def of(cls, answer: Json) -> "Refused":
-        """Return the refusal that an answer contains."""
+        """Convert an error answer of the server to a `Refused`."""
         error = answer.get("error") or {}
         return cls(str(error.get("code")), str(error.get("message")), error.get("retry_after"))
 
     @property
     def is_temporary(self) -> bool:
-        """Return whether the same request may succeed later."""
+        """Return whether the same request can succeed later."""
         return self.code in RETRIED or self.code.startswith("store_") or self.retry_after is not None
 
 
@@ -43,8 +43,8 @@ class Refused(Exception):  # no suffix `Error`, because a refusal is an answer
 class Outgoing:
     """One message.
 
-    `request` contains the session and epoch at the time when it was written. So the message is never stored in a
-    conversation that was erased since.
+    `request` contains the session and epoch at the time when the message was written. So the message is never stored in
+    a conversation that was erased in the meantime.
     """
 
     request: Json
@@ -58,7 +58,7 @@ class Outgoing:
             self.accepted.set_result(answer)
         else:
             self.accepted.set_exception(Refused.of(answer))
-            self.accepted.exception()  # marks the exception as retrieved, because the caller may ignore the future
+            self.accepted.exception()  # marks the exception as retrieved, because the caller can ignore the future
 
 
 def new_message_id() -> str:

@@ -1,4 +1,4 @@
-"""The messages that a client has received, and its cursor. This module does no I/O."""
+"""Stores the messages that a client has received, and its cursor. This module does no I/O."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,8 +11,8 @@ class Transcript:
 
     Attributes:
         epoch: epoch of the log, or "" before the first join.
-        cursor: the `seq` up to which no message is missing.
-        has_more: whether the server has messages that are older than the first one here.
+        cursor: the highest `seq` up to which no message is missing.
+        has_more: whether the server has messages older than the first one of the transcript.
     """
 
     def __init__(self, *, epoch: str = "", cursor: int = 0, messages: Iterable[Json] = ()) -> None:
@@ -28,11 +28,11 @@ class Transcript:
 
     @property
     def oldest(self) -> int:
-        """The `seq` of the first message, or 0 if there are no messages."""
+        """The `seq` of the first message, or 0 without messages."""
         return min((message["seq"] for message in self._messages.values()), default=0)
 
     def move(self, epoch: str) -> bool:
-        """Continue with this epoch ("" if it is not known yet). Return whether it differs from the previous one."""
+        """Continue with this epoch, or "" for an unknown one. Return whether it differs from the previous epoch."""
         if epoch == self.epoch:
             return False
         self.epoch, self.cursor, self.has_more = epoch, 0, False
@@ -42,9 +42,8 @@ class Transcript:
     def begin(self, answer: Json) -> bool:
         """Apply an answer to `session_request`.
 
-        Returns:
-            Whether messages are missing between the earlier messages and those of the answer. If so, fetch them with
-            `history_request`, backwards from the answer's first message.
+        Returns: Whether messages are missing between the earlier messages and those of the answer. If so, the caller
+        must fetch them with `history_request`, backwards from the answer's first message.
         """
         if answer["epoch"] != self.epoch:
             self._messages = {}
@@ -66,12 +65,11 @@ class Transcript:
     def live(self, message: Json) -> bool:
         """Add a live event.
 
-        Returns:
-            False if an earlier event is missing. The caller must then join again with the cursor. The event is kept in
-                both cases.
+        Returns: Whether all earlier events are present. If not, the caller must join again with the cursor. The
+        transcript keeps the event in both cases.
         """
         if message["seq"] <= self.cursor:
-            return True  # the event is already part of the answer to the join
+            return True  # the answer to the join already contains the event
         self._add([message])
         if message["prev"] > self.cursor:
             return False

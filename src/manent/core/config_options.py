@@ -1,8 +1,8 @@
 """Declares and checks the options of components and policies in `config.yml`.
 
 Each component and policy declares its options next to their defaults. `project/settings/config.py` checks the options
-of a file and reports the line of each wrong one. Training checks configurations that do not come from a file. A number
-or a flag may be given as a string: in quotes, or from the environment (`${VARIABLE}`).
+of a file and reports the line of each wrong one. Training checks configurations that do not come from a file. A file
+can give a number or a flag as a string: in quotes, or from the environment (`${VARIABLE}`).
 """
 
 import math
@@ -16,12 +16,12 @@ from manent.core.events import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The values that an option may have.
+    """The values that an option accepts.
 
     Attributes:
         expected: description for messages.
         read: returns the parsed value, for example a number for `"0.4"`. Raises ValueError if the value is not allowed.
-            The error has a message if `expected` does not explain enough.
+            The error has its own message if `expected` does not describe the mistake.
         choices: the allowed words, if the value is one of a fixed list.
         warning: returns why a valid value is probably a mistake. Returns "" if it is not.
     """
@@ -37,11 +37,11 @@ class Options:
     """All options of one component or policy.
 
     Attributes:
-        values: options that have an effect.
-        ignored: options of Rasa that are accepted and have no effect.
-        is_complete: whether an option with an unknown name is an error. If not, such an option is accepted.
-        conflict: checks the options together, once each of them is valid. Returns the name of an option that
-            contradicts the others, and what was expected instead; or None.
+        values: option name → accepted values, for options that have an effect.
+        ignored: names of Rasa's options that are accepted and have no effect.
+        is_complete: whether an option with an unknown name is an error.
+        conflict: checks the combination of options after each option was found valid. Returns the name of an option
+            that contradicts the others and a description of the expected value, or None.
     """
 
     values: Mapping[str, Values]
@@ -58,8 +58,8 @@ class Options:
         """Check and parse options. Options that have no effect are returned unchanged.
 
         Returns:
-            The valid options, without those that are null (null stands for the default). For each invalid option, a
-            description of the expected value.
+            The valid options that are not null (null selects the default), and for each invalid option a description
+            of the expected value.
         """
         options: Json = {}
         wrong: dict[str, str] = {}

@@ -1,10 +1,10 @@
-"""The log of a conversation: the records that a store keeps.
+"""The records of a conversation's log, which stores save.
 
 The events of one `sender_id` are numbered 1, 2, 3… (`seq`). The number of the newest event is the log's `version`. An
-append names the epoch and the version that it is based on, so that two writers cannot overwrite each other's events.
+append names the epoch and the version of the log to which it adds, so two writers cannot overwrite each other's events.
 
-The records are msgspec structs, like the events. A turn creates about a dozen of them, and creating a frozen dataclass
-takes ten times as long. `msgspec.structs.replace` creates changed copies.
+The records are msgspec structs, like the events. A turn creates about a dozen records, and creating a frozen dataclass
+takes ten times as long as a struct. `msgspec.structs.replace` creates changed copies.
 """
 
 from typing import Any, Literal
@@ -40,11 +40,11 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted message. Its id cannot be used again in the conversation.
+    """An accepted message. The conversation accepts no second message with the same id.
 
     Attributes:
         seq: number of its user event.
-        digest: SHA-256 of its text. It detects a second message with the same id and another text.
+        digest: SHA-256 of its text. The digest detects a second message with the same id and another text.
     """
 
     message_id: str
@@ -53,11 +53,11 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """The right of one process to run an unfinished turn. It expires unless the process renews it.
+    """The right of one process to run an unfinished turn. A lease expires unless the process renews it.
 
     Attributes:
         owner: name of the server process.
-        until: seconds since the epoch, by the store's clock.
+        until: end of the lease, in seconds since the epoch by the store's clock.
     """
 
     owner: str
@@ -68,16 +68,16 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """The current state of a conversation, read and written with every append.
 
     Attributes:
-        epoch: random id of the log. It changes when the log is erased or replaced.
+        epoch: random id of the log, which changes when the log is erased or replaced.
         version: `seq` of the newest event, 0 for none.
         visible: `seq` of the newest visible event, 0 for none.
         divider: the dividing line to draw above the next visible event.
         session_seq: `seq` of the newest `session_started` event, 0 for none.
         plain_seq: `seq` of the newest bot event that a plain client (a Socket.IO client without the session protocol)
-            has certainly received, because its socket answered a ping that the server sent after the event.
+            has confirmed by answering a later ping of the server.
         open_turn: whether the last turn is unfinished and must be continued.
         lease: which process runs the open turn.
-        owner: the token subject that owns the conversation (`jwt` mode). None: nobody owns it.
+        owner: the token subject that owns the conversation (`jwt` mode). None if nobody owns it.
         started: time of the first event, in seconds since the epoch.
         updated: time of the newest append, in seconds since the epoch.
     """
@@ -97,7 +97,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The tracker as of `version`, so that a turn does not replay the whole log. `data` is `Tracker.dump()`."""
+    """The tracker at `version`, as `Tracker.dump()` returned it. A turn replays only the events after it."""
 
     version: int
     data: bytes
@@ -107,9 +107,9 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
     """A scheduled reminder: when it is due, the bot acts as if the user had sent `intent`.
 
     Attributes:
-        name: unique in its conversation. A new reminder of the same name replaces it.
+        name: name of the reminder. A later reminder with this name in the same conversation replaces it.
         seq: number of the event that scheduled it.
-        due: seconds since the epoch.
+        due: time at which the bot acts, in seconds since the epoch.
         entities: the entities of the `ReminderScheduled` event, unchanged.
         channel: name of the output channel on which it was scheduled.
         kill_on_user_msg: whether any later message of the user cancels it.
@@ -142,7 +142,7 @@ class CancelReminders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FireReminder(msgspec.Struct, frozen=True, kw_only=True):
-    """Removes a reminder that is due. The append that contains this change fails if the reminder no longer exists."""
+    """Removes a due reminder. The append that contains this change fails if the reminder no longer exists."""
 
     name: str
     seq: int
@@ -152,7 +152,7 @@ ReminderChange = Reminder | CancelReminders | FireReminder
 
 
 def entity_values(entities: Any) -> list[tuple[str, str]]:
-    """Return (entity, value) pairs from an object entity → value or from a list of entities in Rasa's form."""
+    """Return (entity, value) pairs from an object of values by entity, or from a list of entities in Rasa's form."""
     if isinstance(entities, dict):
         return sorted((str(name), repr(value)) for name, value in entities.items())
     found = [entity for entity in entities or () if isinstance(entity, dict)]
@@ -164,16 +164,16 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         head: the head *after* the append. Its `version` is the `seq` of the last entry.
-        expected_version: the version of the log that it is based on. The append fails if the log has another version,
-            or another epoch than `head`.
-        expected_lease: the lease of the log that it is based on. The append fails if the lease has another owner. Its
-            end may differ, because the owner may have renewed it. So only one process can take over the turn of a dead
-            server, and a process whose lease was taken over can no longer append.
-        entries: the new events, numbered from `expected_version + 1` to `head.version`. Empty if only the lease or
-            `plain_seq` changes.
-        accepted: the messages whose ids it stores.
-        snapshot: the tracker to store with it, if any.
-        reminders: changes of reminders, applied in this order.
+        expected_version: the version of the log before the append. The append fails if the log has another version, or
+            another epoch than `head`.
+        expected_lease: the lease of the log before the append. The append fails if the lease has another owner, but not
+            if the owner has only renewed it. So only one process can take over the turn of a dead server, and a process
+            whose lease was taken over can no longer append.
+        entries: the new events, numbered from `expected_version + 1` to `head.version`. Empty if the append changes
+            only the lease or `plain_seq`.
+        accepted: the messages whose ids the append stores.
+        snapshot: the tracker to store with the events, if any.
+        reminders: changes to reminders, in the order in which the store applies them.
     """
 
     head: Head
@@ -189,10 +189,11 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     """A revocation of tokens before their expiry, or the lifting of a revocation.
 
     Attributes:
-        kind: the kind of `value`. A subject revokes all tokens of the subject; an id (`jti`) revokes one token.
-        before: revokes only tokens issued before this time (seconds since the epoch). None: all.
+        kind: whether `value` is a subject or a token id. A subject revokes all tokens of the subject; an id (`jti`)
+            revokes one token.
+        before: revokes only tokens issued before this time (seconds since the epoch). None means all.
         lifted: whether the revocation was lifted.
-        made: time at which it was made or lifted, in seconds since the epoch.
+        made: time of the revocation or of its lifting, in seconds since the epoch.
     """
 
     kind: Literal["subject", "token"]
@@ -203,10 +204,10 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """The position up to which a conversation's events were published. It is stored next to the log.
+    """The position up to which a conversation's events were published. The store keeps this cursor next to the log.
 
     Attributes:
-        epoch: epoch of the published log. If the log now has another epoch, it was erased or replaced.
+        epoch: epoch of the published log. A log that has another epoch now was erased or replaced.
         seq: `seq` of the newest published event, 0 for none.
         lease: which process publishes the events.
     """
@@ -222,7 +223,7 @@ class UnpublishedEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         cursor: the cursor.
-        epoch: current epoch of the log. None: the conversation no longer exists.
+        epoch: current epoch of the log. None if the conversation no longer exists.
         events: `seq` and JSON of the next events, in order. Empty if the log and the cursor have different epochs.
     """
 

@@ -1,7 +1,8 @@
 """The domain: an assistant's intents, entities, slots, responses, forms and actions.
 
-Plain data in the shape of format 3.1. `project/` creates it from YAML of any accepted format. A domain of format 2.0 is
-converted while it is read. The only traces that remain are `Domain.is_legacy` and `Domain.legacy_forms`.
+The classes contain plain data in the shape of format 3.1. `project/` creates them from YAML of any accepted format. A
+domain of format 2.0 is converted while it is read. After that, only `Domain.is_legacy` and `Domain.legacy_forms` depend
+on the original format.
 """
 
 import functools
@@ -42,7 +43,8 @@ SESSION_METADATA_SLOT = "session_started_metadata"
 class Condition:
     """A condition under which a mapping applies.
 
-    If `active_loop` is None, no loop may be active. If `requested_slot` is None, any slot may be requested.
+    If `active_loop` is None, the condition requires that no loop is active. If `requested_slot` is None, the requested
+    slot can be any.
     """
 
     active_loop: str | None
@@ -54,8 +56,8 @@ class SlotMapping:
     """A rule that sets a slot from a user turn (contract: "mappings").
 
     Attributes:
-        any_label: whether an entity matches with any role and any group (the autofill of format 2.0). If False,
-            role and group must be equal to those of the mapping.
+        any_label: whether an entity matches with any role and any group (the autofill of format 2.0). If False, the
+            entity must have the role and group of the mapping.
     """
 
     type: MappingType
@@ -87,7 +89,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """One intent. If `used_entities` is None, it uses all entities that influence the conversation."""
+    """One intent. If `used_entities` is None, the intent uses all entities that influence the conversation."""
 
     name: str
     used_entities: tuple[str, ...] | None = None
@@ -126,7 +128,7 @@ class Variation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """One form. For messages with `ignored_intents`, mappings that name no intent do not apply."""
+    """One form. Mappings that name no intent do not apply to messages with one of the `ignored_intents`."""
 
     name: str
     required_slots: tuple[str, ...] = ()
@@ -135,7 +137,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionConfig:
-    """Session settings. `expiration_time_min` is in minutes; 0: a session never expires."""
+    """Session settings. `expiration_time_min` is in minutes; with 0, a session never expires."""
 
     expiration_time_min: float = 60.0
     carry_over_slots: bool = True
@@ -149,11 +151,12 @@ class Domain:
         actions: names listed under `actions:`: custom actions, and built-in actions that a custom one replaces.
         send_domain: actions that receive the domain if the endpoint sends it selectively.
         e2e_actions: bot texts that end-to-end stories can predict.
-        responses: `utter_…` name → its variations. Retrieval responses are named `utter_faq/ask_x`.
+        responses: the variations of each response, by name (`utter_…`). Retrieval responses are named
+            `utter_faq/ask_x`.
         original: the merged domain as a JSON object in format 3.1, for action servers and `GET /domain`.
-        legacy_forms: the `forms` section of a domain of format 2.0, for action servers that use SDK 2.x. None: the
+        legacy_forms: the `forms` section of a domain of format 2.0, for action servers that use SDK 2.x. None if the
             domain has another format.
-        is_legacy: whether the domain was written in format 2.0. Some rules of that format differ.
+        is_legacy: whether the domain was written in format 2.0, which has some different rules.
     """
 
     intents: dict[str, Intent] = field(default_factory=dict)
@@ -172,7 +175,7 @@ class Domain:
 
     @functools.cached_property
     def initial_slots(self) -> Json:
-        """Slot name → initial value, for all slots."""
+        """The initial value of every slot, by slot name."""
         return {name: slot.initial_value for name, slot in self.slots.items()}
 
     @functools.cached_property
@@ -186,7 +189,7 @@ class Domain:
 
     @functools.cached_property
     def action_names(self) -> tuple[str, ...]:
-        """All actions that can be predicted, in the order of the action index, which decides ties."""
+        """All actions that can be predicted. Of equally probable actions, the first one is predicted."""
         names = dict.fromkeys(DEFAULT_ACTIONS)
         names |= dict.fromkeys(self.actions)
         names |= dict.fromkeys(sorted(name for name in self.responses if "/" not in name))
@@ -197,5 +200,5 @@ class Domain:
 
     @functools.cached_property
     def action_index(self) -> dict[str, int]:
-        """Action name → its position in `action_names`."""
+        """The position of each action in `action_names`, by action name."""
         return {name: index for index, name in enumerate(self.action_names)}

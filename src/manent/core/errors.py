@@ -1,8 +1,6 @@
-"""The errors of Manent. The class of an error says which part failed.
+"""The errors of Manent. The class of an error names the part that failed.
 
-An error comes from the project's files, the request, the custom action, the store, the event broker, or from Manent
-itself. Every error has a stable `code` for clients and log searches; the message may change. The code that catches an
-error decides how to handle it.
+Every error has a stable `code` for clients and log searches; the message can change between versions.
 """
 
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ class ManentError(Exception):
         code: stable, machine-readable name (`snake_case` for requests, `part.kebab-case` for projects).
         message: one sentence for people.
         status: HTTP status of the response if a request fails with this error.
-        retry_after: seconds after which the same request may succeed. None: a retry does not help.
+        retry_after: seconds after which the same request may succeed. None if a retry does not help.
     """
 
     status = 500
@@ -29,13 +27,13 @@ class ManentError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A mistake in a project's files: its place, the wrong value, and the expected value.
+    """A mistake in a project's files, with its place, the wrong value, and the expected value.
 
     Attributes:
-        file: path as the user would type it (relative to the project). `""`: no file is involved.
+        file: path as the user would type it (relative to the project). `""` if no file is involved.
         line: 1-based line, or 0 when unknown.
         path: position in the document, for example `slots.party_size.type`.
-        code: stable name, for example `slot.unknown-type`.
+        code: stable name of the kind of mistake, for example `slot.unknown-type`.
         found: the wrong text or value, for example `"integer"`.
         expected: what was expected, for example `one of: any, bool, …`.
         suggestion: what to do, for example `Did you mean "float"?`. `""`: no suggestion.
@@ -59,7 +57,7 @@ class Problem:
 
 
 class ProjectError(ManentError):
-    """The project's files cannot be trained or run. The error contains all problems of these files."""
+    """The project's files cannot be trained or run. The error contains all problems that were found."""
 
     status = 400
 
@@ -78,15 +76,15 @@ class RequestError(ManentError):
 
 
 class ActionError(ManentError):
-    """A custom action failed: unreachable, timed out, unknown, an error, or an invalid response."""
+    """A custom action is unknown or unreachable, timed out, raised an error, or returned an invalid response."""
 
     status = 502
 
 
 class StoreError(ManentError):
-    """The conversation store failed (disk full, locked, unreachable).
+    """The conversation store is unreachable, locked, or has a full disk.
 
-    Nothing was written. Such failures are usually temporary, so clients may retry the same request.
+    Nothing was written. Such failures are usually temporary, so clients can retry the same request.
     """
 
     status = 503
@@ -94,13 +92,13 @@ class StoreError(ManentError):
 
 
 class BrokerError(ManentError):
-    """The event broker failed (unreachable, rejected, disk full). The events are published again later."""
+    """The event broker is unreachable, rejected events, or has a full disk. The events are published again later."""
 
     status = 503
 
 
 class ModelError(ManentError):
-    """A model file is missing, damaged, or from an incompatible version."""
+    """A model file is missing, damaged, or was written by an incompatible version."""
 
     status = 400
 

@@ -1,6 +1,6 @@
 """The events of a conversation's log, and their JSON form.
 
-Events are frozen records with the names that Rasa uses. Their JSON form has the same keys as Rasa's. Trackers, action
+Events are frozen records with the names of Rasa's events. Their JSON form has the same keys as Rasa's. Trackers, action
 servers, event brokers and stored logs all use this form. `tracker.py` implements how an event changes a tracker. Events
 are msgspec structs instead of dataclasses, because every commit encodes its events: msgspec encodes the events of a
 turn in a few microseconds.
@@ -21,7 +21,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
     """Base class of all events.
 
     Attributes:
-        timestamp: seconds since the epoch, UTC. None: the event is not stored yet.
+        timestamp: seconds since the epoch, UTC. None if the event is not stored yet.
         metadata: free-form. Events that the server appends contain `model_id` and `assistant_id`.
     """
 
@@ -60,7 +60,7 @@ class BotUttered(_Event, frozen=True, kw_only=True, tag="bot"):
     """The bot sent a message.
 
     Attributes:
-        text: None or "" if the message is only in `data`.
+        text: text of the message; None or "" if the message consists only of `data`.
         data: `elements, quick_replies, buttons, attachment, image, custom`, each possibly None.
     """
 
@@ -86,13 +86,13 @@ class SlotSet(_Event, frozen=True, kw_only=True, tag="slot"):
 
 
 class ActiveLoop(_Event, frozen=True, kw_only=True, tag="active_loop"):
-    """A form (or another loop) became active. `name` None: the active loop ended."""
+    """A form (or another loop) became active. If `name` is None, the active loop ended."""
 
     name: str | None = None
 
 
 class LoopInterrupted(_Event, frozen=True, kw_only=True, tag="loop_interrupted"):
-    """A loop was interrupted, or continues. If interrupted, the next run of the loop does not validate the message."""
+    """A loop was interrupted or continues. The next run of an interrupted loop does not validate the message."""
 
     is_loop_interrupted: bool = msgspec.field(name="is_interrupted", default=False)
 
@@ -236,10 +236,10 @@ def event_to_wire(event: Event) -> Json:
 def event_from_wire(wire: Mapping[str, Any]) -> Event:
     """Read an event from an external source: the response of an action server, a request body, another store.
 
-    Accepts what Rasa accepts: the legacy names `form` and `form_validation`, absent optional keys, null metadata.
+    Like Rasa, this accepts the legacy names `form` and `form_validation`, absent optional keys, and null metadata.
 
     Raises:
-        RequestError: `invalid_event`: not an event, or a key is missing or has the wrong type.
+        RequestError: `invalid_event`: the value is not an event, or a key is missing or has the wrong type.
     """
     known = {key: value for key, value in wire.items() if value is not None or key in ("value", "name")}
     match known.get("event"):

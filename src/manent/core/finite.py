@@ -1,8 +1,8 @@
-"""Replaces values that Python's `json` module reads and writes, but that the stored log cannot contain.
+"""Replaces values that Python's `json` module accepts but the stored log cannot contain.
 
-NaN and the infinities become `"NaN"`, `"Infinity"` or `"-Infinity"`. A lone surrogate becomes `?`: it is one half of a
-character such as an emoji, and programs that cut texts may leave it. This module replaces them in data from outside,
-before a turn uses a value. Therefore a value is the same in the turn, in the log, and after a restart.
+NaN and the infinities become `"NaN"`, `"Infinity"` or `"-Infinity"`. A lone surrogate becomes `?`. It is one half of a
+character such as an emoji, left over when a program cuts a text. This module replaces them in data from outside, before
+a turn uses a value. So the turn, the log, and a server after a restart have the same value.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def loads(source: str | bytes) -> Any:
-    """Read JSON that Python wrote. Replace what the log cannot contain.
+    """Decode JSON that Python wrote, and replace values that the log cannot contain.
 
     Raises:
         ValueError: the text is not JSON.
@@ -23,7 +23,7 @@ def loads(source: str | bytes) -> Any:
 
 
 def finite(value: Any) -> Any:
-    """Return plain data (mappings, lists, scalars), with what the log cannot contain replaced."""
+    """Return plain data (mappings, lists, scalars) in which values that the log cannot contain are replaced."""
     if isinstance(value, float):
         return value if math.isfinite(value) else _name(value)
     if isinstance(value, str):
@@ -52,7 +52,7 @@ def storable(text: str) -> str:
 
 
 def _number(digits: str) -> float | str:
-    """Read a number. Python reads `1e999` as infinity, so it becomes a string, too."""
+    """Read a number. Python decodes `1e999` as infinity, so this number becomes a string, too."""
     number = float(digits)
     return number if math.isfinite(number) else _name(number)
 

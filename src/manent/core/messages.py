@@ -1,4 +1,4 @@
-"""Messages of visitors as a channel receives them, before NLU."""
+"""Messages of visitors as a channel receives them, before the NLU parses them."""
 
 import msgspec
 
@@ -11,10 +11,10 @@ class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sender_id: key of the conversation, 1–255 characters.
         text: the message, stripped by the channel.
-        message_id: unique among the accepted messages of the conversation, 1–128 characters. None: the client sent no
-            id. The runtime then generates one, so it cannot detect a repeated message.
-        input_channel: name of the channel that received it (`rest`, `socketio`, …). None: no channel.
-        output_channel: name of the channel that response variations are selected for (`collector` for REST).
+        message_id: unique among the accepted messages of the conversation, 1–128 characters. None if the client sent no
+            id. The runtime then generates an id and cannot detect repeated messages.
+        input_channel: name of the channel that received it (`rest`, `socketio`, …). None if no channel received it.
+        output_channel: name of the channel for which response variations are selected (`collector` for REST).
         title: text of the clicked button, if `text` is its payload.
         metadata: metadata that the client sent.
         parse_data: parse result to use instead of running the NLU.

@@ -1,4 +1,4 @@
-"""What a store keeps for channels of messenger platforms: received messages, and how far replies are sent.
+"""The records that stores save for messenger channels: received messages, and the position of sent replies.
 
 A platform calls the channel's webhook (`ReceivedMessage`), and the channel calls the platform's API (`Route`).
 """
@@ -10,16 +10,16 @@ from manent.core.events import Json
 
 
 class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that a platform delivered to a webhook and that no conversation has accepted yet.
+    """A message from a platform's webhook call that no conversation has accepted yet.
 
     Attributes:
         channel: name of the channel.
         address: id of the visitor, chat or room on the platform.
-        message_id: the platform's id of the message. A message that is delivered again has the same id.
+        message_id: the platform's id of the message. A repeated delivery has the same id.
         text: the message.
         title: text of the clicked button, if `text` is its payload.
         metadata: metadata of the message.
-        reference: what the channel needs besides `address` to send to this conversation, for example a thread.
+        reference: further data that the channel needs to send to this conversation, for example a thread id.
         sender_id: key of the conversation; set by the store.
         number: position among all received messages; set by the store.
     """
@@ -36,18 +36,18 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """The channel that a conversation belongs to, and how far its bot messages are sent over it.
+    """The channel to which a conversation belongs, and the position of the last bot message that was sent.
 
     Attributes:
         sender_id: key of the conversation.
         channel: name of the channel.
         address: id of the visitor, chat or room on the platform.
-        reference: what the channel needs besides `address`.
-        epoch: epoch of the log that is sent. "": no message was sent yet.
-        seq: `seq` of the newest event that is sent completely, 0 for none.
-        part: number of parts of the next bot message that are sent.
+        reference: further data that the channel needs to send, see `ReceivedMessage`.
+        epoch: epoch of the log that is sent. "" if no message was sent yet.
+        seq: `seq` of the newest completely sent event, 0 for none.
+        part: number of parts of the next bot message that were already sent.
         failures: failed attempts to send the next part.
-        retry_at: time before which it is not sent again, in seconds since the epoch.
+        retry_at: earliest time of the next attempt, in seconds since the epoch.
         lease: which process sends.
     """
 

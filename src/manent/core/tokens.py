@@ -1,9 +1,9 @@
-"""Splits a text into words, by the observed rules of Rasa's WhitespaceTokenizer (contract §4.3).
+"""Splits a text into words by the observed rules of Rasa's WhitespaceTokenizer (contract §4.3).
 
-A text is split at whitespace. At the start and the end of each chunk, punctuation is removed, except `#`, `@` and `&`.
-A single sign before a digit stays, as in `-5` and `.5`. Inside a chunk, characters that cannot be part of an address or
-a number separate tokens. So `don't` is two tokens, but `10.5`, `a@b.org` and `https://x.org/?q=1` are one token each.
-Emoji separate tokens, too, unless the text consists only of emoji.
+A text is split at whitespace. Punctuation other than `#`, `@` and `&` is removed from the start and the end of each
+chunk. A single sign before a digit stays, as in `-5` and `.5`. Inside a chunk, characters that cannot be part of an
+address or a number separate tokens. So `don't` is two tokens, but `10.5`, `a@b.org` and `https://x.org/?q=1` are one
+token each. Emoji separate tokens, too, unless the text consists only of emoji.
 """
 
 import re
@@ -11,7 +11,7 @@ import re
 Token = tuple[int, int]
 
 _KEPT_INSIDE = r"._~:/?#\[\]()@!$&*+,;=\-"
-"""Characters that may be part of a number or of a URL (the unreserved and reserved characters of RFC 3986)."""
+"""Characters that can be part of a number or a URL (the unreserved and reserved characters of RFC 3986)."""
 
 _EMOJI = (
     "\u200d\u20e3\ufe0f\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff"
@@ -47,7 +47,7 @@ def whitespace_tokens(text: str) -> list[Token]:
 def character_tokens(text: str) -> list[Token]:
     """Return the tokens of a text in a language without spaces.
 
-    Each letter of the language's scripts is one token. Words in other scripts are not divided.
+    Each letter of the language's scripts is one token. Words in other scripts are not split.
     """
     tokens: list[Token] = []
     for start, end in whitespace_tokens(text):
@@ -69,7 +69,7 @@ _unspaced = re.compile(
 
 
 def _split(text: str, start: int, end: int, tokens: list[Token]) -> None:
-    """Add the tokens of one chunk."""
+    """Append the tokens of one chunk to the result."""
     tail = _tail.search(text, start, end)
     if tail:
         end = tail.start()

@@ -2,9 +2,10 @@
 
 `State` is the result of applying the events one by one: slots, loop, latest message, flags. `Tracker` is a state plus
 the recent *applied* events. The applied events are the events of the session, except those that rewinds, undos and
-repeated form turns have removed. The policies read them, and a rewind replays them. Only a window of the applied events
-is kept, so that memory and time do not grow with the length of a conversation. `base` is the state before the window. A
-rewind beyond the window raises `WindowExceeded`. The caller then loads a tracker with a larger window.
+repeated form turns have removed. Policies read the applied events, and a rewind replays them. The tracker keeps only a
+window of the applied events, so memory and time do not grow with the length of a conversation. `base` is the state
+before the window. A rewind beyond the window raises `WindowExceeded`. The caller then loads a tracker with a larger
+window.
 
 No I/O, no clock. Reference: the DialogueStateTracker of Rasa 3.6.21, described in the contract (§5.3, §6).
 """
@@ -41,14 +42,14 @@ from manent.core.events import (
 
 _LISTEN = "action_listen"
 _RECENT = 3
-"""Number of user turns whose intents are kept, even if the turns are reverted. A two-stage fallback needs this many."""
+"""Number of user turns whose intents are kept, including reverted turns. A two-stage fallback needs this many."""
 
 
 class WindowExceeded(InternalError):
-    """A rewind or undo reached beyond the applied events in memory. Load the tracker from an older snapshot."""
+    """A rewind or undo needs events from before the window. The caller must load the tracker from an older snapshot."""
 
     def __init__(self) -> None:
-        super().__init__("window_exceeded", "a rewind reached beyond the tracker's window")
+        super().__init__("window_exceeded", "a rewind or undo needs events from before the tracker's window")
 
 
 class LoopState(msgspec.Struct, kw_only=True):
@@ -64,7 +65,7 @@ class State(msgspec.Struct, kw_only=True):
     """The state of a conversation after its applied events.
 
     Attributes:
-        values: the slots that were set. All other slots have the domain's initial value.
+        values: values of the slots that were set. Other slots have the domain's initial value.
         uses_text: whether the policies used the text of the latest message instead of its intent.
     """
 
@@ -78,7 +79,7 @@ class State(msgspec.Struct, kw_only=True):
     uses_text: bool = False
 
     def copy(self) -> "State":
-        """Return an independent copy. The values are shared, because they are never changed in place."""
+        """Return an independent copy. The copies share the values, which are never changed in place."""
         loop = self.active_loop
         return State(
             values=dict(self.values),
@@ -209,22 +210,23 @@ class Tracker:
         state: the result of applying `applied` to `base`.
         base: the state before the first event of `applied`.
         applied: recent applied events, oldest first.
-        truncated: whether this session has applied events before the first event of `applied`.
-        generation: increases when `applied` changes in another way than by an append or a trim. Code that caches
-            something derived from `applied` must then compute it again.
+        truncated: whether applied events of this session were removed from the start of `applied`.
+        generation: counter that increases when `applied` changes other than by an append or a trim. Code that caches
+            values derived from `applied` must then compute them again.
         trimmed: number of events that `trim` removed from the start of `applied` since the tracker was loaded.
         latest_event_time: timestamp of the newest event.
-        last_user_time: timestamp of the newest user event, on which session expiry depends.
+        last_user_time: timestamp of the newest user event, from which session expiry is computed.
         latest_input_channel: input channel of the newest user event.
         session_started: whether a session was ever started.
-        loops: names of loops that were ever active. Their repeated runs are collapsed in `applied`.
-        recent_intents: intents of the newest user events since a restart, including reverted ones. "" stands for a
-            message without a recognised intent, None for a revert.
-        declined: the action that refused to run, until another action runs. Not stored: a turn ends with an action.
+        loops: names of loops that were ever active. `applied` contains only the last of their repeated runs.
+        recent_intents: intents of the newest user events since a restart, including reverted ones. "" means a message
+            without a recognised intent, None means a revert.
+        declined: the action that refused to run, until another action runs. Snapshots do not contain it, because each
+            turn ends with an action.
         outdated: whether `state` still contains a form turn that was removed from `applied`. The state is computed
             again when the bot listens.
-        counted: number of actions in `applied`. None: they must be counted again.
-        derived: cache for code that derives something from `applied`. Not stored.
+        counted: number of actions in `applied`. None if they must be counted again.
+        derived: cache for values that other code derives from `applied`. Not stored.
     """
 
     sender_id: str
@@ -259,9 +261,9 @@ class Tracker:
 
     @property
     def requested_slot(self) -> str | None:
-        """The slot that the active form asks for.
+        """The slot that the active form requests.
 
-        None if there is none, or if an action set `requested_slot` to a value that is not a string.
+        None if no slot is requested, or if an action set `requested_slot` to a value that is not a string.
         """
         name = self.state.values.get(REQUESTED_SLOT)
         return name if isinstance(name, str) else None
@@ -283,8 +285,8 @@ class Tracker:
     def update(self, event: Event) -> None:
         """Apply one event.
 
-        When a form runs again, the user turn that only answered it is removed from `applied`. The state keeps its
-        message until the bot listens, because actions of the same turn may read it.
+        When a form runs again, the user turn that only answered it is removed from `applied`. The message remains in
+        the state until the bot listens, because actions of the same turn can read it.
 
         Raises:
             WindowExceeded: the event reverts more than the window contains, or the previous run of a repeated loop is
@@ -300,7 +302,7 @@ class Tracker:
         self.version += 1
 
     def retract(self, count: int, values: dict[str, Any]) -> None:
-        """Remove the newest `count` events, all of them `SlotSet`s that are not in a log yet.
+        """Remove the newest `count` events, which must be `SlotSet`s that no log contains yet.
 
         Args:
             count: number of events.
@@ -314,8 +316,8 @@ class Tracker:
     def trim(self, keep: int) -> None:
         """Move the events before the newest `keep` actions from `applied` into `base`.
 
-        Nothing happens until `applied` contains more than twice as many actions, so that not every turn pays the cost.
-        (With one and a half times as many, trimming took 5 µs per turn on average.)
+        Trim only when `applied` contains more than twice as many actions, because trimming is expensive. With one and a
+        half times as many, it took 5 µs per turn on average.
         """
         if self.counted is not None and self.counted <= 2 * keep:
             return
@@ -402,14 +404,14 @@ class Tracker:
     def _replay(self) -> None:
         self.state = self.base.copy()
         if not self.truncated:
-            # All events of the session were reverted. Policies could predict nothing, so the bot listens.
+            # All events of the session were reverted. The policies have no events to predict from, so the bot listens.
             self.state.followup_action = _LISTEN
         for event in self.applied:
             self.state.apply(event)
         self.outdated = False
 
     def _undo_through(self, kind: type[UserUttered] | type[ActionExecuted]) -> None:
-        """Remove the newest applied events, up to and including the newest of this kind."""
+        """Remove the applied events from the newest event of this kind to the end."""
         self.generation += 1
         self.counted = None
         while self.applied:
@@ -422,8 +424,8 @@ class Tracker:
         """Return whether the loop ran before in the same activation, and only `action_listen` ran since.
 
         Raises:
-            WindowExceeded: the previous run may be before the window, because the window contains no action other than
-                `action_listen`.
+            WindowExceeded: the window contains only `action_listen` actions, so the previous run can be before the
+                window.
         """
         for event in reversed(self.applied):
             match event:
@@ -479,7 +481,7 @@ class Tracker:
 
     @classmethod
     def load(cls, sender_id: str, domain: Domain, data: bytes) -> "Tracker":
-        """Read what `dump` wrote.
+        """Restore a tracker from the bytes that `dump` returned.
 
         Raises:
             msgspec.ValidationError: the bytes are not a dump of this version.
@@ -514,4 +516,4 @@ _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
     ActionReverted: Tracker._revert_action,  # noqa: SLF001
 }
-"""Event class → the method that applies it to the tracker, for events that change more than `state` and `applied`."""
+"""The methods, by event class, that apply the events that change more than `state` and `applied`."""

@@ -19,9 +19,9 @@ class Where:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityMention:
-    """An annotated entity, whose text is `text[start:end]`.
+    """An annotated entity with the text `text[start:end]`.
 
-    `value` differs from that text if the annotation gives a synonym.
+    `value` differs from this text if the annotation gives a synonym.
     """
 
     start: int
@@ -34,7 +34,7 @@ class EntityMention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A training message. `intent` may be a full retrieval intent (`faq/ask_name`)."""
+    """A training message. `intent` can be a full retrieval intent (`faq/ask_name`)."""
 
     text: str
     intent: str
@@ -48,10 +48,10 @@ class NluData:
     """All NLU training data of a project.
 
     Attributes:
-        synonyms: lower-cased spelling → value.
+        synonyms: the value of each synonym, by lower-cased spelling.
         regexes: (name, pattern) pairs.
         lookups: name → entries.
-        responses: retrieval responses, `utter_faq/ask_name` → list of raw variations (as in the domain).
+        responses: raw variations (as in the domain) of each retrieval response, by name (`utter_faq/ask_name`).
     """
 
     examples: tuple[Example, ...] = ()
@@ -93,7 +93,7 @@ class ActionStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotStep:
-    """A slot was set. If `has_value` is False, the story gives only the slot's name, and any value matches."""
+    """A slot was set. If `has_value` is False, the story contains only the slot's name, and any value matches."""
 
     name: str
     value: Any = None
@@ -156,8 +156,8 @@ class ComponentConfig:
     """One entry of `pipeline:` or `policies:`: its name (Rasa's module paths are resolved) and options.
 
     Attributes:
-        code: hash of the module of a class that is not built in. "": the component is built in.
-        extends: name of the built-in policy that the class of a policy extends. "": none.
+        code: hash of the module of a custom class. "" if the component is built in.
+        extends: name of the built-in policy that a custom policy extends. "": none.
     """
 
     name: str
@@ -168,7 +168,7 @@ class ComponentConfig:
 
     @property
     def built_in(self) -> str:
-        """Name of the built-in component that this one is, or that it extends. For other classes their own name."""
+        """Name of the built-in component that this entry is or extends. For other classes, the name of the class."""
         return self.extends or self.name
 
 

@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 _OWN_KEYS = frozenset(
     ("response", "template", "text", "image", "custom", "attachment", "elements", "quick_replies", "buttons")
 )
-"""Keys of an action server's response that become part of the message. The other keys are values for its templates."""
+"""Keys of an action server's response that become part of the message.
+
+The other keys are values for the templates of the response.
+"""
 
 
 class ActionRejected(Exception):
@@ -51,11 +54,11 @@ class SlotValues(Mapping[str, Any]):
 
 
 class Acting(msgspec.Struct, kw_only=True):
-    """The access of one turn's actions to the conversation.
+    """Gives the actions of one turn access to the conversation.
 
     Attributes:
         channel: name of the output channel.
-        pending: events that are not in the log yet. The tracker that an action receives contains them.
+        pending: events that are not in the log yet. The tracker that an action receives contains these events.
         external_nlg: whether an NLG server generates response texts.
     """
 
@@ -68,7 +71,7 @@ class Acting(msgspec.Struct, kw_only=True):
     pending: tuple[Event, ...] = ()
 
     def values(self, trailing: Iterable[Event] = ()) -> Mapping[str, Any]:
-        """Return the values that all slots have after these events."""
+        """Return the values of all slots after these events are applied."""
         changes = {event.name: event.value for event in trailing if isinstance(event, SlotSet)}
         known = self.tracker.state.values
         return SlotValues(self.domain, {**known, **changes} if changes else known)
@@ -83,7 +86,7 @@ class Acting(msgspec.Struct, kw_only=True):
         return [] if message is None else [bot_event(message, utter_action=response)]
 
     def say_here(self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()) -> list[Event]:
-        """Return the bot event of a response like `say`, without an NLG server."""
+        """Return the bot event of a response as `say` does, but never use an NLG server."""
         event = self.responses.constant(response)
         if event is None:
             event = self.responses.event(
@@ -119,7 +122,7 @@ class Acting(msgspec.Struct, kw_only=True):
         return message
 
     def call(self, action: str, *, trailing: Sequence[Event] = ()) -> Activity[list[Event]]:
-        """Run a custom action. Return its messages, followed by its events.
+        """Run a custom action. Return the messages of the action, followed by its events.
 
         Raises:
             ActionRejected: the action refused to run.
@@ -148,7 +151,7 @@ class Acting(msgspec.Struct, kw_only=True):
         Return None if no variation of the named response matches.
         """
         given = {key: value for key, value in response.items() if value and key != "response"}
-        name = response.get("response") or response.get("template")  # SDK 1.x sends `template` only
+        name = response.get("response") or response.get("template")  # rasa-sdk 1.x sends only `template`
         if not name:
             return bot_event({key: value for key, value in given.items() if key != "template"})
         arguments = {key: value for key, value in response.items() if key not in _OWN_KEYS}

@@ -1,4 +1,4 @@
-"""Runs actions: built-in ones, responses, forms, end-to-end texts, and custom ones (contract §2, §5.6).
+"""Runs built-in actions, responses, forms, end-to-end texts and custom actions (contract §2, §5.6).
 
 `turn.py` runs an action by name and applies its events.
 """
@@ -19,7 +19,7 @@ SESSION_START = "action_session_start"
 
 
 class Actions:
-    """All actions of a domain. It prepares the lookup by name once, when a model is loaded."""
+    """All actions of a domain. The lookup by name is prepared once, when a model is loaded."""
 
     def __init__(self, domain: Domain, filler: SlotFiller) -> None:
         self._domain = domain
@@ -29,7 +29,7 @@ class Actions:
     def run(self, acting: Acting, name: str) -> Done:
         """Run an action by name and return its events, without the `action` event.
 
-        If it returns a generator (`Activity`), the generator may raise:
+        If this method returns a generator (`Activity`), the generator can raise:
             ActionRejected: the action refused to run.
             ActionError: a custom action failed.
         """
@@ -94,7 +94,10 @@ def _send_text(acting: Acting) -> Done:
 
 
 def _say_selected(acting: Acting, intent: str) -> Done:
-    """Return the response that the response selector found for a retrieval intent. Empty if no selector ran."""
+    """Return the bot event of the response that the response selector found.
+
+    Return an empty list if no selector ran.
+    """
     message = acting.tracker.state.latest_message
     selected = (message.parse_data.get("response_selector") or {}) if message is not None else {}
     found = selected.get(intent) or selected.get("default") or {}

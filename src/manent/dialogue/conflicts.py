@@ -25,9 +25,9 @@ def find_conflicts(
             are equal and their next actions differ. None: a policy sees all states.
 
     Returns:
-        First the contradictions between rules, and between rules and stories. These are errors, which stop training.
-        Then warnings about stories that continue differently after the same beginning, because a policy can follow only
-        one of them.
+        The errors, then the warnings. Errors are contradictions between rules, or between a rule and a story; they stop
+        training. Warnings are about stories that begin equally but continue differently, because a policy can follow
+        only one such story.
     """
     sequences = story_sequences(domain, stories)
     problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), stories=sequences).problems
@@ -73,7 +73,7 @@ def _conflict(story: str, action: str, where: Where, before: tuple[str, str, Whe
         path=f"stories.{story}",
         code="story.contradicts-story",
         found=f'"{action}"',
-        expected=f'"{other}", as after the same steps in the story "{other_story}" '
+        expected=f'"{other}", which follows the same steps in the story "{other_story}" '
         f"({other_where.file}:{other_where.line})",
         suggestion="Use the same action in both stories, or give them different intents, entities or slots before it",
         warning=True,

@@ -1,9 +1,9 @@
 """Plays test stories and compares the assistant's predictions with the stories.
 
 A story is played event by event. Before each action of the story, the policies predict an action. In an end-to-end
-test, the NLU also parses each text. After a wrong prediction the story continues as it is written, so that one mistake
-does not cause further mistakes. The action that begins a story is not predicted. Custom actions do not run, because the
-story contains the slots that they set. `manent test` and the HTTP API call this; nothing here reads or writes files.
+test, the NLU also parses each text. After a wrong prediction, the story continues as it is written, so that one mistake
+does not cause others. The action that begins a story is not predicted. Custom actions do not run, because the story
+contains the slots that they set. `manent test` and the HTTP API use this module, which does not read or write files.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ from manent.learn import scores
 Parse = Callable[[str], Json]
 
 NOTHING = "None"
-"""Name that stands for "no intent" and "no entity" in lists of expected and predicted names."""
+"""The name for "no intent" and "no entity" in lists of expected and predicted names."""
 
 _REMEMBERING = ("MemoizationPolicy", "RulePolicy")
 
@@ -65,7 +65,7 @@ class Played:
     """A story after it was played.
 
     Attributes:
-        file: the file that contains it.
+        file: path of the file that contains the story.
         is_known: whether the training data contain a story (or rule) with the same turns.
     """
 
@@ -200,7 +200,7 @@ class _Player:
         intent = str((found.get("intent") or {}).get("name") or NOTHING)
         self.retrieved = _retrieved(found, intent)
         entities = tuple(found.get("entities") or ())
-        # A payload has no annotations. It names the expected intent and entities itself.
+        # A payload, such as `/greet`, has no annotations because it names its intent and entities.
         expected = entities if event.text.startswith("/") else event.entities
         intents = (full_name, self.retrieved) if full_name else (event.intent, intent)
         pairs = (intents, *_entity_pairs(event.text, expected, entities))
@@ -216,10 +216,7 @@ def _retrieved(parse_data: Json, intent: str) -> str:
 
 
 def _without_key(event: ActionExecuted) -> tuple[str, bool]:
-    """Return the action that runs.
-
-    Also return whether the story names a response of a retrieval intent, as `utter_faq/price` does.
-    """
+    """Return the action that runs, and whether the story names a response such as `utter_faq/price`."""
     if event.name is None:
         return event.action_text or "", False
     base, slash, _ = event.name.partition("/")
@@ -231,7 +228,10 @@ def _new_tracker(domain: Domain) -> Tracker:
 
 
 def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]) -> Iterator[tuple[str, str]]:
-    """Pair each annotated entity with the found entity at the same position. None stands for a missing partner."""
+    """Pair each annotated entity with the found entity at the same position.
+
+    The name "None" replaces a missing entity.
+    """
     places: dict[tuple[int, int], list[str]] = {}
     for side, entities in enumerate((expected, predicted)):
         for entity in entities:

@@ -1,4 +1,4 @@
-"""Fallback actions: they ask the user to affirm or to rephrase, in one or two stages (contract §5.6)."""
+"""Runs the fallback actions, which ask the user to affirm or to rephrase, in one or two stages (contract §5.6)."""
 
 import msgspec
 
@@ -27,7 +27,7 @@ DENIED = "out_of_scope"
 
 
 def ask_affirmation(acting: Acting) -> list[Event]:
-    """Ask whether the user meant the likeliest intent, apart from the fallback intent."""
+    """Ask whether the user meant the likeliest intent other than the fallback intent."""
     message = acting.tracker.state.latest_message
     parse_data = message.parse_data if message is not None else {}
     intent = _likeliest(parse_data)
@@ -56,7 +56,7 @@ def ask_rephrase(acting: Acting) -> Activity[list[Event]]:
 
 
 def give_up(acting: Acting) -> Activity[list[Event]]:
-    """Say that the message was not understood, and revert the user turn."""
+    """Reply that the message was not understood, and revert the user turn."""
     said: list[Event] = []
     if DEFAULT_RESPONSE in acting.responses or acting.external_nlg:
         said = yield from acting.say(DEFAULT_RESPONSE)
@@ -64,7 +64,10 @@ def give_up(acting: Acting) -> Activity[list[Event]]:
 
 
 def two_stage(acting: Acting) -> Activity[list[Event]]:
-    """Ask the user to affirm the intent. If the user denies it, ask to rephrase, then to affirm again, then give up."""
+    """Ask the user to affirm the intent.
+
+    If the user denies the intent, ask to rephrase, then to affirm again, then give up.
+    """
     if acting.tracker.active_loop_name != TWO_STAGE:
         asked = yield from _ask(acting, ASK_AFFIRMATION)
         return [ActiveLoop(name=TWO_STAGE), *asked]
@@ -99,7 +102,7 @@ def _repeat_message(tracker: Tracker) -> list[Event]:
 def revert_fallback_events(acting: Acting) -> list[Event]:
     """Revert the fallback's questions after the user has affirmed or rephrased.
 
-    Keep the message that the user meant.
+    Keep the message that the user affirmed or rephrased.
     """
     actions = [event.name for event in acting.tracker.applied if isinstance(event, ActionExecuted)]
     asked = [name for name in actions if name != LISTEN][-2:]

@@ -1,7 +1,7 @@
-"""Forms: activation, validation, requests for slots, submission (contract §5.5).
+"""Runs forms: activates and validates them, asks for slots, and ends them (contract §5.5).
 
-A form's action changes nothing while it runs. It returns its events, and the turn applies them together. So the form
-can run again from its start if an action that it called failed, or if the server stopped.
+A form's action changes nothing while it runs. It returns its events, and the turn applies them together. The form can
+therefore run again from its start if an action that it called failed, or if the server stopped.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def run_form(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Ev
 
     Raises:
         ActionRejected: the message sets no slot of the form.
-        ActionError: an action that validates or asks failed.
+        ActionError: an action that validates slots or asks for a slot failed.
     """
     loop = acting.tracker.state.active_loop
     events: list[Event] = []
@@ -48,7 +48,7 @@ def run_form(acting: Acting, filler: SlotFiller, form: Form) -> Activity[list[Ev
 
 
 def candidate_slots(form: Form, requested: str | None) -> set[str]:
-    """Return the slots whose values a form validates before they are stored."""
+    """Return the slots whose values a form validates before storing them."""
     return {*form.required_slots, requested} if requested is not None else set(form.required_slots)
 
 
@@ -59,7 +59,7 @@ def _is_done(events: Sequence[Event]) -> bool:
 
 
 def _is_left(events: Sequence[Event]) -> bool:
-    """Return whether an action that validates has ended the form."""
+    """Return whether a validation action has ended the form."""
     return any(isinstance(event, ActiveLoop) and event.name is None for event in events)
 
 
@@ -110,11 +110,11 @@ def _validate_answer(
         if isinstance(event, LoopInterrupted):
             is_interrupted = event.is_loop_interrupted
     if tracker.latest_action_name != LISTEN or is_interrupted:
-        # There is nothing to validate, but the validating action may set the next requested slot.
+        # Nothing must be validated, but the validation action can set the next requested slot.
         return (yield from _validate(acting, form, [], before))
     is_new = acting.domain.is_legacy
     if is_new:
-        # In format 2.0 the form itself fills its slots, after a policy has predicted the form.
+        # In format 2.0, the form itself fills its slots, after a policy has predicted the form.
         events = yield from _extract(acting, filler, form, before, opens=not may_decline)
         candidates = [event for event in events if isinstance(event, SlotSet)]
     else:
@@ -127,7 +127,7 @@ def _validate_answer(
 
 
 def _candidates(acting: Acting, form: Form) -> list[SlotSet]:
-    """Return the slots of the form that were set since the latest user message, and the last value of each."""
+    """Return the last value of each of the form's slots that were set since the latest user message."""
     wanted = candidate_slots(form, acting.tracker.requested_slot)
     found: dict[str, SlotSet] = {}
     for event in reversed(acting.tracker.applied):
@@ -165,7 +165,7 @@ def _validate(
 
 
 def _run_shown(acting: Acting, form: Form, *, opens: bool = False) -> list[Event]:
-    """Return the events of the form's unfinished run that the actions for validation and questions receive."""
+    """Return the events that represent the running form in the requests to validation and question actions."""
     is_own = opens or acting.tracker.active_loop_name == form.name
     asked = acting.tracker.requested_slot if is_own else None
     return [SlotSet(name=REQUESTED_SLOT, value=asked), ActionExecuted(name=form.name)]
@@ -181,7 +181,7 @@ def _ask_next(acting: Acting, form: Form, before: Sequence[Event]) -> Activity[l
     values = acting.values(before)
     for name in () if _is_left(before) else form.required_slots:
         if values.get(name) is None:
-            # The action that asks still sees the previously requested slot.
+            # The action that asks for the slot still receives the previously requested slot.
             asked = yield from _ask(acting, form, name, before)
             return [SlotSet(name=REQUESTED_SLOT, value=name), *asked]
     return [SlotSet(name=REQUESTED_SLOT, value=None)]

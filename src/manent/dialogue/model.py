@@ -75,7 +75,7 @@ class DialogueModel:
     def is_trained(self) -> bool:
         """Whether there are policies.
 
-        A model of `manent train nlu` has none: it stores messages but does not answer them.
+        A model from `manent train nlu` has none: the server stores messages but does not answer them.
         """
         return bool(self.ensemble.policies)
 
@@ -170,10 +170,7 @@ def compile_rules(
 
 
 def _least_confidence(domain: Domain, options: RuleOptions) -> float:
-    """Return a confidence just above that of the core fallback, if that fallback sends nothing.
-
-    If it sends something, return 0.
-    """
+    """Return a confidence just above that of the core fallback, or 0 if the fallback sends a message."""
     if not options.enable_fallback_prediction:
         return 0.0
     if options.core_fallback_action_name != DEFAULT_FALLBACK or DEFAULT_RESPONSE in domain.responses:
@@ -182,7 +179,7 @@ def _least_confidence(domain: Domain, options: RuleOptions) -> float:
 
 
 def _options(kind: Any, component: ComponentConfig) -> Any:
-    """Create a policy's options from `config.yml`. Options without effect are left out."""
+    """Create a policy's options from `config.yml`. Omit options that have no effect."""
     known = {each.name for each in dataclasses.fields(kind)}
     options = dict(component.options)
     for featurizer in options.get("featurizer") or ():
@@ -219,7 +216,7 @@ def _dump_memoization(policy: MemoizationPolicy) -> Json:
 
 
 def _own_folder(number: int) -> str:
-    """Return where the files of a custom policy are."""
+    """Return the folder of a custom policy's files in the model."""
     return f"{_FOLDER}policy_{number}/"
 
 
@@ -278,7 +275,7 @@ class _PoliciesFile(msgspec.Struct):
 def load_dialogue(
     files: Mapping[str, bytes], domain: Domain, *, max_predictions: int = 10, external_nlg: bool = False
 ) -> DialogueModel:
-    """Create the model from its files. It has no policies if the files have no dialogue (`manent train nlu`).
+    """Create the model from its files. The model has no policies if the files are from `manent train nlu`.
 
     Raises:
         ModelError: a file is missing, damaged, or from another version.

@@ -52,7 +52,7 @@ class Template:
 
 
 def compile_text(text: str) -> "str | Template":
-    """Split a template at its `{name}`s.
+    """Split a template at its `{name}` placeholders.
 
     `{{` and `}}` stand for literal braces. A single brace that does not belong to a name is literal, too. If the text
     contains no names, return it as a string, in which each double brace is replaced by a single one.
@@ -134,7 +134,7 @@ class _Compiled:
         constant: its keys without templates.
         variable: its keys with templates.
         channel: the output channel for which it is selected. None: all channels.
-        conditions: (slot, value) pairs that must all hold.
+        conditions: (slot, value) pairs that must all match.
     """
 
     event: BotUttered | None
@@ -213,7 +213,7 @@ class Responses:
         Args:
             name: the response, `utter_…`.
             slots: the values of all slots.
-            arguments: more values. They override slots with the same name.
+            arguments: more values. Arguments override slots with the same name.
             channel: name of the output channel.
             rng: selects one of several matching variations.
 

@@ -32,7 +32,7 @@ def session_start_events(tracker: Tracker, domain: Domain) -> list[Event]:
         values.update(tracker.base.values)
         for event in tracker.applied:
             if isinstance(event, SlotSet):
-                values.pop(event.name, None)  # moves it to the end
+                values.pop(event.name, None)  # move the slot to the end
                 values[event.name] = event.value
         values.pop(REQUESTED_SLOT, None)
     carried = [SlotSet(name=name, value=value) for name, value in values.items()]

@@ -79,7 +79,7 @@ class _Reach:
         """Add the positions that a message can fill."""
         reached.update(self._always, self._intents.get(intent, ()))
         for entity in entities:
-            if isinstance(entity, dict):  # events from other systems can contain anything here
+            if isinstance(entity, dict):  # events from other systems can contain values of any type here
                 reached.update(self._entities.get(str(entity.get("entity")), ()))
 
 
@@ -112,7 +112,7 @@ class SlotFiller:
     def _is_usable(self, mapping: SlotMapping) -> bool:
         """Return whether the domain contains the mapping's entity.
 
-        If the mapping names intents, it must contain one of them, too.
+        If the mapping names intents, the domain must also contain one of these intents.
         """
         if mapping.type == "from_entity" and mapping.entity not in self._domain.entities:
             return False
@@ -188,7 +188,7 @@ class SlotFiller:
         return [*others, *answered, *(event for event in candidates if event.name not in settled)]
 
     def _keeps_several(self, slot: str, received: ReceivedMessage) -> bool:
-        """Return whether the slot keeps all values. Only the requested slot of format 2.0 does."""
+        """Return whether the slot stores all values that match. In format 2.0, the requested slot does."""
         return self._domain.is_legacy and received.loop is not None and slot == received.requested
 
     def _applies(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
@@ -198,7 +198,7 @@ class SlotFiller:
             return False
         is_ignored = loop is not None and intent in self._ignored.get(loop, ()) and _concerns(mapping, loop)
         if mapping.intents:
-            # In format 2.0 an ignored intent also blocks mappings that name it.
+            # In format 2.0, an ignored intent also blocks mappings that name it.
             if intent not in mapping.intents or (is_ignored and self._domain.is_legacy):
                 return False
         elif is_ignored or intent in mapping.not_intents:
@@ -217,7 +217,7 @@ class SlotFiller:
     def _legacy_fit(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
         """Return whether format 2.0 fills the slot.
 
-        It does if the slot has the name of the entity, or if a role or group matches.
+        A slot is filled if it has the name of the entity, or if a role or group matches.
         """
         if not self._domain.is_legacy:
             return False
@@ -268,7 +268,7 @@ def _combined(found: list[Any], *, is_list: bool, as_list: bool) -> Any:
 
 
 def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[list[Event]]:
-    """Run a custom extraction or validation action. It may only set slots and send messages."""
+    """Run a custom extraction or validation action. The action can only set slots and send messages."""
     try:
         events = yield from acting.call(action, trailing=trailing)
     except ActionRejected:
@@ -279,5 +279,5 @@ def _run(acting: Acting, action: str, trailing: Sequence[Event]) -> Activity[lis
         if isinstance(event, SlotSet | BotUttered):
             allowed.append(event)
         else:
-            log.warning("action %r may only set slots; its event %s is ignored", action, type(event).__name__)
+            log.warning("action %r can only set slots; its event %s is ignored", action, type(event).__name__)
     return allowed

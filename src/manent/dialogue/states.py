@@ -1,7 +1,7 @@
 """Dialogue states: the part of a conversation that the policies see.
 
 There is one state before each action. `History` computes the states from the applied events of a tracker, event by
-event. It is cached with the tracker, so that a turn processes only its own events. Training uses the same code for
+event. The history is cached with the tracker, so a turn processes only its new events. Training uses the same code for
 stories (contract §5.3).
 """
 
@@ -37,7 +37,7 @@ class DialogState(msgspec.Struct, frozen=True, array_like=True, cache_hash=True)
     """The state of a conversation before an action.
 
     None and () mean that the state does not contain this part. The class is a msgspec struct, because every step of a
-    turn creates a state and policies use it as a key. In model files a state is a list.
+    turn creates a state and policies use it as a key. In model files, a state is a list.
 
     Attributes:
         previous: name (or end-to-end text) of the previous action.
@@ -90,7 +90,7 @@ def _categorical_vector(slot: Slot, value: Any) -> Vector:
 def slot_vector(slot: Slot, value: Any) -> Vector:
     """Return the features of a slot's value.
 
-    They are empty if the slot does not influence the conversation or counts as not set.
+    Return no features if the slot does not influence the conversation or counts as not set.
     """
     if value is None or not slot.influence_conversation:
         return ()
@@ -175,8 +175,8 @@ class History:
 
     Attributes:
         full: the state before each applied action, oldest first. Rules use it.
-        visible: `full` without `action_unlikely_intent` and without turns, slots and loops of rules that no story
-            contains. Policies that learn from stories use it.
+        visible: `full` without `action_unlikely_intent` and without the turns, slots and loops that only rules contain.
+            Policies that learn from stories use it.
         whole: whether `full` starts at the beginning of the session.
     """
 
@@ -243,7 +243,7 @@ class History:
     def follow(self, tracker: Tracker) -> None:
         """Process the tracker's new events.
 
-        If its applied events changed elsewhere than at their two ends, process all of them again.
+        If the applied events changed anywhere but at their two ends, process all of them again.
         """
         start = self._consumed - tracker.trimmed
         if tracker.generation != self._generation or not 0 <= start <= len(tracker.applied):
@@ -301,7 +301,7 @@ class History:
     def _is_continued(self) -> bool:
         """Return whether the next action belongs to the previous turn.
 
-        It does if it is a follow-up action, or if the loop has just run.
+        This is true for a follow-up action, and after the loop has run.
         """
         return self._follows_up or (self._loop is not None and self._loop == self._previous)
 

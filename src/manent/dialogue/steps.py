@@ -2,7 +2,7 @@
 
 The driver is the code that runs a turn: the runtime or a test. `turn.py` returns a `Step` to the driver and receives
 the result. Forms, slot extraction and the built-in actions are generators over the same steps. This module contains
-only data. The steps are msgspec structs, like events, because every turn creates some.
+only data. Steps are msgspec structs, as events are, because every turn creates some.
 """
 
 import random
@@ -40,8 +40,8 @@ class CallAction(msgspec.Struct, frozen=True, kw_only=True):
     """Run a custom action after committing the events of `Turn.take_events`. The result is an `ActionResult`.
 
     Attributes:
-        trailing: events that are not in the log yet, but that the action must see after the events of the log: slots
-            that the action validates, and previous events of the form.
+        trailing: events that the action receives after the events of the log, although they are not in the log yet.
+            These are slots that the action validates, and previous events of the form.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True):
     The result is the message as JSON.
 
     Attributes:
-        arguments: values that the text may use in addition to the slots.
+        arguments: values that the text can use in addition to the slots.
         channel: name of the output channel.
         trailing: events that are not in the log yet, as for `CallAction`.
     """
@@ -77,7 +77,7 @@ class ActionResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         events: events to add to the log, in wire form.
-        responses: messages to send to the visitor. They precede the events in the log.
+        responses: messages to send to the visitor. The messages precede the events in the log.
         rejected: whether the action refused to run (status 400).
     """
 

@@ -1,8 +1,9 @@
 """Turns stories and rules into the sequences of events that conversations would have.
 
-It connects stories at their checkpoints. For alternatives (`or:`) it creates one sequence for each combination. It adds
-`action_listen` before each user turn and at the end, and fills slots from the entities of a user turn (contract §3,
-"Training view"). The policies turn these sequences into states. Nothing here reads or writes files.
+This module connects stories at their checkpoints, and creates one sequence for each combination of alternatives
+(`or:`). It also adds `action_listen` before each user turn and at the end, and fills slots from the entities of a user
+turn (contract §3, "Training view"). The policies turn these sequences into states. This module does not read or write
+files.
 """
 
 import itertools
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 LISTEN = "action_listen"
 ANYTHING = "..."
-"""Name of the placeholder in a rule. It stands for any previous events."""
+"""Name of the placeholder in a rule. The placeholder stands for any previous events."""
 
 MAX_PATHS = 10_000
 """Maximum number of paths that are learned through the alternatives of one story, and through all checkpoints.
@@ -44,7 +45,7 @@ Stories that have neither alternatives nor checkpoints are always learned.
 """
 
 _MAX_USES = 2
-"""How often a path through the checkpoints may contain the same piece of a story."""
+"""Maximum number of times that a path through the checkpoints contains the same piece of a story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Sequence:
 
 
 def user_parse_data(step: UserStep) -> Json:
-    """Return the NLU result for a user turn of a story. It is empty for an end-to-end text."""
+    """Return the NLU result for a user turn of a story. The result is empty for an end-to-end text."""
     if step.intent is None:
         return {}
     entities: list[Json] = []
@@ -146,7 +147,7 @@ def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
     combinations: Iterable[tuple[tuple[Step, ...], ...]] = itertools.product(*choices)
     count = math.prod(map(len, choices))
     if count > MAX_PATHS:
-        log.warning("the `or:` steps of a story produce %d paths; only %d of them are learned", count, MAX_PATHS)
+        log.warning("the `or:` steps of a story produce %d paths; training uses only %d of them", count, MAX_PATHS)
         draws = random.Random(0)  # noqa: S311 - not for security; the fixed seed makes training reproducible
         combinations = (tuple(map(draws.choice, choices)) for _ in range(MAX_PATHS))
     for combination in combinations:
@@ -159,7 +160,7 @@ def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
 def rule_sequences(domain: Domain, rules: Iterable[Rule]) -> list[Sequence]:
     """Return the rules as events.
 
-    The conditions come first. Then follows `...`, unless the rule is only for the start of a conversation.
+    The conditions come first, then `...`. Rules for the start of a conversation have no `...`.
     """
     sequences = []
     for rule in rules:
@@ -231,7 +232,7 @@ class _Path:
     def suits(self, start: CheckpointStep) -> bool:
         """Return whether the path can continue at this checkpoint.
 
-        Its slots must have the values that the checkpoint names.
+        This requires that the slots have the values that the checkpoint names.
         """
         return all(self.values.get(each.name) == each.value for each in start.slots if each.has_value)
 
@@ -256,7 +257,8 @@ def story_sequences(domain: Domain, stories: Stories) -> list[Sequence]:
                 joined += checkpoint is not None
                 if joined > MAX_PATHS:
                     log.warning(
-                        "the checkpoints of the stories produce more than %d paths; the rest is not learned", MAX_PATHS
+                        "the checkpoints of the stories produce more than %d paths; training ignores the others",
+                        MAX_PATHS,
                     )
                     return list(finished.values())
                 longer = path.extend(domain, piece, steps)

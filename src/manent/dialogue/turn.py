@@ -68,7 +68,7 @@ class State(Enum):
     ADDING = "adds given events"
     FINISHED = "has ended"
 
-    __hash__ = object.__hash__  # ten times faster than the hash of Enum, which hashes the name
+    __hash__ = object.__hash__  # this is ten times faster than the hash of Enum, which hashes the name
 
 
 class Outcome(Enum):
@@ -127,8 +127,8 @@ class Turn:
 
     Create a new object for each call of an entry point (`start` and the methods after it).
 
-    Every entry point, `proceed` and `fail` may raise `manent.core.tracker.WindowExceeded`. Then discard the turn, load
-    the tracker from an older snapshot, and start the turn again.
+    Every entry point, `proceed` and `fail` can raise `manent.core.tracker.WindowExceeded`. In this case, discard the
+    turn, load the tracker from an older snapshot, and start the turn again.
     """
 
     def __init__(self, model: DialogueModel, tracker: Tracker, env: Env) -> None:
@@ -191,7 +191,7 @@ class Turn:
             entities: a list of entities in Rasa's form, or an object entity → value.
             metadata: metadata of the user event. `is_external` is added.
             channel: name of the output channel.
-            input_channel: name of the input channel. None: that of the latest message.
+            input_channel: name of the input channel. None: the input channel of the latest message.
         """
         if isinstance(entities, dict):
             entities = [{"entity": name, "value": value} for name, value in entities.items()]
@@ -252,9 +252,9 @@ class Turn:
         return self._go(State.OPENING)
 
     def apply(self, events: Iterable[Event]) -> Step:
-        """Add given events. Starts a session first if there is none or it has expired.
+        """Add given events. Starts a session first if none exists or the last one has expired.
 
-        Events keep their timestamps if they have one.
+        Events that have a timestamp keep it.
         """
         self._given = tuple(events)
         return self._go(State.OPENING)
@@ -270,7 +270,7 @@ class Turn:
         return self._run(result, None)
 
     def fail(self, error: ActionError) -> Step:
-        """Report that the last `CallAction` or `Generate` failed. The turn ends with a message to the user."""
+        """Continue after the last `CallAction` or `Generate` failed. The turn ends with a message to the user."""
         return self._run(None, error)
 
     def take_events(self) -> list[Event]:
@@ -309,7 +309,7 @@ class Turn:
         return _FINISHED
 
     def _append(self, event: Event) -> None:
-        """Add the stamp to an event and apply it."""
+        """Add the stamp to an event and apply the event."""
         self._just_filled = 0
         env = self._env
         stamped: Event = replace(
@@ -468,7 +468,7 @@ class Turn:
         self._held = 0
         kinds = {type(event) for event in events}
         if ActionExecutionRejected in kinds:
-            # The action refused to run by an event instead of a status. Keep the messages of the action.
+            # The action refused to run with an event instead of a status. Send its messages anyway.
             self._append_all(events)
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         for event in choice.events:

@@ -1,9 +1,9 @@
-"""Finds the class that a name in a project's files means, and creates it.
+"""Finds the class for a name in a project's files, and creates an object of the class.
 
-A name means, in this order: a built-in class; a class that an installed package has registered as an entry point; the
-path of a class, as in `my_package.my_module.MyClass`. Installed packages are searched only for names without a dot that
-are not built in: the search reads the metadata of every package. The command line has added the project's folder to
-the import path.
+A name is looked up among the built-in classes first. If it is not built in and contains a dot, it is the path of a
+class, such as `my_package.my_module.MyClass`. Any other name is looked up among the classes that installed packages
+register as entry points. This search is slow, because it reads the metadata of every package. The command line has
+added the project's folder to the import path.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ EXTRAS = {"aiormq": "rabbitmq", "asyncpg": "postgresql", "rasa_sdk": "actions", 
 
 
 class BadExtension(ManentError):
-    """A name means a class that cannot be used.
+    """The class that a name refers to cannot be used.
 
     Attributes:
         found: the problem, for example `no module named "chanels"`.
         expected: what was expected instead.
         wrong: the part of the name that does not exist. "": the name exists.
-        known: names that exist in its place, for a suggestion.
+        known: existing names that can be suggested instead.
         advice: what to do, for example `pip install 'manent[rabbitmq]'`. "": no advice.
         is_for_rasa: whether the class was written for Rasa and imports what Manent does not provide.
     """
@@ -60,7 +60,7 @@ class BadExtension(ManentError):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a part is created.
+    """The project that a part is created for.
 
     Attributes:
         root: the project's folder; relative paths start from it.
@@ -70,7 +70,7 @@ class Site:
 
 
 def find(point: ExtensionPoint, name: str) -> Any:
-    """Return the class that a name means. None: the name is unknown and is not the path of a class.
+    """Return the class that a name refers to. None: the name is unknown and is not the path of a class.
 
     Raises:
         BadExtension: the class cannot be imported, or lacks a method.
@@ -95,7 +95,10 @@ def find(point: ExtensionPoint, name: str) -> Any:
 
 
 def code_digest(found: Any) -> str:
-    """Return a hash of the module of a class that `find` returned, so that training notices a change of its code."""
+    """Return a hash of the module of a class that `find` returned.
+
+    Training uses the hash to notice changes of the code.
+    """
     original = getattr(found, "original", found)
     file = getattr(sys.modules.get(original.__module__), "__file__", None)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file is not None else ""
@@ -184,7 +187,7 @@ def _fails(path: str, module: str, error: Exception, what: str) -> BadExtension:
 def _not_provided(path: str, what: str) -> BadExtension:
     return BadExtension(
         path,
-        f"an import of Rasa that Manent does not provide: {what}",
+        f"an import from Rasa that Manent does not provide: {what}",
         "a class that imports only the names in docs/extending.md",
         advice="docs/extending.md#classes-written-for-rasa lists these names",
         is_for_rasa=True,
@@ -192,7 +195,7 @@ def _not_provided(path: str, what: str) -> BadExtension:
 
 
 def _modules_in(package: str) -> tuple[str, ...]:
-    """Return the names of the modules beside one that does not exist."""
+    """Return the names of the modules in a package, to suggest one for a name that does not exist."""
     paths = importlib.import_module(package).__path__ if package else None
     return tuple(module.name for module in pkgutil.iter_modules(paths))
 

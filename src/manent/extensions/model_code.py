@@ -1,13 +1,13 @@
-"""Keeps code out of models: refuses pickles that name functions or classes while a component loads its files.
+"""Prevents models from running code: rejects pickles that refer to functions or classes.
 
-A model contains data. But a component of a project reads its files itself, and many components unpickle them. Then
-anyone who can replace the model could run code in the server. So a pickle may contain only plain values and arrays. A
-pickle that names anything else is refused, unless the project trusts its models with `trust_model_code: true` in
-`endpoints.yml`. A model cannot set this option.
+Custom components read their own files from the model, and many components unpickle these files. Without this check,
+anyone who can replace the model could run code in the server. While a component loads its files, a pickle can therefore
+contain only plain values and arrays. Any other pickle is rejected, unless the project trusts its models with
+`trust_model_code: true` in `endpoints.yml`. A model cannot set this option.
 
-Python reports each name that a pickle asks for to audit hooks, for all libraries that read pickles (joblib, dill,
-NumPy). A hook cannot be removed, so it is added when the first component with files is loaded, and does nothing outside
-of `guarded`.
+Python calls audit hooks with each name that a pickle refers to, for all libraries that read pickles (joblib, dill,
+NumPy). A hook cannot be removed, so it is added when the first component with files is loaded, and it does nothing
+outside of `guarded`.
 """
 
 import contextlib
@@ -31,11 +31,14 @@ _HARMLESS = {
     "numpy.core.numeric": {"_frombuffer"},
     "numpy._core.numeric": {"_frombuffer"},
 }
-"""Module → names that a pickle may ask for. Calling them with any arguments runs no other code."""
+"""Module → names that a pickle can refer to. Calling them with any arguments does not run other code."""
 
 
 class _Guard(threading.local):
-    """What the current thread does. `refused`: the names that were refused since `guarded` was entered."""
+    """The state of the check in the current thread.
+
+    `refused`: the names that were rejected since `guarded` was entered.
+    """
 
     def __init__(self) -> None:
         self.is_on = False
@@ -43,7 +46,7 @@ class _Guard(threading.local):
 
 
 class _Refused(Exception):
-    """Stops the reading of a pickle."""
+    """Raised to stop reading a pickle."""
 
 
 _guard = _Guard()
@@ -51,20 +54,20 @@ _trust = {"is_trusted": False, "is_watching": False}
 
 
 def trust_model_code(*, is_trusted: bool) -> None:
-    """Set whether components may run code from the model, for this process. At first they may not."""
+    """Set whether components can run code from the model, for this process. By default, they cannot."""
     _trust["is_trusted"] = is_trusted
 
 
 @contextlib.contextmanager
 def guarded(name: str) -> Iterator[None]:
-    """Refuse code from the model in this thread.
+    """Reject pickles with code in this thread.
 
     Args:
         name: name of the component that is called, for the message.
 
     Raises:
-        ModelError: `model_code`: a pickle named something else than plain values. This is raised even if the component
-            caught the error: it would otherwise run without its files.
+        ModelError: `model_code`: a pickle contains other values than plain ones. This is raised even if the component
+            caught the error, because the component would run without its files.
     """
     if _trust["is_trusted"] or _guard.is_on:
         yield

@@ -1,7 +1,7 @@
 """Reads the options of a part into the `msgspec.Struct` that its class declares as `options`.
 
 The readers of a project's files report the problems with their lines (`project/settings/options.py`). The code that
-creates parts calls `options_of` with sections that were checked. Both convert with `convert`, so they agree.
+creates parts calls `options_of` with sections that were checked. Both use `convert`, so their results are the same.
 """
 
 import types
@@ -17,7 +17,7 @@ from manent.core.errors import Problem, ProjectError
 T = TypeVar("T", bound=msgspec.Struct)
 
 Secret = Annotated[str, Meta(extra={"secret": True})]
-"""A text that messages never show: a password, a token."""
+"""A string that messages never show, such as a password or a token."""
 
 
 class NoOptions(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class NoOptions(msgspec.Struct, frozen=True):
 
 
 class WrongOption(ValueError):
-    """Raised by `__post_init__` of an options class for a value that its type allows and its meaning does not.
+    """Raised by `__post_init__` of an options class for a value that has the right type but is not valid.
 
     Attributes:
         option: name of the option.
@@ -47,10 +47,10 @@ class WrongValue:
     """A problem with one option.
 
     Attributes:
-        option: name of the option as it is written.
+        option: name of the option, as it is written in the file.
         expected: what was expected.
         kind: `type`, `missing`, or `value`.
-        found: what was found. None: the value itself may be shown.
+        found: what was found. None: the message can show the value.
         choices: the allowed words, if the value is one of a fixed list.
         is_flag: whether true or false was expected.
         suggestion: what to do.
@@ -85,7 +85,7 @@ class Field:
 
     @property
     def is_required(self) -> bool:
-        """Whether a section must have it."""
+        """Whether a section must contain the option."""
         return self.default is msgspec.NODEFAULT
 
     @property
@@ -97,7 +97,7 @@ class Field:
 
     @property
     def expected(self) -> str:
-        """What its value is, in words."""
+        """The expected values, as text for messages."""
         return " or ".join(dict.fromkeys(_describe(part) for part in _alternatives(self.type)))
 
 
@@ -115,7 +115,7 @@ def fields_of(options: type[msgspec.Struct]) -> tuple[Field, ...]:
 def convert(options: type[T], section: Mapping[str, Any]) -> tuple[T | None, list[WrongValue]]:
     """Convert a section of a file. Unknown keys are ignored; null means the default.
 
-    A number or a flag may be given as text, because a variable of the environment is text.
+    A number or a flag can be a string, because environment variables are strings.
 
     Returns:
         The options (None if a value is wrong), and the wrong values.
@@ -157,7 +157,7 @@ def options_of(found: Any, name: str, section: Mapping[str, Any], *, file: str) 
     Args:
         found: the class.
         name: its name in the file.
-        section: its options as they are written.
+        section: its options, as they are written in the file.
         file: name of the file, for messages.
 
     Raises:
@@ -213,7 +213,7 @@ def _wrong_value(field: Field, value: Any, error: msgspec.ValidationError) -> Wr
 
 
 def _has_type(value: Any, type_: Any) -> bool:
-    """Return whether a value has the right type and only its content is not allowed."""
+    """Return whether a value has the right type, but its content is not allowed."""
     for part in _alternatives(type_):
         origin = get_origin(part)
         if origin is Literal and isinstance(value, str):
@@ -230,7 +230,7 @@ def _is_secret(type_: Any) -> bool:
 
 
 def _alternatives(type_: Any) -> Sequence[Any]:
-    """Return the types that a value may have, without None and without annotations."""
+    """Return the types that a value can have, without None and without annotations."""
     if get_origin(type_) is Annotated:
         return _alternatives(get_args(type_)[0])
     if get_origin(type_) in (Union, types.UnionType):

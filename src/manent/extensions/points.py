@@ -1,7 +1,7 @@
 """The extension points: what a project can add, and which classes are built in.
 
-`finding.py` looks names up here. A built-in class is named by a string and imported when a project uses it, so that a
-start imports only what it needs.
+`finding.py` looks names up here. Built-in classes are listed as strings, and are imported only when a project uses
+them, so that Manent starts quickly.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class ExtensionPoint:
     """One kind of part that a project can add.
 
     Attributes:
-        what: what a part is called in messages, for example `channel`.
+        what: name of this kind of part in messages, for example `channel`.
         group: group of entry points in which packages register their classes.
         methods: methods that every class has.
         built_in: name in the project's files → `module:class`.

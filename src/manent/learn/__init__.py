@@ -1,1 +1,1 @@
-"""Learning algorithms over arrays. They do not depend on the rest of Manent."""
+"""Learning algorithms on arrays, independent of the rest of Manent."""

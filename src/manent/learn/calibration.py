@@ -13,7 +13,7 @@ IntArray = NDArray[np.int64]
 
 
 def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.05, highest: float = 20.0) -> float:
-    """Return the factor for the logits with which the right classes of held-out examples are most likely.
+    """Return the factor for the logits that maximizes the likelihood of the right classes of held-out examples.
 
     Args:
         scores: (n, classes) logits of examples, from models trained without these examples.
@@ -47,7 +47,7 @@ def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """Typical scores of the examples of each class. From the scores of each text, their mean is subtracted first.
+    """Typical scores of the examples of each class. The mean of the scores of a text is subtracted from them first.
 
     Attributes:
         means: (classes, scores) mean scores per class, divided by `spread`.
@@ -98,8 +98,8 @@ def fit_sureness(scores: FloatArray, labels: IntArray, classes: int) -> Sureness
     """Fit the probability that a classifier is right.
 
     Args:
-        scores: (n, scores) scores of held-out examples. Columns after those of the classes belong to the background,
-            which is never predicted.
+        scores: (n, scores) scores of held-out examples. Additional columns belong to the background, which is never
+            predicted.
         labels: (n,) the right class.
         classes: number of classes.
     """
@@ -114,8 +114,8 @@ def _fit_profiles(scores: FloatArray, labels: IntArray, classes: int) -> Profile
     """Fit the profiles.
 
     Source: Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks
-    (2018): Gaussians that share a covariance. Here they describe scores instead of hidden features, and the covariance
-    is diagonal.
+    (2018): Gaussians that share a covariance. Here, the Gaussians describe scores instead of hidden features, and the
+    covariance is diagonal.
     """
     centred = scores - scores.mean(axis=1, keepdims=True)
     means = np.zeros((classes, scores.shape[1]))
@@ -130,7 +130,7 @@ _TINY = 1e-6
 
 
 def fit_curve(measures: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Fit the probability that a prediction is right to measures of right and wrong predictions.
+    """Fit the probability that a prediction is right, from measures of right and wrong predictions.
 
     Args:
         measures: (n, k) measures of n predictions.
@@ -139,7 +139,7 @@ def fit_curve(measures: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArra
     Returns:
         (k + 1,) slopes and offset of a logistic curve.
 
-    Source: Platt, Probabilistic Outputs for Support Vector Machines (1999), with his targets; Newton's method with
+    Source: Platt, Probabilistic Outputs for Support Vector Machines (1999), with Platt's targets; Newton's method with
     halved steps as in Lin et al. (2007).
     """
     hits = int(right.sum())

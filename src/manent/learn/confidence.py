@@ -1,8 +1,8 @@
 """Converts scores to confidences on the scale of Rasa's classifiers. Projects chose their thresholds for that scale.
 
 Rasa's DIETClassifier is overconfident: it gives its own examples 1.0 and most other messages more than 0.9, even if the
-prediction is wrong. A project that has a threshold of 0.8 has chosen it for such confidences. A `Scale` maps the scores
-of the built-in classifier to them. The calibrated probability (`calibration.py`) is a different number.
+prediction is wrong. A threshold of 0.8 in a project is meant for such confidences. A `Scale` maps the scores of the
+built-in classifier to such confidences. The calibrated probability (`calibration.py`) is a different number.
 """
 
 import math
@@ -18,11 +18,12 @@ class Scale:
     `nlu/classifier.py`).
 
     Attributes:
-        sharpness: factor of the scores before the softmax, times the number of classes; > 0.
+        sharpness: factor of the scores before the softmax if there was one class; > 0.
         least_sharpness: minimum of that factor.
         slope: slope of the logistic curve over the lead of the best class, > 0.
         offset: lead at which the factor is one half, for one class.
         growth: increase of that lead if the number of classes is multiplied by e.
+        decay: the sharpness is divided by this power of the number of classes. Scales in older models have none.
     """
 
     sharpness: float
@@ -30,10 +31,11 @@ class Scale:
     slope: float
     offset: float
     growth: float
+    decay: float = 1.0
 
     def sharpness_of(self, classes: int) -> float:
         """Return the factor by which the scores are multiplied before the softmax."""
-        return float(max(self.sharpness / max(classes, 1), self.least_sharpness))
+        return float(max(self.sharpness / max(classes, 1) ** self.decay, self.least_sharpness))
 
     def middle_of(self, classes: int) -> float:
         """Return the lead at which the factor is one half.
@@ -43,14 +45,14 @@ class Scale:
         return self.offset + self.growth * math.log(max(classes, 2))
 
 
-DIET = Scale(sharpness=40.0, least_sharpness=2.0, slope=8.0, offset=-1.75, growth=0.35)
+DIET = Scale(sharpness=180.0, least_sharpness=2.0, slope=8.0, offset=-1.75, growth=0.35, decay=1.5)
 """Scale of DIETClassifier and ResponseSelector, fitted to the confidences of Rasa 3.6.21 by `bench/thresholds/fit.py`.
 
 The offset is between the fitted -1.25 and -2.25 (`docs/lab/thresholds.md` compares them).
 
-With this offset, new messages pass a threshold even in languages that the word vectors hardly cover, and nonsense does
-not. It was measured with up to 25 classes. With a sharpness of less than 2, classifiers of many classes would give
-their own examples less than 0.99.
+With this offset and this decay, new messages pass a threshold even in languages that the word vectors hardly cover, and
+nonsense does not. It was measured with up to 25 classes. With a sharpness of less than 2, classifiers of many classes
+would give their own examples less than 0.99.
 """
 
 

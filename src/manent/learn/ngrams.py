@@ -1,9 +1,9 @@
 """N-grams of words and characters as 64-bit hashes, and sorted tables of these hashes.
 
 A text is converted to an array of code points once. The hash of any substring can be computed from the prefix sums of a
-polynomial hash. So all n-grams of all sizes need only a few array operations, which take 30 µs for ten words. A
-dictionary of strings would take 60 µs. With 100,000 n-grams it would also take 15 MB of memory and 60 ms to load. The
-NLU featurizers and the dialogue policies use this module. It does not depend on them.
+polynomial hash. Hashing all n-grams of all sizes therefore needs only a few array operations, which take 30 µs for ten
+words. A dictionary of strings would take 60 µs. With 100,000 n-grams it would also take 15 MB of memory and 60 ms to
+load. The NLU featurizers and the dialogue policies use this module.
 """
 
 import functools
@@ -24,7 +24,7 @@ IntArray = NDArray[np.int64]
 Analyzer = Literal["word", "char", "char_wb"]
 
 MAX_TEXT = 4096
-"""Number of code points that are used. The rest of a longer text would cost time without improving the features."""
+"""Maximum number of code points of a text that are used. More would cost time without improving the features."""
 
 _BASE = 0x9E3779B97F4A7C15  # the bits of the golden ratio; the number is odd, so it has an inverse modulo 2**64
 _SCRAMBLE = np.uint64(0xD6E8FEB86659FD93)
@@ -52,7 +52,7 @@ class HashedText:
 
     Attributes:
         prefix: (length + 1,) prefix sums of the polynomial hash.
-        spaces: positions of spaces. A text made of words starts and ends with one.
+        spaces: positions of spaces. A text made of words starts and ends with a space.
         inside: (length + 1,) number of spaces before each position.
     """
 
@@ -157,7 +157,7 @@ def hash_single(word: HashedWord) -> int:
 def hash_pairs(words: Sequence[HashedWord]) -> list[int]:
     """Return the hashes of adjacent pairs of words.
 
-    They are equal to those of `hash_ngrams`, but computed ten times faster for a few words.
+    The hashes are the same as those of `hash_ngrams`, but are computed ten times faster for a few words.
     """
     return [
         (first.head + first.power * second.polynomial + second.tail) & _MASK
@@ -201,7 +201,7 @@ class NgramTable:
     """The n-grams of the training data.
 
     Attributes:
-        hashes: (n-grams,) ascending. The last one is the greatest possible number, which is not an n-gram.
+        hashes: (n-grams,) ascending. The last item is the greatest possible number, which is not the hash of an n-gram.
         weights: (n-grams,) inverse document frequencies, ≥ 1.
         unknown: weight of an n-gram that is not in the training data.
     """
@@ -217,8 +217,9 @@ class NgramTable:
     def lookup(self, hashes: Hashes) -> tuple[IntArray, FloatArray]:
         """Return the features of a text.
 
-        A repeated n-gram is returned repeatedly. Unknown n-grams have no feature, but they count in the norm. So the
-        features of a text with unknown words have a small norm, and a classifier is unsure about the text.
+        A repeated n-gram is returned repeatedly. Unknown n-grams have no feature, but they count in the norm. The
+        features of a text with unknown words therefore have a small norm, which makes a classifier unsure about the
+        text.
 
         Returns:
             Indices into the table and their values. The norm of the values is ≤ 1.

@@ -21,8 +21,8 @@ def score(hits: int, predicted: int, actual: int) -> Scores:
 
     Args:
         hits: number of right predictions of the label.
-        predicted: number of its predictions.
-        actual: number of its occurrences.
+        predicted: number of predictions of the label.
+        actual: number of occurrences of the label.
     """
     precision, recall = hits / predicted if predicted else 0.0, hits / actual if actual else 0.0
     total = precision + recall
@@ -31,7 +31,7 @@ def score(hits: int, predicted: int, actual: int) -> Scores:
 
 
 def average(scores: Sequence[Scores], weights: Sequence[int], support: int) -> Scores:
-    """Return the mean of some scores with these weights, and `support` as given."""
+    """Return the weighted mean of scores, and the given `support`."""
     total = sum(weights)
     found = {
         key: sum(each[key] * weight for each, weight in zip(scores, weights, strict=True)) / total if total else 0.0
@@ -41,7 +41,10 @@ def average(scores: Sequence[Scores], weights: Sequence[int], support: int) -> S
 
 
 def score_labels(pairs: Pairs) -> dict[str, Scores]:
-    """Score each label that is right or predicted in at least one pair. An empty string stands for "no label"."""
+    """Score each label that is the right or the predicted label of at least one pair.
+
+    An empty string stands for "no label".
+    """
     predictions = Counter(predicted for _, predicted in pairs)
     actual = Counter(right for right, _ in pairs)
     hits = Counter(right for right, predicted in pairs if right == predicted)
@@ -76,7 +79,7 @@ def report_labels(pairs: Pairs) -> Scores:
 
 
 def report_expected(pairs: Pairs) -> Scores:
-    """Score predictions. Count only labels that are right for at least one example.
+    """Score predictions. Count only labels that are the right label of at least one example.
 
     Returns:
         The same as `report_labels`, without `confused_with`.

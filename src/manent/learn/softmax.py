@@ -2,8 +2,8 @@
 
 With few examples (up to `DUAL_LIMIT`), training uses the dual form: it needs only the matrix of the examples' inner
 products. Its time then does not depend on the number of features: 640 examples of 64 classes take 0.2 s. With more
-examples, training runs over small batches of them. The functions take and return arrays. Only training needs SciPy, so
-the training functions import it.
+examples, training uses small batches. The functions take and return arrays. Only training needs SciPy, so the training
+functions import it.
 """
 
 from collections.abc import Sequence
@@ -91,8 +91,8 @@ def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, i
         labels: (n,) class indices.
         classes: number of classes.
         penalty: strength of the L2 penalty, > 0. The loss is the summed cross entropy plus `penalty / 2 * |W|²`.
-        iterations: number of L-BFGS iterations in the dual. In the primal, a tenth of it is the number of passes over
-            the examples (2 to 10).
+        iterations: number of L-BFGS iterations in the dual. In the primal, a tenth of this number is the number of
+            passes over the examples (2 to 10).
         seed: random seed for the order of examples.
 
     Source: Fan et al., LIBLINEAR (dual); Duchi et al., Adaptive Subgradient Methods (Adagrad, primal).
@@ -125,7 +125,7 @@ def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float
     image = gram @ gradient
     first = _inner(gradient, image)
     for _ in range(iterations):
-        # Each vector is stored with its product with `gram`, so inner products need no further matrix product.
+        # Each vector is stored with its product with `gram`, so inner products do not need another matrix product.
         step, step_image = _direction(gradient, image, memory)
         slope = _inner(gradient, step_image)
         length = 1.0 if memory else min(1.0, 1.0 / float(np.abs(step_image).max() + 1e-12))
@@ -249,7 +249,7 @@ def _fit_primal(
     random = np.random.default_rng(seed)
     order = random.permutation(count)
     batches = [order[start : start + batch] for start in range(0, count, batch)]
-    # The batches are the same in each pass, because cutting them out costs as much as learning from them.
+    # The batches are the same in each pass, because creating a batch costs as much as learning from it.
     pieces = [cut_rows(features.sparse, rows) for rows in batches]
     # The penalty of a feature is divided among the examples that have it.
     share = penalty / np.maximum(np.bincount(features.sparse.indices, minlength=width), 1).astype(np.float32)
@@ -293,7 +293,7 @@ def cut_rows(matrix: "csr_matrix", rows: IntArray) -> Piece:
 
 
 class AdaptiveWeights:
-    """Weights, each with its own step size. The more a weight has changed, the smaller its step size becomes.
+    """Weights that have separate step sizes. The more a weight has changed, the smaller its step size becomes.
 
     Source: Duchi et al., Adaptive Subgradient Methods (2011), diagonal version.
     """

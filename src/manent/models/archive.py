@@ -1,7 +1,7 @@
-"""The model file: a gzipped tar of plain files and a manifest with the SHA-256 of each.
+"""Reads and writes model files. A model file is a gzipped tar of plain files and a manifest with the SHA-256 of each.
 
-`train` writes one; `run`, `shell` and `test` read it. A model contains only JSON and arrays, never pickles, so reading
-one cannot run code. Members are read into memory and never unpacked to disk.
+`train` writes model files; `run`, `shell` and `test` read them. A model contains only JSON and arrays, never pickles,
+so reading it cannot run code. Members are read into memory and never unpacked to disk.
 """
 
 import gzip
@@ -24,7 +24,7 @@ log = logging.getLogger("manent.models")
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-"""Version of the layout that this code writes and reads."""
+"""Version of the file layout that this code writes and reads."""
 
 MAX_SIZE = 1024**3
 """Maximum size of a model file, and of its content, in bytes."""
@@ -39,10 +39,10 @@ Models are at most 20 times as large as their files. A small file that would fil
 MAX_FILES = 10_000
 """Maximum number of files in a model."""
 
-_COMPRESSION = 6  # level 9 takes three times as long on float arrays and makes them only 1 % smaller
+_COMPRESSION = 6  # for float arrays, level 9 takes three times as long and saves only 1 % of the size
 
 _GZIP = 31
-"""Value of `wbits` in zlib for a gzip stream with the largest window."""
+"""The `wbits` value of zlib for a gzip stream with the largest window."""
 
 _FIRST = """
     amber ample azure brave bright brisk calm candid cedar clear coastal copper coral crisp daring early eager
@@ -59,7 +59,7 @@ _SECOND = """
 
 
 class _Manifest(msgspec.Struct, kw_only=True):
-    """The format of a model file, and the SHA-256 (hexadecimal) of each file in it."""
+    """The format of a model file, and the hexadecimal SHA-256 of each file in the model."""
 
     format: int
     files: dict[str, str]
@@ -69,8 +69,8 @@ def write_model(path: Path, files: Mapping[str, bytes]) -> None:
     """Write a model file atomically: a reader sees either the old file at `path` or the new one.
 
     Args:
-        path: path of the new file. A missing folder is created.
-        files: name inside the model (`nlu/pipeline.json`) → content.
+        path: path of the new file. A missing parent folder is created.
+        files: content of each file, by its name inside the model (for example `nlu/pipeline.json`).
 
     Raises:
         OSError: the file cannot be written.
@@ -97,10 +97,9 @@ def write_model(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def read_model(path: Path) -> dict[str, bytes]:
-    """Read a model file and check every hash.
+    """Read a model file and verify the hash of every file in it.
 
-    Returns:
-        Name inside the model → content, without the manifest.
+    Returns: The content of each file by its name inside the model, without the manifest.
 
     Raises:
         ModelError: the file is missing, damaged, not a Manent model, or has another format.
@@ -123,7 +122,7 @@ def read_model(path: Path) -> dict[str, bytes]:
 
 
 def model_parts(path: Path) -> frozenset[str]:
-    """Return which of the parts `nlu` and `dialogue` a model file contains.
+    """Return the parts of a model file: `nlu`, `dialogue` or both.
 
     A model of `manent train nlu` has no dialogue.
 
@@ -134,13 +133,13 @@ def model_parts(path: Path) -> frozenset[str]:
 
 
 def find_model(path: Path) -> Path:
-    """Return `path` if it is a file, or the newest model in it if it is a folder.
+    """Return `path` if it is a file, or the newest model in the folder `path`.
 
     Archives of other programs, such as Rasa's models, are skipped. A skipped archive is logged if it is newer than the
     model.
 
     Raises:
-        ModelError: `model_not_found`: there is no model.
+        ModelError: `model_not_found`: no model exists at the path.
     """
     if path.is_file():
         return path
@@ -160,7 +159,7 @@ def find_model(path: Path) -> Path:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Return whether an archive is readable and does not begin with a manifest of Manent.
+    """Return whether another program wrote an archive: it is readable and does not begin with a manifest of Manent.
 
     A damaged model of Manent is not foreign.
     """
@@ -198,9 +197,9 @@ def _unpack(path: Path) -> dict[str, bytes]:
 
 
 def _inflate(path: Path) -> bytes:
-    """Decompress the whole stream and verify the checksum at its end. A tar reader would not read it.
+    """Decompress the whole stream and verify the checksum at its end, which a tar reader does not read.
 
-    The stream is decompressed in one piece, because this is faster: 16 MB take 145 ms, and 200 ms with `gzip.open`.
+    Decompressing the stream in one piece is faster: 16 MB take 145 ms instead of 200 ms with `gzip.open`.
     """
     with path.open("rb") as file:
         packed = file.read(MAX_SIZE + 1)

@@ -1,9 +1,12 @@
-"""`metadata.json` of a model. Training writes this file, and loading reads it first."""
+"""`metadata.json` of a model.
+
+Training writes the metadata file of a model, and loading a model reads this file first.
+"""
 
 import msgspec
 
 MODEL_FORMAT = 3
-"""Format of the files in a model. It increases when an older Manent cannot read what a newer one writes."""
+"""Format version of the files in a model. It increases when older versions of Manent cannot read new models."""
 
 OLDEST_MODEL_FORMAT = 3
 """The oldest format that this version reads, so that an update needs no training at the same moment.
@@ -16,11 +19,11 @@ class Metadata(msgspec.Struct, kw_only=True):
     """`metadata.json` in a model.
 
     Attributes:
-        format: `MODEL_FORMAT` of the Manent that wrote it.
-        model_id: a random id that the training generates.
+        format: `MODEL_FORMAT` of the Manent version that wrote the model.
+        model_id: random id that the training generates.
         assistant_id: id of the assistant, equal in all its models.
         trained_at: seconds since the epoch.
-        fingerprints: part (`nlu`, `core`, `domain`) → hash of the part's training input.
+        fingerprints: hash of the training input of each part (`nlu`, `core`, `domain`).
     """
 
     format: int

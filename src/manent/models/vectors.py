@@ -1,7 +1,7 @@
-"""Opens the installed word vectors: two files of the package wordllama, one of which is memory-mapped.
+"""Opens the installed word vectors, which are two files of the package wordllama.
 
-The package itself is never imported. Importing it takes 105 MB and 0.6 s, while reading its files takes 48 MB and 0.1
-s. The composition root, training and the command line pass `open_vectors` to the pipeline.
+Manent never imports the package. The import takes 105 MB and 0.6 s, but reading its files takes 48 MB and 0.1 s. The
+composition root, training and the command line pass `open_vectors` to the pipeline.
 """
 
 import ctypes
@@ -30,7 +30,7 @@ _SAMPLE_SIZE = 4096
 
 @functools.cache
 def open_vectors() -> WordVectors:
-    """Return the installed vectors; every call returns the same object.
+    """Return the installed vectors. Every call returns the same object.
 
     Raises:
         ModelError: `vectors_missing`: the word vectors are not installed.
@@ -49,7 +49,7 @@ def open_vectors() -> WordVectors:
 def _hash(path: Path) -> str:
     """Return the SHA-256 of the file's size and of samples from the whole file.
 
-    Two sets of vectors differ everywhere, so samples are enough. Hashing all 16 MB would add 20 ms to every start.
+    Two sets of vectors differ everywhere, so samples are sufficient. Hashing all 16 MB would add 20 ms to every start.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -62,7 +62,7 @@ def _hash(path: Path) -> str:
 
 
 def _map_matrix(path: Path) -> NDArray[np.float16]:
-    """Map the only matrix of a safetensors file.
+    """Map the only matrix of a safetensors file into memory.
 
     The file contains the length of the header (8 bytes), the header as JSON, and the data.
     """
@@ -71,7 +71,7 @@ def _map_matrix(path: Path) -> NDArray[np.float16]:
         header = json.loads(file.read(size))
     entry = next(value for name, value in header.items() if name != "__metadata__")
     mapped = np.memmap(path, np.float16, "r", 8 + size + entry["data_offsets"][0], tuple(entry["shape"]))
-    return mapped.view(np.ndarray)  # an ndarray over the same memory, because indexing a memmap takes 5 µs more
+    return mapped.view(np.ndarray)  # use an ndarray on the same memory, because indexing a memmap takes 5 µs longer
 
 
 def _open_tokenizer(path: Path) -> Any:
@@ -85,7 +85,7 @@ def _open_tokenizer(path: Path) -> Any:
 def _trim_memory() -> None:
     """Return unused memory to the system after the tokenizer's JSON was parsed (9 of 25 MB).
 
-    This only works with glibc.
+    This has an effect only with glibc.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:

@@ -68,8 +68,8 @@ class Settings:
 
     Attributes:
         featurizers: aliases of the featurizers to use. Empty: all featurizers of the pipeline.
-        pairs: whether to add pairs of words as features. They replace a transformer, which would also see more than
-            single words.
+        pairs: whether to add pairs of words as features. Like a transformer, pairs provide more information than single
+            words.
         vectors: whether to use the word vectors.
         background: whether to train on meaningless texts, too, so that nonsense gets a low confidence for all classes.
         scale: the scale of confidences. None: confidences are calibrated probabilities.
@@ -89,11 +89,11 @@ class Settings:
 
 
 class _Meta(msgspec.Struct, kw_only=True):
-    """Data stored next to the arrays.
+    """Data of a classifier that are stored next to its arrays.
 
     Attributes:
         temperature: factor of the weights.
-        sureness: the curve of a `Sureness`. None: there were too few examples to fit it.
+        sureness: the curve of a `Sureness`. None: there were too few examples to fit the curve.
         scale: the scale of confidences. None: confidences are calibrated probabilities.
         featurizers: aliases, in the order of their rows.
         frequent: words whose rows are in the model.
@@ -109,7 +109,7 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class _Pairs(TextFeaturizer):
-    """Features for pairs of words. Also features for words, if no featurizer of the pipeline provides them."""
+    """Features for pairs of words, and for single words if no featurizer of the pipeline provides them."""
 
     def __init__(self, table: NgramTable, smallest: int) -> None:
         self._table = table
@@ -123,7 +123,7 @@ class _Pairs(TextFeaturizer):
         return len(self._table.hashes)
 
     def prepare(self, words: Sequence[str]) -> None:
-        """Hash words now (3 µs each), so that no message has to wait for it."""
+        """Hash words when the model is loaded (3 µs each), so that no message waits for the hashes."""
         for word in words:
             self._word(word.lower())
 
@@ -166,7 +166,7 @@ class _Parts:
         return np.concatenate(indices), np.concatenate(values)
 
     def dense(self, message: Message) -> FloatArray:
-        """Return the vectors of the text and of its first word. Empty if vectors are not used."""
+        """Return the vectors of the text and of its first word. Return an empty array if vectors are not used."""
         if self.vectors is None:
             return _EMPTY
         first = scale(self.vectors.word(message.words[0])) if message.words else np.zeros(SIZE, np.float32)
@@ -230,8 +230,9 @@ class TextClassifier:
         """Classify a message.
 
         Returns:
-            First the likeliest labels with their confidences, best first. Then the scores of all labels in the order of
-            `labels`. The best label has the score 0. If the model has a background, its score is the last.
+            The likeliest labels with their confidences, best first, and the scores of all labels in the order of
+            `labels`. The best label has the score 0. If the model has a background, the last score is that of the
+            background.
         """
         scores, count = self._score(message), self._count
         order = (-scores[:count]).argsort(kind="stable")[:length].tolist()
@@ -241,7 +242,9 @@ class TextClassifier:
         else:
             shares = np.exp(scores[:count])
             factor = 1.0 / float(np.add.reduce(shares))
-            if len(scores) > count:
+            if not message.text:  # Rasa recognises no intent in an empty message either
+                factor = 0.0
+            elif len(scores) > count:
                 factor *= logistic(-self._slope * (float(scores[count]) + self._middle))
             values = shares.tolist()
         labels = self.labels
@@ -267,20 +270,20 @@ class TextClassifier:
         return scores
 
     def odds(self, scores: FloatArray) -> FloatArray:
-        """Return the probability of every label divided by that of the best label."""
+        """Return the probability of every label divided by the probability of the best label."""
         odds: FloatArray = np.exp(scores[: self._count] * self._calibration)
         return odds
 
     def chances(self, scores: FloatArray) -> FloatArray:
         """Return the calibrated probability of every label.
 
-        One minus their sum is the probability of "none of them".
+        One minus the sum of the probabilities is the probability that no label is right.
         """
         calibrated = scores * self._calibration
         chances = softmax(calibrated)[: self._count]
         if self._sureness is not None:
             best = max(float(np.maximum.reduce(chances)), _LEAST)
-            # This does not change the ratios of the probabilities.
+            # This division does not change the ratios of the probabilities.
             chances *= np.float32((best * self._sureness.of(calibrated)) ** _DOUBT / best)
         return chances
 
@@ -392,7 +395,7 @@ def train_classifier(
 
 
 def _emphasis(parts: _Parts) -> tuple[FloatArray, FloatArray]:
-    """Return a factor for each sparse and each dense feature. It is used if there are many examples."""
+    """Return a factor for each sparse and each dense feature. The factors are used if there are many examples."""
     sparse = [
         np.full(part.width, _MANY_WORDS if isinstance(part, CountVectors) and part.is_words else 1, np.float32)
         for part in parts.featurizers
@@ -408,9 +411,9 @@ def _emphasise(features: Features, sparse: FloatArray, dense: FloatArray) -> Fea
 
 
 def _emphasised(model: Softmax, sparse: FloatArray, dense: FloatArray) -> Softmax:
-    """Return a model for features without the factors.
+    """Return a model that contains the factors of the features.
 
-    For these it returns the scores that `model` returns for features multiplied by the factors.
+    Its scores for plain features are those of `model` for features multiplied by the factors.
     """
     return Softmax(model.sparse * sparse[:, None], model.dense * dense[:, None], model.bias)
 

@@ -1,7 +1,8 @@
-"""The interface of pipeline components: how they are trained, loaded and run, and what they may use.
+"""The interface of pipeline components: how they are trained, loaded and run, and which data they can use.
 
 The module of a component defines one or more `Kind`s, which `registry.py` lists by Rasa's names. Each component stores
-its state in its own files of the model. So training can copy a component with unchanged inputs from the previous model.
+its state in separate files of the model, so training can copy a component with unchanged inputs from the previous
+model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +31,10 @@ class Component(Protocol):
 
 
 class Idle:
-    """A component that does not change messages, because other components call it or a built-in part does its work."""
+    """A component that does not change messages, because other components call it or a built-in part replaces it."""
 
     def process(self, message: Message) -> None:
-        """Do nothing. The pipeline does not call it."""
+        """Do nothing. The pipeline does not call this method."""
 
 
 @runtime_checkable
@@ -53,7 +54,7 @@ class LocalFeaturizer(TextFeaturizer, Protocol):
     """A text featurizer whose features come from single words, so that each word is processed only once.
 
     Each feature of a word has a weight (`weights`); an unknown feature has the weight `unknown`. The features of a text
-    are those of its words, normalised to the norm 1.
+    are the features of its words, normalised to the norm 1.
     """
 
     @property
@@ -79,9 +80,8 @@ class WordFeaturizer(Protocol):
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
         """Return the names of a word's features, each with one or more positions.
 
-        A word can describe its own token and the tokens near it. The position is that of the word relative to the
-        described token: 0 is the token itself, -1 means that the word precedes the token. Only the positions -2 to 2
-        are used.
+        A word can describe its own token and the tokens near it. A position is relative to the described token: 0 is
+        the token itself, -1 means that the word precedes the token. Only the positions -2 to 2 are used.
         """
 
 
@@ -130,8 +130,8 @@ class Training:
         examples: the examples that have an intent or entities.
         messages: the examples after the previous components processed them. They have tokens.
         chances: intent probabilities of each example, from a classifier trained without this example. A classifier sets
-            them for the entity extractor that follows it. None: no such classifier has been trained yet.
-        tell: reports one line about the progress.
+            the probabilities for the entity extractor that follows it. None: no such classifier has been trained yet.
+        tell: function that reports one line about the progress.
         notes: lines to show to the user after the training.
     """
 
@@ -146,10 +146,10 @@ class Training:
 
 @runtime_checkable
 class Preparing(Protocol):
-    """A component whose results the training of later components needs: a tokenizer, or a featurizer of a project."""
+    """A component whose results later components need for their training: a tokenizer, or a custom featurizer."""
 
     def process_training(self, training: Training) -> Files:
-        """Process the messages of the training. Return further files of this component."""
+        """Process the messages of the training data. Return additional files of this component."""
 
 
 Trainer = Callable[[Json, Training], Files]
@@ -163,13 +163,13 @@ class Kind:
     Attributes:
         options: the options that have an effect, with their defaults.
         values: allowed values of options. An option that is missing here is a flag.
-        ignored: other options of Rasa's component. They are accepted and have no effect.
+        ignored: other options of Rasa's component. They are accepted, but have no effect.
         conflict: checks the options together, like `Options.conflict`. It receives defaults, too.
         train: creates the state.
         load: creates the component from its options and state.
-        reads: the parts of the training data that it depends on, for fingerprints: `examples` (texts, intents,
+        reads: the parts of the training data that determine its state, for fingerprints: `examples` (texts, intents,
             entities), `synonyms`, `patterns` (regexes and lookups), `responses`.
-        version: number to increase when a change of the code makes the same input give another state.
+        version: number to increase when a change of the code changes the state for the same input.
         free: whether it accepts any option (a custom component).
     """
 

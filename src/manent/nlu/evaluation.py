@@ -1,4 +1,4 @@
-"""Evaluates a pipeline: reports on intents, entities and responses, and splits data for evaluation.
+"""Evaluates a pipeline. Creates reports on intents, entities and responses, and splits data for evaluation.
 
 The functions take parse results and do no I/O. `manent test nlu` reads the data, runs the pipeline, and writes the
 returned reports to `results/`, in the format that Rasa uses. `plots.py` draws the pictures.
@@ -30,7 +30,7 @@ class Judged:
 
     @property
     def intent(self) -> str:
-        """The right intent. For a retrieval intent, only the part before the slash."""
+        """The right intent, without the response key of a retrieval intent."""
         return self.example.intent.split("/", 1)[0]
 
     @property
@@ -45,7 +45,7 @@ class Judged:
 
 
 def judge(examples: Sequence[Example], parse: Parse) -> list[Judged]:
-    """Parse every example. Entities without a place in the text are left out: examples have no such annotations."""
+    """Parse every example. Omit entities without a position in the text, because examples have no such annotations."""
     return [Judged(example=example, result=_with_places(parse(example.text))) for example in examples]
 
 
@@ -67,7 +67,10 @@ def pair_responses(judged: Sequence[Judged]) -> list[tuple[str, str]]:
 
 
 def report_responses(judged: Sequence[Judged]) -> Json:
-    """Score the selected responses of retrieval intents. Empty if no example has a retrieval intent."""
+    """Score the selected responses of retrieval intents.
+
+    Return an empty report if no example has a retrieval intent.
+    """
     pairs = pair_responses(judged)
     return scores.report_labels(pairs) if pairs else {}
 
@@ -159,7 +162,7 @@ def score_spans(judged: Sequence[Judged]) -> Json:
 def list_entities(judged: Sequence[Judged], extractor: str, *, right: bool) -> list[Json]:
     """Return the messages in which an extractor found exactly the annotated entities.
 
-    Without `right`, return all other messages.
+    If `right` is False, return all other messages.
     """
     listed = []
     for item in judged:
@@ -243,7 +246,7 @@ def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None)
     Args:
         data: NLU data of the project.
         fraction: share of the examples in the first part, in (0, 1). If an intent has two or more examples, each part
-            gets at least one of them. If it has one example, the first part gets it.
+            gets at least one of them. If an intent has one example, the first part gets the example.
         seed: the same seed gives the same split.
     """
     draw = random.Random(seed)  # noqa: S311  # not used for secrets
@@ -287,7 +290,7 @@ def make_folds(data: NluData, folds: int, *, seed: int | None = None) -> list[tu
 
 
 def summarise(values: Sequence[float]) -> tuple[float, float]:
-    """Return mean and standard deviation, for cross-validation."""
+    """Return the mean and the standard deviation, for cross-validation."""
     mean = sum(values) / len(values) if values else 0.0
     return mean, (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5 if values else 0.0
 

@@ -36,7 +36,7 @@ class Classifier(Protocol):
     labels: list[str]
 
     def odds(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the probability of every label divided by that of the best label."""
+        """Return the probability of every label divided by the probability of the best label."""
 
     def chances(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the calibrated probability of every label."""
@@ -55,12 +55,12 @@ class Message:
         entities: entities in Rasa's form, in the order in which the extractors found them.
         response_selector: results of the response selectors. None: no selector has run.
         found: service (one of `Pipeline.services`) → entities that it found.
-        hashed: normalisation → the text prepared for n-grams. Featurizers share it.
+        hashed: normalisation → the text prepared for n-grams. Featurizers share the prepared text.
         classifier: the intent classifier. None: no classifier with probabilities has run.
         scores: scores of the intents by `classifier`. Empty without a classifier.
-        view: the message as classes that were written for Rasa see it. None: no such class has run.
-        features: component → features that it added for classifiers and extractors.
-        output: further keys of the parse result, from custom components.
+        view: the message in the form that classes written for Rasa expect. None: no such class has run.
+        features: component → features that the component added for classifiers and extractors.
+        output: additional keys of the parse result, from custom components.
     """
 
     __slots__ = (

@@ -1,6 +1,6 @@
 """Parses payloads: messages that name their intent, such as `/intent{"entity": "value"}`. Buttons and tests send them.
 
-For such a message, the pipeline returns this result instead of its own (contract: "Order and message handling").
+The pipeline returns the result of a payload without running its components (contract: "Order and message handling").
 """
 
 import logging
@@ -24,8 +24,8 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
 
     Args:
         text: the message. Surrounding spaces are ignored.
-        domain: defines the accepted intents. If it contains no intents (a model without a domain), all are accepted.
-            Entities that it does not declare are dropped.
+        domain: defines the accepted intents. If the domain contains no intents (a model without a domain), all intents
+            are accepted. Entities that the domain does not declare are dropped.
 
     Returns:
         A parse result with `text, intent, entities, intent_ranking`, or None if the message is not a payload. A payload
@@ -41,7 +41,7 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
     if not name or not _is_known(name, domain):
         return None
     if match["rest"].strip():
-        # The text of visitors is not logged.
+        # The texts of visitors are not logged.
         _log.warning("text after the entities of a payload /%s is ignored", name)
     confidence = min(float(match["confidence"]), 1.0) if match["confidence"] else 1.0
     entities = _entities(match["object"], match.span("object"), domain) if match["object"] else []

@@ -1,6 +1,6 @@
-"""The pipeline of a loaded model: converts a text to a parse result in Rasa's form.
+"""Runs the pipeline of a loaded model, which converts a text to a parse result in Rasa's form.
 
-It does no I/O and is called once per message.
+It is called once per message and does no I/O.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, kw_only=True):
     Attributes:
         name: Rasa's name, or the module path of a custom component.
         options: all options, with defaults.
-        folder: folder of its files in `nlu/`.
+        folder: folder of the component's files in `nlu/`.
         fingerprint: hash of everything that its training depends on.
     """
 
@@ -60,8 +60,8 @@ class Pipeline:
     """The components in the order of `config.yml`.
 
     Attributes:
-        services: the servers (Duckling) to ask about a message before it is parsed. Each server is listed once.
-        is_trained: whether there are components. The pipeline of a core model has no components and understands only
+        services: the servers (Duckling) to call before a message is parsed. Each server is listed once.
+        is_trained: whether there are components. The pipeline of a core model has no components and parses only
             payloads.
     """
 
@@ -129,7 +129,7 @@ def load_pipeline(files: Mapping[str, bytes], domain: Domain, *, vectors: Callab
     """Load a trained pipeline.
 
     Args:
-        files: files of the model. Those in `nlu/` are used.
+        files: files of the model. The pipeline uses the files in `nlu/`.
         domain: defines the intents of payloads.
         vectors: opens the word vectors, if the model uses them (`models/vectors.py`).
 
@@ -176,7 +176,7 @@ def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -
 
 
 def offer_features(entry: Entry, component: Component, context: Context) -> None:
-    """Let the components that are loaded after this one use its features. A featurizer of a project may have none."""
+    """Make the features of a component available to later components. A custom featurizer may have no features."""
     alias = str(entry.options.get("alias") or entry.folder)
     if isinstance(component, Preparing) and isinstance(component, TextFeaturizer) and not component.width:
         return

@@ -1,7 +1,7 @@
 """Draws the pictures in `results/`: the confusion matrix and the confidence histogram, as PNG.
 
-`manent test nlu` calls these functions with the counts of `evaluation.py`. They return bytes and write no files. They
-use Pillow, which is a tenth of the size of matplotlib and is imported only here.
+`manent test nlu` calls these functions with the counts of `evaluation.py`. They return bytes and write no files. Pillow
+is used because it is a tenth of the size of matplotlib. Only this module imports Pillow.
 """
 
 import io
@@ -56,7 +56,7 @@ def draw_confusions(labels: Sequence[str], counts: Sequence[Sequence[int]], *, t
 
 
 def draw_histogram(right: Sequence[float], wrong: Sequence[float], *, title: str, bins: int = 25) -> bytes:
-    """Draw the confidences of right predictions (to the left) next to those of wrong ones (to the right).
+    """Draw the confidences of right predictions on the left, and of wrong predictions on the right.
 
     Args:
         right: confidences in [0, 1].

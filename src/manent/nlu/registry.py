@@ -68,11 +68,11 @@ KINDS: dict[str, Kind] = {
 
 
 def find_kind(name: str, where: Where = Where()) -> Kind | None:  # noqa: B008 - immutable
-    """Return the kind of a component by Rasa's name, or of a class of a package or of the project. None: unknown.
+    """Return the kind of a component by Rasa's name, or by the name of a custom class. None: unknown.
 
     Args:
         name: name in `config.yml`.
-        where: its line, for messages.
+        where: line of the component in `config.yml`, for messages.
     """
     if name in KINDS:
         return KINDS[name]

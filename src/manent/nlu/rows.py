@@ -1,4 +1,4 @@
-"""Caches the contributions of single words to scores as rows of one array.
+"""Caches how much each word contributes to the scores of a message, as rows of one array.
 
 A classifier or extractor can then fetch the rows of all words of a message in one operation, instead of adding small
 arrays word by word.
@@ -20,8 +20,8 @@ class WordRows:
     When `limit` words are stored, all words except `first` are dropped. This is safe, because the row of a word can be
     computed again and is always the same.
 
-    The function that computes rows is an argument of each call. If it were an attribute, a method of the owner would
-    close a cycle of references, and a model that was replaced would stay in memory until a garbage collection.
+    The function that computes rows is an argument of each call. As an attribute, a method of the owner would create a
+    reference cycle, which would keep a replaced model in memory until the next garbage collection.
 
     Attributes:
         array: (places, width) the rows; the first one is for missing words. `find` may replace the array.
@@ -43,7 +43,7 @@ class WordRows:
             describe: returns the row of a word: (width,). Called for the first words.
             first: words that are never dropped, fewer than `limit`.
             rows: their rows: (words, width). None: compute them.
-            limit: maximum number of words. It must not be less than the number of words in a message.
+            limit: maximum number of words. The limit must not be less than the number of words in a message.
         """
         self._limit = limit
         self.array = np.empty((len(first) + _MORE_ROWS, len(blank)), np.float32)
@@ -67,7 +67,7 @@ class WordRows:
 
         Args:
             words: the words.
-            describe: returns the row of a word: (width,). Called for the words that are not stored.
+            describe: returns the row of a word: (width,). It is called for the words that are not stored.
         """
         places = self._places
         found = [*map(places.get, words)]

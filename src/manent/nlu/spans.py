@@ -30,7 +30,7 @@ Entities without a flag are split.
 class Span:
     """A span of the tokens `first` to `last - 1` with its labels `(entity, role, group)`.
 
-    "" stands for no role or no group.
+    An empty string stands for a missing role or group.
     """
 
     first: int
@@ -70,7 +70,7 @@ def read_spans(path: Sequence[str], text: str, tokens: Sequence[tuple[int, int]]
         path: one tag per token.
         text: the message.
         tokens: positions of the tokens in the text.
-        split: whether a comma ends an entity. If not, equal entities on both sides of a comma are joined.
+        split: whether a comma ends an entity. If False, equal entities on both sides of a comma are joined.
     """
     spans: list[tuple[str, int, int]] = []
     for place, tag in enumerate(path):
@@ -103,8 +103,8 @@ def _parts(label: str) -> tuple[str, str, str]:
 def find_constraints(names: Sequence[str], *, bilou: bool) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Return three arrays of flags.
 
-    The first (tags, tags) says whether tag j may follow tag i. The second and third (tags,) say whether a tag may be
-    the first or the last.
+    The first (tags, tags) defines whether tag j may follow tag i. The second and third (tags,) define whether a tag may
+    be the first or the last tag of a sentence.
     """
     count = len(names)
     if not bilou:

@@ -1,6 +1,6 @@
 """Trains the NLU pipeline, one component after another.
 
-Each component gets the examples after the previous components processed them.
+Each component receives the examples after the previous components have processed them.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Static word vectors: they describe the meaning of words before any training.
+"""Static word vectors, which describe the meaning of words before any training.
 
 Training and parsing share one object. `models/vectors.py` opens the installed files; this module reads no files.
 """
@@ -25,19 +25,19 @@ _MIN_WORD = 3
 """Length of the shortest whole word in the vocabulary, in characters."""
 
 _MAX_WORD = 64
-"""Number of characters of a word that are used. The rest of a longer word is ignored."""
+"""Maximum number of characters of a word that are used. The rest of a longer word is ignored."""
 
 
 class WordVectors:
     """Vectors by word, independent of capital letters.
 
-    A visitor means the same by `Weather` and `weather`, but the vectors of these spellings have a cosine of only 0.48,
-    and those of `RATE` and `rate` of 0.38.
+    For a visitor, `Weather` and `weather` are the same word. In the original vectors, the cosine of these spellings is
+    only 0.48, and the cosine of `RATE` and `rate` is 0.38.
 
     Args:
         matrix: the vector of each piece of a word: (pieces, 256), float16. It may be memory-mapped.
-        open_tokenizer: returns the `tokenizers.Tokenizer` that splits words into these pieces. Called for the first
-            word that needs it.
+        open_tokenizer: returns the `tokenizers.Tokenizer` that splits words into these pieces. It is called for the
+            first word that needs the tokenizer.
         sha256: hash of the vectors. Models store it.
     """
 
@@ -50,7 +50,10 @@ class WordVectors:
         self.word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._word)
 
     def text(self, words: Sequence[str]) -> FloatArray:
-        """Return the mean of the pieces of all words, scaled to norm 1: (256,). It is zero if no word is known."""
+        """Return the mean of the pieces of all words, scaled to norm 1: (256,).
+
+        The mean is zero if no word is known.
+        """
         total = np.add.reduce([self.word(word) for word in words]) if words else _ZEROS
         return scale(total)
 
@@ -65,7 +68,7 @@ class WordVectors:
         return [word for word in words if word.isascii()], [word for word in words if not word.isascii()]
 
     def prepare(self) -> None:
-        """Open the tokenizer now (60 ms), so that no message has to wait for it."""
+        """Open the tokenizer when the model is loaded (60 ms), so that no message waits for it."""
         self._open_tokenizer()
 
     def _open_tokenizer(self) -> Any:
@@ -80,13 +83,13 @@ class WordVectors:
             text = text.encode("utf-8", "replace").decode()
         tokenizer = self._open_tokenizer()
         if text:
-            # If a word is a piece in lower case, capitalised or in upper case, it is not divided.
+            # A word that is a piece in lower case, capitalised or in upper case is not divided.
             for form in (text, text.capitalize(), text.upper()):
                 whole = tokenizer.token_to_id(_WORD_START + form)
                 if whole is not None:
                     return np.asarray(self._pieces[whole], np.float32)
         if text.isalnum():
-            # This gives the same result as `encode` in half the time. It is possible because the text cannot contain
+            # This gives the same result as `encode` in half the time. This is possible because the text cannot contain
             # special tokens (`<s>`).
             pieces = [piece.id for piece in self._cutter.tokenize(_WORD_START + text)]
         else:

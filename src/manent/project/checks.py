@@ -33,7 +33,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """The parts of a project that could be read, and which of them are incomplete."""
+    """The parts of a project that could be read, and flags for incomplete parts."""
 
     domain: Domain
     nlu: NluData
@@ -175,7 +175,7 @@ def _check_forms(parsed: Parsed) -> None:
                     "forms.no-question",
                     f"utter_ask_{name}_{slot}, utter_ask_{slot} or an action action_ask_{slot}",
                     "Add one of them; without it, the form waits for the slot but does not ask for it",
-                    found=f'the slot "{slot}", for which there is no question',
+                    found=f'the slot "{slot}", which has no question',
                 )
 
 
@@ -213,7 +213,7 @@ def _check_payload(payload: Spot | None, intents: tuple[str, ...]) -> None:
 def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report: Report) -> None:
     if rule_policy is None:
         if any(problem.code in _POLICY_CODES for problem in report.errors):
-            return  # the policy that cannot be used may run forms
+            return  # a policy that cannot be used may be the one that runs forms
         for name, form in parsed.raw.forms.items():
             report.error(
                 form.file,
@@ -241,10 +241,10 @@ def _check_policies(parsed: Parsed, rule_policy: ComponentConfig | None, report:
 
 
 def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
-    """Warn about intents and responses that are mentioned neither in stories and rules nor in the code of actions."""
+    """Warn about intents and responses that neither the stories and rules nor the code of actions mention."""
     raw, domain = parsed.raw, parsed.domain
     if not (parsed.stories.stories or parsed.stories.rules):
-        return  # the project trains NLU only
+        return  # the project trains only NLU
     mentioned = set(DEFAULT_INTENTS)
     for slot in domain.slots.values():
         for mapping in slot.mappings:
@@ -253,7 +253,7 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
         mentioned |= set(form.ignored_intents)
     code = _action_code(report.root)
     unused = {n: spot for n, spot in raw.intents.items() if n not in used and n not in mentioned}
-    if raw.listed_forms:  # forms that run on the action server name intents in their code
+    if raw.listed_forms:  # the code of forms that run on the action server names intents
         unused = {name: spot for name, spot in unused.items() if code and name not in code}
     _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them or remove them")
     silent = {name: spot for name, spot in raw.responses.items() if not _is_mentioned(name, used)}
@@ -265,7 +265,7 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
 
 
 def _action_code(root: Path) -> str:
-    """Return the source code of the project's custom actions, if it is where Rasa projects usually have it."""
+    """Return the source code of the custom actions, if it is in the usual place of Rasa projects."""
     folder = root / "actions"
     files = [folder.with_suffix(".py"), *sorted(folder.rglob("*.py"))]
     return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
@@ -359,7 +359,7 @@ def _check_retrieval(parsed: Parsed, full_names: dict[str, Where], report: Repor
 
 
 def _check_examples(parsed: Parsed, report: Report) -> None:
-    """Warn about an example of two intents. A classifier can learn only one of them."""
+    """Warn about a text that is an example of two intents, because a classifier can learn only one of them."""
     first: dict[str, tuple[str, Where]] = {}
     for example in parsed.nlu.examples:
         key = example.text.lower()

@@ -1,7 +1,7 @@
 """Finds the files of a project and determines their purposes.
 
-Called by `reading` and by commands that take paths. It looks for keys in the lines of a file, as Rasa does. So it also
-finds the purpose of a file with syntax errors.
+Called by `reading` and by commands that take paths. This module looks for keys in the lines of a file, as Rasa does, so
+it also finds the purpose of a file with syntax errors.
 """
 
 import os
@@ -26,7 +26,7 @@ _STORY_KEYS = ("stories:", "rules:")
 def find_files(paths: Iterable[Path], suffixes: Sequence[str] = YAML_SUFFIXES) -> list[Path]:
     """Return the files in some paths, in order of their names.
 
-    Searches directories recursively and follows links. Skips hidden files. If a path is a file, it may have any name.
+    Searches directories recursively and follows links. Skips hidden files. A path to a single file can have any name.
     Each file is returned once.
     """
     found: dict[Path, None] = {}
@@ -76,7 +76,7 @@ def is_stories(text: str) -> bool:
 
 
 def is_test_file(path: Path) -> bool:
-    """Return whether, by its name, a file contains test stories."""
+    """Return whether the name of a file is that of a file with test stories."""
     return path.name.startswith("test_") and path.suffix in YAML_SUFFIXES
 
 

@@ -27,7 +27,7 @@ class Report:
     """All problems found while reading a project.
 
     Attributes:
-        broken: names of files that could not be parsed completely. Checks that need them are skipped.
+        broken: names of files that could not be parsed completely. Checks that need these files are skipped.
     """
 
     def __init__(self, root: Path) -> None:
@@ -37,7 +37,7 @@ class Report:
         self._lost: dict[str, list[tuple[int, int]]] = {}
 
     def name_of(self, path: Path) -> str:
-        """Return a path as the user would type it: relative to the project if it is in the project."""
+        """Return a path as a user would type it, relative to the project if the file is in the project."""
         try:
             return path.relative_to(self.root).as_posix()
         except ValueError:
@@ -77,12 +77,12 @@ class Report:
         return any((each.code, each.file, each.line) == (code, file, line) for each in self._problems)
 
     def lose(self, file: str, lines: tuple[int, int], *, names: bool) -> None:
-        """Record what the repair of a syntax error may have changed.
+        """Record the lines and names that the repair of a syntax error may have changed.
 
         Args:
             file: file name for messages.
             lines: first and last line of the changed part. Problems in these lines are dropped.
-            names: whether names may be missing because of the repair. If so, the file counts as broken.
+            names: whether names may be missing because of the repair. If so, the report lists the file as broken.
         """
         if names:
             self.broken.add(file)
@@ -113,7 +113,7 @@ def _place(problem: Problem) -> tuple[str, int]:
 
 
 def quoted(value: Any) -> str:
-    """Return a value for a message. Shorten it, and put it in quotes."""
+    """Format a value for a message: put it in quotes, and shorten it."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -135,13 +135,16 @@ _NEAR, _ALIKE, _BEGINNING = 0.72, 0.6, 4
 The second value applies to words that have this many first letters in common, such as `story` and `stories`.
 """
 _AFFIXES = re.compile(r"^(?:utter_ask_|utter_|action_|validate_|faq/|chitchat/)|(?:_form|Policy|Featurizer)$")
-"""Parts that many names have in common. They would make `action_fallback` similar to `action_back`."""
+"""Parts that many names have in common.
+
+They are not compared, because they make `action_fallback` similar to `action_back`.
+"""
 
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
     """Return `Did you mean "x"?` for the most similar known word, or `""` if no word is similar enough.
 
-    A word is similar enough if a typing mistake explains the difference. A common prefix is not enough.
+    A word is similar enough if a typing mistake can explain the difference. A common prefix is not enough.
     """
     options = list(known)
     text = str(word)
@@ -157,7 +160,7 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
 
 
 def _is_near(text: str, option: str) -> bool:
-    """Compare two words without their common prefix and suffix."""
+    """Return whether two words are similar without the affixes that they share."""
     if _AFFIXES.findall(text) == _AFFIXES.findall(option):
         text, option = _AFFIXES.sub("", text), _AFFIXES.sub("", option)
     text, option = text.casefold(), option.casefold()
@@ -189,7 +192,7 @@ class Spot:
 
     @property
     def where(self) -> Where:
-        """The place in the file, for the data that is read from it."""
+        """The position in the file, for the data that are read from this spot."""
         return Where(file=self.file, line=self.line)
 
     def error(self, code: str, expected: str, suggestion: str = "", *, found: str | None = None) -> None:

@@ -1,7 +1,7 @@
 """Reads a whole project.
 
-Called by training and by commands. No other module reads a project's files. It reads all files before it raises
-problems, so that one `ProjectError` contains all of them. It writes nothing.
+Called by training and by commands. No other module reads a project's files. This module reads all files before it
+raises an error, so that one `ProjectError` contains all problems. It does not write files.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class Project:
 
     Attributes:
         root: its folder.
-        is_format_1: whether it is in format 1.x.
+        is_format_1: whether the project is in format 1.x.
         markdown: its Markdown files of training data, in the order in which they were read.
         warnings: the warnings, by file and line.
     """
@@ -100,7 +100,7 @@ def read_project(
 def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
     """Read only the NLU data.
 
-    Its `responses` are those of NLU files, unchanged. The arguments are those of `read_project`.
+    The result contains the `responses` of NLU files, unchanged. The arguments are those of `read_project`.
 
     Raises:
         ProjectError: contains the mistakes of all files, including those of stories.
@@ -119,7 +119,7 @@ class Validation:
 
     Attributes:
         problems: errors, then warnings, each by file and line.
-        project: what could be read.
+        project: the parts of the project that could be read.
         is_complete: whether the project has no errors.
         has_dialogue: whether the domain, the stories and the rules could be read, so that they can be compared.
     """
@@ -162,13 +162,14 @@ def validate_project(
 
 
 _OF_THE_ENVIRONMENT = ("yaml.unset-variable", "endpoints.variable")
-"""Problems with variables of the environment. They concern only the machine on which the server runs."""
+"""Problems with environment variables, which matter only on the machine on which the server runs."""
 
 
 def validate_settings(root: Path) -> tuple[Problem, ...]:
     """Return warnings about the parts of `credentials.yml` and `endpoints.yml` that a server rejects or ignores.
 
-    Variables that are not set in this environment are not reported, because the server may run in another one.
+    Variables that are not set in this environment are not reported, because the server may run in a different
+    environment.
     """
     report = Report(Path(root))
     _check_settings(report, None, None)
@@ -266,7 +267,7 @@ def _read_domain(paths: list[Path], imports: list[Path], report: Report) -> RawD
 
 
 def _report_missing_domain(paths: list[Path], report: Report) -> None:
-    """Report missing domain files. A project that only has NLU data needs none."""
+    """Report missing domain files. A project that has only NLU data does not need a configuration."""
     for path in paths:
         if not path.exists():
             _report_missing(path, "domain", report)
@@ -286,10 +287,10 @@ def _report_missing(path: Path, what: str, report: Report) -> None:
 
 @dataclass(slots=True)
 class _DataFiles:
-    """Training data as it is read.
+    """Training data while the files are read.
 
     Attributes:
-        markdown: files that may be data of format 1.x. They are read last, when the format of the project is known.
+        markdown: files that may be data of format 1.x. Markdown is read last, when the format of the project is known.
         read_markdown: the files of `markdown` that were read.
         versions: the versions that the files declare.
     """
@@ -377,7 +378,7 @@ def _warn_unread_markdown(files: _DataFiles, report: Report) -> None:
                 "data.markdown-unread",
                 found=f"Markdown ({kind}) in a project of format 3.x",
                 expected="YAML (the file is left out)",
-                suggestion="Remove it, or remove `version:` so that `manent data migrate` reads it",
+                suggestion="Remove the file, or remove `version:` so that `manent data migrate` reads it",
             )
 
 
@@ -453,7 +454,10 @@ _TOP_KEY = re.compile(r"([A-Za-z_]+)[ \t]*:(?:\s|$)")
 
 
 def _warn_unknown_keys(text: str, file: str, report: Report, *, is_data: bool) -> None:
-    """Warn about unknown top-level keys of a data file. In other files, warn only about clear misspellings."""
+    """Warn about unknown top-level keys of a data file.
+
+    In any other file, warn only about keys that are clearly misspelt.
+    """
     for number, line in enumerate(text.split("\n"), start=1):
         match = _TOP_KEY.match(line)
         if match is None or match[1] in DOMAIN_KEYS or match[1] in OTHER_KEYS:
@@ -503,7 +507,7 @@ def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
 def _with_training_data(domain: Domain, nlu: NluFiles, stories: Stories) -> Domain:
     """Add the retrieval intents and the bot texts of end-to-end stories to the domain.
 
-    Only the training data contain them.
+    Only the training data contain these intents and texts.
     """
     retrieval = nlu.retrieval_intents
     intents = dict(domain.intents)

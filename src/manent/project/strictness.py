@@ -1,8 +1,8 @@
 """Decides which warnings are errors for `manent data validate --strict`.
 
 Rasa trains and serves a project with these warnings, so Manent does, too. In strict mode, a warning becomes an error if
-it is about a part of a file that has no effect, or another effect than its author expected. Examples are an undefined
-name, an unknown key, and an annotation that is read as text. An unused name is not an error.
+a part of a file has no effect, or not the effect that its author expected. Examples are an undefined name, an unknown
+key, and an annotation that is read as text. An unused name is not an error.
 """
 
 from collections.abc import Iterable

@@ -13,7 +13,7 @@ NEWEST = (3, 1)
 def read_version(document: object, file: str, report: Report) -> tuple[int, int] | None:
     """Return the format version that a file declares, or None if it declares none.
 
-    Report an error for a version that is not a string, and a warning for an unknown notation.
+    Report an error for a version that is not a string, and a warning for a version in an unknown notation.
     """
     spot = Spot(document, file, 1, "", report).get("version")
     if spot is None:

@@ -1,9 +1,9 @@
-"""Stand-ins for the names that classes written for Rasa import from `rasa`.
+"""Stand-ins for the `rasa` modules that classes written for Rasa import.
 
-`importing.py` makes these modules importable as `rasa.…` while a class of a project is imported and no Rasa is
-installed. Each module has the path of Rasa's module, and only the names that such classes use. `docs/extending.md`
-lists them.
+If Rasa is not installed, `importing.py` makes these modules importable as `rasa.…` for classes of a project. Each
+module has the same path as Rasa's module and defines only the names that such classes use. `docs/extending.md` lists
+the names.
 """
 
 __version__ = "3.6.21"
-"""The version whose interfaces the stand-ins have."""
+"""The version of Rasa whose interfaces the stand-ins implement."""

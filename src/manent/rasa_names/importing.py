@@ -1,7 +1,7 @@
 """Makes the stand-ins importable as `rasa.…`.
 
-`extensions/finding.py` calls `provide_rasa_names` before it imports a class of a project. A server whose project has no
-such class never gets here. Once installed, the finder stays: functions of the class may import more names when they
+`extensions/finding.py` calls `provide_rasa_names` before it imports a class of a project. A server without such a class
+does not import this module. The finder stays installed, because methods of the class can import more names when they
 run.
 """
 
@@ -18,19 +18,19 @@ RASA_NAMES = "manent.rasa_names"
 
 
 class MissingRasaName(ModuleNotFoundError):
-    """A class imports a module of Rasa for which there is no stand-in."""
+    """A class imports a Rasa module that has no stand-in."""
 
 
 def provide_rasa_names() -> None:
     """Make the stand-ins importable, unless Rasa itself is installed."""
     if any(isinstance(finder, _Finder) for finder in sys.meta_path) or importlib.util.find_spec("rasa") is not None:
         return
-    # First: the usual finder would load the modules below an alias again, from the folder that the alias names.
+    # First in the list, because the standard finder would load the submodules of an alias a second time.
     sys.meta_path.insert(0, _Finder())
 
 
 class _Finder:
-    """Finds `rasa.x.y` as the module `x.y` of this package."""
+    """Resolves `rasa.x.y` to the module `x.y` of this package."""
 
     def find_spec(self, name: str, _: Sequence[str] | None = None, __: ModuleType | None = None) -> ModuleSpec | None:
         top, _dot, rest = name.partition(".")
@@ -44,7 +44,7 @@ class _Finder:
 
 
 class _Alias(Loader):
-    """Loads a module that is already there under another name, so that both names are the same module."""
+    """Makes an imported module available under a second name."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
@@ -54,4 +54,4 @@ class _Alias(Loader):
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec  # the import system has set it to the alias
+        module.__spec__ = self._spec  # the import system has replaced it with the alias's spec

@@ -1,1 +1,1 @@
-"""Runs conversations: takes messages from channels, runs turns, stores events and delivers replies."""
+"""Runs conversations: accepts messages from channels, runs turns, stores events and delivers replies."""

@@ -1,6 +1,6 @@
-"""Buttons that a platform cannot show as they are: long payloads get a short key, and too many buttons get numbers.
+"""Adapts buttons to platforms: replaces long payloads by short keys, and numbers the buttons if there are too many.
 
-Nothing is stored for either: the answer is looked up among the bot's last messages in the log.
+No mapping is stored. The runtime looks up the visitor's choice in the newest bot messages of the log.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ _SHORT_KEY: Final = re.compile(r"~[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]?[.)]?")
 
 LOOK_BACK: Final = 50
-"""Visible entries in which a button is looked up."""
+"""Number of visible entries that are searched for a button."""
 
 
 def buttons_of(event: BotUttered) -> list[dict[str, Any]]:
@@ -25,24 +25,24 @@ def buttons_of(event: BotUttered) -> list[dict[str, Any]]:
 
 
 def payload_of(button: dict[str, Any]) -> str:
-    """Return what a button sends: its payload, or else its title."""
+    """Return the text that a button sends: its payload, or its title if it has no payload."""
     return str(button.get("payload") or button["title"])
 
 
 def short_payload(payload: str, max_bytes: int) -> str:
-    """Return a payload that fits into `max_bytes` bytes: itself, or a key of 33 characters."""
+    """Return the payload if it fits into `max_bytes` bytes, or a key of 33 characters."""
     if len(payload.encode()) <= max_bytes and not _SHORT_KEY.fullmatch(payload):
         return payload
     return "~" + hashlib.sha256(payload.encode()).hexdigest()[:32]
 
 
 def may_be_choice(text: str) -> bool:
-    """Return whether `find_choice` could find a button for this text."""
+    """Return whether a text has the form of a choice that `find_choice` looks up."""
     return bool(_SHORT_KEY.fullmatch(text) or _NUMBER.fullmatch(text))
 
 
 def find_choice(text: str, entries: Sequence[LogEntry], *, max_buttons: int) -> tuple[str, str] | None:
-    """Return payload and title of the button that a visitor's text means. None: it means no button.
+    """Return payload and title of the button that a visitor's text selects. None if it selects no button.
 
     Args:
         text: a short key, or a number.

@@ -1,4 +1,7 @@
-"""The options that name a SQL database, as Rasa's `type: SQL` has them. Stores and event brokers use them."""
+"""Reads the options that select a SQL database. They are the same as for Rasa's `type: SQL`.
+
+Stores and event brokers use them.
+"""
 
 from typing import Any
 from urllib.parse import quote, urlencode, urlunsplit
@@ -18,14 +21,14 @@ class SqlOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of a SQL database.
 
     Attributes:
-        dialect: `sqlite` or `postgresql`, with or without a driver.
+        dialect: `sqlite` or `postgresql`, with or without the name of a driver.
         url: a host, or a complete URL.
         port: port of the host.
         db: name of the database, or a SQLite file.
         username: account on the host.
         password: its password.
-        login_db: accepted and ignored; the connection starts in `db`.
-        query: further parameters of the connection.
+        login_db: accepted and ignored, because the connection starts in `db`.
+        query: further connection parameters.
     """
 
     dialect: str | None = None
@@ -39,10 +42,12 @@ class SqlOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def postgresql_dsn(settings: Json) -> str | None:
-    """Return the libpq URL of the PostgreSQL database that a section names. None: another database.
+    """Return the libpq URL of the PostgreSQL database that a section of `endpoints.yml` selects.
+
+    None for another database.
 
     The keys are Rasa's: `type: SQL` and `dialect: postgresql` with `url` (a host), `port`, `db`, `username`, `password`
-    and `query`; or a complete URL as `url`. The driver in it (`postgresql+psycopg2`) is ignored.
+    and `query`; or a complete URL as `url`. A driver in the URL (`postgresql+psycopg2`) is ignored.
     """
     if kind_of(settings) != "sql":
         return None
@@ -60,5 +65,5 @@ def postgresql_dsn(settings: Json) -> str | None:
 
 
 def kind_of(settings: Json) -> str:
-    """Return the type that a section names, in one spelling. "": none."""
+    """Return the normalized `type` of a section. "": none."""
     return str(settings.get("type") or settings.get("store_type") or "").lower().replace("_", "")

@@ -1,7 +1,7 @@
 """Exports a conversation as JSON or as a readable transcript.
 
-`manent conversations export` and `GET /conversations/<id>/export` write the export in pieces, so that a log of any
-length needs little memory. It only reads.
+`manent conversations export` and `GET /conversations/<id>/export` write the export in pieces, so the memory does not
+depend on the length of the log. It only reads.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,7 @@ from manent.runtime.visitor_messages import messages_of
 Format = Literal["json", "transcript"]
 
 _UNPRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), "�") | {ord("\t"): " "}
-"""Control characters. They could move the cursor of a terminal that shows the transcript."""
+"""Control characters. They can move the cursor of a terminal that shows the transcript."""
 
 PAGE = 500
 """Number of entries per read."""
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 async def entries_of(store: ConversationStore, sender_id: str) -> AsyncIterator[LogEntry]:
-    """Yield the entries of a log, read in pages."""
+    """Yield the entries of a log, which are read in pages."""
     after = 0
     while entries := await store.entries(sender_id, after=after, limit=PAGE):
         for entry in entries:
@@ -75,7 +75,7 @@ async def _transcript(store: ConversationStore, head: Head) -> AsyncIterator[byt
 
 
 def transcript_lines(entry: LogEntry) -> Iterator[str]:
-    """Yield the lines of an entry. An internal entry has no lines."""
+    """Yield the lines of the transcript for an entry. An internal entry has no lines."""
     if entry.view is None:
         return
     for message in messages_of(entry):
@@ -104,7 +104,7 @@ def _shown(message: Json) -> str:
 
 
 def _remember(slots: Json, entry: LogEntry) -> None:
-    """Update the slots. At the start of a session, clear them; carried-over slots are set again by later events."""
+    """Update the slots. A session start clears the slots, and later events set the carried-over slots again."""
     match entry.event:
         case SlotSet(name=name, value=value):
             slots[name] = value

@@ -1,4 +1,4 @@
-"""Reads JSON that comes from outside, in a request's body or a packet, with a bound on its depth."""
+"""Decodes JSON from request bodies and packets, and limits its depth."""
 
 import re
 from typing import Any, TypeVar
@@ -11,7 +11,10 @@ from manent.core.events import Json
 T = TypeVar("T")
 
 MAX_DEPTH = 100
-"""Maximum number of levels of nesting. People write less, and the code that later reads the value can handle more."""
+"""Maximum number of levels of nesting.
+
+Real messages have fewer levels, and the code that later reads the value can process more.
+"""
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
@@ -20,7 +23,7 @@ def read_json(body: bytes) -> Any:
     """Decode a JSON body of any shape.
 
     Raises:
-        RequestError: `bad_request`: the body is not JSON, or is nested too deeply.
+        RequestError: `bad_request`: the body is not JSON or is nested too deeply.
     """
     return read_body(body, Any)
 
@@ -43,7 +46,7 @@ def read_body(body: bytes, kind: type[T]) -> T:
 
 
 def read_json_object(body: bytes) -> Json:
-    """Return the object in a JSON body.
+    """Decode a JSON body that must be an object.
 
     Raises:
         RequestError: `bad_request`: the body is not a JSON object.
@@ -55,7 +58,7 @@ def read_json_object(body: bytes) -> Json:
 
 
 def is_too_deep(text: bytes | str) -> bool:
-    """Return whether JSON is nested deeper than `MAX_DEPTH`. For most texts, this needs only two searches."""
+    """Return whether JSON is nested deeper than `MAX_DEPTH`. For most texts, two substring searches are sufficient."""
     data = text.encode(errors="replace") if isinstance(text, str) else text
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False

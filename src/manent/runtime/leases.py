@@ -1,7 +1,8 @@
-"""The leases of this server: how long they last, by which clock, and which leases of other servers are over.
+"""Manages the leases of this server: their duration, their clock, and the expiry of other servers' leases.
 
-A server holds a lease on each turn that it has begun and not finished. It renews all its leases with one statement. The
-store's clock decides when a lease ends, so that servers whose own clocks differ agree. `Engine` owns one `Leases`.
+A server has a lease on each turn that it has begun and not finished. The server renews all its leases with one
+statement. The store's clock determines when a lease ends, so all servers agree even if their own clocks differ.
+`Engine` owns one `Leases`.
 """
 
 import logging
@@ -18,21 +19,26 @@ from manent.runtime.server_name import is_dead, own_name
 log = logging.getLogger("manent.leases")
 
 LEASE_S: Final = 6.0
-"""Default duration. With the renewals and the search of `registry.py`, a turn is taken over 4 to 7 s after a crash."""
+"""Default duration.
+
+With the intervals of renewals and of the search in `registry.py`, a turn is taken over 4 to 7 s after a crash.
+"""
 
 RENEWALS_PER_LEASE: Final = 3
 
 MAX_CLOCK_DIFFERENCE_S: Final = 2.0
-"""Difference between the clocks of this server and the store from which a warning is logged."""
+"""Minimum difference in seconds between the clocks of this server and the store that causes a warning."""
 
 
 class Leases:
-    """Renews the leases of this server, and judges those of others. Open it after the store, close it before the store.
+    """Renews the leases of this server, and determines which leases of other servers have ended.
+
+    Open it after the store and close it before the store.
 
     Args:
         store: has the leases.
         metrics: counts failed renewals.
-        duration_s: how long a lease lasts unless it is renewed.
+        duration_s: seconds after which a lease expires unless it is renewed.
 
     Attributes:
         owner: name of this process in leases, see `server_name.py`.
@@ -58,15 +64,15 @@ class Leases:
         self._loop.open()
 
     async def close(self) -> None:
-        """Stop renewing, and release the leases that this server still holds."""
+        """Stop renewing, and release the remaining leases of this server."""
         await self._loop.close()
         if self._renewed_at is not None:
             await self.release()
 
     async def release(self) -> None:
-        """Release the leases of all turns that this server has not finished: another server may finish them at once.
+        """Release the leases of all unfinished turns, so that another server can finish them immediately.
 
-        If the store is not available, this is logged, and the leases expire.
+        If the store is not available, log the failure and let the leases expire.
         """
         try:
             await self._store.release_leases(self.owner)
@@ -85,19 +91,19 @@ class Leases:
         return Lease(owner=self.owner, until=self.now() + self.duration_s)
 
     def expired_by(self) -> float:
-        """Return the time by which a lease must have ended to count as expired.
+        """Return the time before which a lease must end to count as expired.
 
-        After this server could not renew its own leases in time, it gives the other servers time to renew theirs: the
-        store was probably away for all of them.
+        If this server could not renew its leases in time, the store was probably unavailable to all servers. Then the
+        other servers get additional time to renew their leases.
         """
         return self.now() if time.monotonic() >= self._lenient_until else float("-inf")
 
     def may_take_over(self, lease: Lease) -> bool:
-        """Return whether this server may finish a turn under this lease: it expired, or its process is dead."""
+        """Return whether a turn with this lease can be taken over: the lease expired, or its process has ended."""
         return lease.until <= self.expired_by() or is_dead(lease.owner)
 
     async def _renew(self) -> float:
-        """Renew, and set the clock. Return the pause until the next renewal in seconds."""
+        """Renew the leases and synchronize the clock. Return the pause until the next renewal in seconds."""
         began = time.monotonic()
         now = await self._store.renew_leases(self.owner, for_s=self.duration_s)
         ended = time.monotonic()
@@ -113,7 +119,7 @@ class Leases:
         if abs(difference_s) > MAX_CLOCK_DIFFERENCE_S and not self._has_warned:
             self._has_warned = True
             log.warning(
-                "this server's clock differs from the database's clock by %.0f s; leases and reminders follow the"
-                " database's clock, the times of events follow this server's: synchronize the clocks (NTP)",
+                "this server's clock differs from the database's clock by %.0f s. Leases and reminders use the"
+                " database's clock, but the times of events use this server's clock. Synchronize the clocks (NTP)",
                 difference_s,
             )

@@ -1,4 +1,4 @@
-"""Runs every task that repeats in the background, so that no error ends one.
+"""Runs repeating background tasks, and continues them after errors.
 
 Recovery, reminders, retention, revocations, publishing and the notifications between servers each have a `Loop`. A
 round that raises is logged and counted, and the loop continues after a pause. Metrics and `/health/ready` name the
@@ -18,11 +18,11 @@ log = logging.getLogger("manent.background")
 
 FIRST_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 5.0
-"""Pause after a failed round. It doubles with each failure in a row, up to the maximum."""
+"""Pause in seconds after a failed round. The pause doubles with each failure in a row, up to the maximum."""
 
 
 class Loop:
-    """A task that repeats a round until it is closed.
+    """A background task that repeats a round until it is closed.
 
     Args:
         name: the loop's name in logs and metrics, for example `recovery`.
@@ -49,7 +49,7 @@ class Loop:
         metrics.background_failures.setdefault(name, 0)
 
     def open(self) -> None:
-        """Start. The first round begins at once."""
+        """Start. Start the task. The first round begins immediately."""
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def close(self) -> None:
@@ -59,11 +59,11 @@ class Loop:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def wake(self) -> None:
-        """End the pause between two rounds, or skip the next one. Does not shorten the pause after a failure."""
+        """End the pause between two rounds, or skip the next one. The pause after a failure is not shortened."""
         self._awake.set()
 
     def succeeded(self) -> None:
-        """Note that the loop works. Called after each round; a round that runs for long may call it itself."""
+        """Record that the loop works. The loop calls this after each round, and a long round can also call it."""
         if self._failures:
             log.info("a background task works again", extra={"loop": self.name, "failures": self._failures})
             self._failures = 0
@@ -77,7 +77,7 @@ class Loop:
             except asyncio.CancelledError as error:
                 if _is_cancelled():
                     raise
-                self._failed(error)  # something that the round waited for was cancelled, not the loop
+                self._failed(error)  # not the loop, but a task for which the round waited, was cancelled
             except Exception as error:  # noqa: BLE001  # logged and counted; the loop must continue
                 self._failed(error)
             else:
@@ -88,7 +88,7 @@ class Loop:
             await asyncio.sleep(min(FIRST_RETRY_S * 2 ** min(self._failures - 1, 16), self._max_retry_s))
 
     def _failed(self, error: BaseException) -> None:
-        """Count a failure. Log the 1st, 2nd, 4th, 8th … in a row, with the traceback unless the error is expected."""
+        """Count a failure. Log the 1st, 2nd, 4th, 8th … failure in a row, with the traceback of unexpected errors."""
         self._failures += 1
         self._metrics.background_failures[self.name] += 1
         code = error.code if isinstance(error, ManentError) else type(error).__name__
@@ -97,10 +97,10 @@ class Loop:
             return
         extra = {"loop": self.name, "failures": self._failures, "code": code, "error": str(error)}
         if isinstance(error, ManentError):
-            log.warning("a background task failed; it tries again", extra=extra)
+            log.warning("a background task failed and is repeated", extra=extra)
         else:
             log.error(
-                "a background task failed; it tries again",
+                "a background task failed and is repeated",
                 extra=extra,
                 exc_info=error if self._failures == 1 else None,
             )

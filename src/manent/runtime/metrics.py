@@ -1,6 +1,6 @@
 """Counters and histograms of the running server, as plain numbers that are cheap to update.
 
-Conversations and the store update them. `server/api/metrics.py` exports them.
+Conversations and the store update the metrics. `server/api/metrics.py` exports them.
 """
 
 from bisect import bisect_left
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms; a custom action may take minutes."""
+"""Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms; a custom action can take minutes."""
 
 turn_id: ContextVar[str] = ContextVar("turn_id", default="")
 """Id of the message whose turn the current task runs. Log records contain this id."""
 
 
 class Histogram:
-    """A histogram of durations. `counts` has one number for each bucket, and one for longer durations."""
+    """A histogram of durations. `counts` has one number for each bucket, and one for durations above the last bound."""
 
     __slots__ = ("bounds", "counts", "total_s")
 
@@ -39,19 +39,20 @@ class Metrics:
     """The metrics of one process.
 
     Attributes:
-        queued: from the arrival of a message to the start of its turn.
-        understood: the NLU, including the wait for other texts of the batch.
-        outside: a custom action or a text generator.
-        appended: from the call of `append` until the events are durable.
-        turns: whole turns, including all of the above except `queued`.
-        commits: transactions of the store.
-        accepted: messages that became durable.
-        duplicates: messages that had already been accepted.
-        refused: rejected messages, by error code.
-        failed: turns that failed after their message was accepted.
-        background_failures: failed rounds of each background loop since the start.
-        background_failing: loops whose last round failed, and the code of its error.
-        works: writes in the store's transactions. If there are more writes than transactions, turns share commits.
+        queued: time from the arrival of a message to the start of its turn.
+        understood: time of the NLU, including the wait for other texts of the batch.
+        outside: time of a call to a custom action or a text generator.
+        appended: time from the call of `append` until the events are durable.
+        turns: time of whole turns, which includes all times above except `queued`.
+        commits: number of transactions of the store.
+        accepted: number of messages that became durable.
+        duplicates: number of repeated messages that were already accepted.
+        refused: number of rejected messages, by error code.
+        failed: number of turns that failed after their message was accepted.
+        background_failures: number of failed rounds since the start, by background loop.
+        background_failing: error code of each loop whose last round failed, by loop name.
+        works: number of writes in the store's transactions. More writes than transactions mean that turns share
+            commits.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ class Metrics:
         self.background_failing: dict[str, str] = {}
 
     def committed(self, works: int, seconds: float) -> None:
-        """Count one transaction. Only the store's writer thread calls this."""
+        """Count one transaction. Only the store's writer thread calls this method."""
         self.works += works
         self.commits.observe(seconds)
 

@@ -1,7 +1,7 @@
-"""Operations on a conversation that are not messages: trigger an intent, run an action, append or replace events.
+"""Operations on conversations other than messages: trigger an intent, run an action, append or replace events.
 
 The HTTP API and reminders call them. Each operation runs as a mailbox job and is committed like a turn. New visible
-entries are published to all subscribers, and returned to the caller.
+entries are published to all subscribers and returned to the caller.
 """
 
 import asyncio
@@ -56,13 +56,13 @@ async def trigger(
 
     Args:
         conversation: may be new.
-        intent: declared in the domain.
+        intent: an intent of the domain.
         entities: a list of entities in Rasa's format, or an object that maps entity names to values.
         metadata: metadata of the user event.
         output_channel: name of the output channel, or `latest`.
 
     Raises:
-        ManentError: nothing was written, or only a part of the turn.
+        ManentError: nothing was written, or only a part of the turn was written.
     """
 
     def begin(turn: Turn) -> Step:
@@ -76,7 +76,7 @@ async def remind(conversation: Conversation, reminder: Reminder) -> list[LogEntr
     """Run the turn of a due reminder on the channel that scheduled it, and remove the reminder.
 
     Raises:
-        ReminderGone: another server fired it, or it was cancelled; nothing was written.
+        ReminderGone: another server fired the reminder, or it was cancelled. Nothing was written.
         ManentError: the turn failed, and the reminder remains.
     """
 
@@ -99,7 +99,7 @@ async def execute(
     confidence: float | None = None,
     output_channel: str | None = None,
 ) -> list[LogEntry]:
-    """Run one action without a prediction.
+    """Run one action that the caller selects, without predicting further actions.
 
     Raises:
         RequestError: `unknown_action`.
@@ -114,7 +114,7 @@ async def execute(
 
 
 async def log_message(conversation: Conversation, message: UserMessage) -> None:
-    """Append a message and fill slots from it, without an answer.
+    """Append a message and fill slots from it, without answering it.
 
     Raises:
         ManentError: nothing was written.
@@ -152,9 +152,9 @@ async def replace_events(conversation: Conversation, events: Sequence[Event]) ->
 
 
 async def name_successor(conversation: Conversation, successor: Successor) -> None:
-    """Append the event that names the successor after a reset, as soon as no turn runs.
+    """Append the event that names the successor after a reset, when no turn is running.
 
-    Errors are logged and not raised. The event only informs browser tabs that are connected to other servers, so a
+    Errors are logged and not raised. The event only notifies browser tabs that are connected to other servers, so a
     failure does not undo the reset.
     """
     for _ in range(BUSY_RETRIES):
@@ -186,7 +186,9 @@ def _log_unnamed_successor(conversation: Conversation, error: ManentError) -> No
 
 
 async def send_out(conversation: Conversation, entries: Sequence[LogEntry], output_channel: str | None) -> None:
-    """Send entries through the output channel, if it can send without a request. Sockets have already received them.
+    """Send entries over the output channel, if it can send without a request.
+
+    Sockets have already received the entries.
 
     Raises:
         RequestError: the channel could not send them.
@@ -199,14 +201,14 @@ async def send_out(conversation: Conversation, entries: Sequence[LogEntry], outp
 def output_of(conversation: Conversation, asked_for: str | None) -> str:
     """Return the output channel to use.
 
-    `latest` stands for the visitor's latest channel. For unknown channels, messages are collected for the response.
+    `latest` selects the visitor's latest channel. For unknown channels, messages are collected for the response.
     """
     channel = _latest_input(conversation) if asked_for == LATEST else asked_for
     return channel if channel is not None and channel in conversation.engine.outputs else DEFAULT_OUTPUT
 
 
 def is_followed(conversation: Conversation, output_channel: str | None) -> bool:
-    """Return whether the sockets of the output channel subscribe to the conversation."""
+    """Return whether clients of the output channel are sockets that subscribe to conversations."""
     channel = output_of(conversation, output_channel)
     return channel in conversation.engine.outputs and conversation.engine.outputs[channel] is None
 

@@ -1,7 +1,7 @@
-"""The requests of protocol 1, without a transport. The Socket.IO channel and the HTTP API call it.
+"""Serves the requests of protocol 1, independently of the transport. The Socket.IO channel and the HTTP API call it.
 
 Requests and responses are JSON objects. Errors are `RequestError`s, which `refusal` converts to responses. `Identity`
-decides who may use a conversation. `visitor_messages.py` decides which messages visitors see.
+decides who has access to a conversation. `visitor_messages.py` determines which messages visitors see.
 """
 
 import asyncio
@@ -40,7 +40,8 @@ No log has so many events, and database columns cannot store larger numbers.
 """
 
 Follow = Callable[[Conversation, Admission], None]
-"""Called with the conversation before it is read, so that a socket misses no events that are committed meanwhile."""
+"""Called with the conversation before it is read, so that a socket receives events that are committed during the
+read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Joined:
     """A joined session.
 
     Attributes:
-        answer: response to the client.
+        answer: response for the client.
         admission: permission to use the conversation.
         version: version of the log from which the response was read.
     """
@@ -72,8 +73,8 @@ class Sessions:
         Args:
             request: contains `session_id` and possibly `session_token`.
             caller: the sender of the request.
-            member: permission for the session that the socket has joined. If the request names this session, nothing is
-                read from the store and nothing is awaited.
+            member: permission for the session that the socket has joined. A request that names this session needs no
+                read of the store.
 
         Raises:
             RequestError: see `Identity.admit`.
@@ -85,7 +86,7 @@ class Sessions:
         return await self.identity.admit(session_id, request.get("session_token"), caller)
 
     async def admit_named(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Admission:
-        """Do the same as `admit`, for requests that must name a session.
+        """Admit a request that must name a session, like `admit`.
 
         Raises:
             RequestError: the errors of `Identity.admit`.
@@ -97,7 +98,7 @@ class Sessions:
     async def join(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
     ) -> Joined:
-        """Serve `session_request`: return a page of the conversation, and follow it.
+        """Serve `session_request`: return a page of the conversation, and subscribe to it.
 
         Raises:
             RequestError: `unsupported_protocol`, `bad_request`, or an identity error.
@@ -133,8 +134,8 @@ class Sessions:
         """Serve `session_erase`: erase the conversation and start an empty one.
 
         Returns:
-            The permission for the erased conversation, and the new session. In open mode it has the same id and
-            another epoch.
+            The permission for the erased conversation, and the new session. In open mode, the new session has the same
+            id and another epoch.
 
         Raises:
             RequestError: an identity error.
@@ -146,7 +147,7 @@ class Sessions:
         same_id = self.identity.mode == "open"
         new = (
             old if same_id else await self.identity.new(caller)
-        )  # check the rate limit before the erase, because it may reject the request
+        )  # the rate limit can reject the request, so check it before the erase
         epoch = secrets.token_hex(8) if same_id else None
         await self.conversations.get(old.sender_id).erase(new_epoch=epoch)
         return old, await self._join(new, follow, None, DEFAULT_LIMIT, caller)
@@ -160,7 +161,7 @@ class Sessions:
         admission = await self.admit_named(request, caller, member)
         before = request.get("before")
         if not isinstance(before, int) or isinstance(before, bool) or before < 0:
-            raise RequestError("bad_request", "before must be the seq of a message, a number of 0 or more")
+            raise RequestError("bad_request", "before must be the seq of a message, a whole number of 0 or more")
         page = await self.engine.store.page(
             admission.sender_id, limit=self._limit(request), before=min(before, MAX_SEQ)
         )
@@ -172,7 +173,7 @@ class Sessions:
     async def submit(
         self, request: Json, *, input_channel: str, caller: Caller = ANYBODY, member: Admission | None = None
     ) -> Ticket:
-        """Serve `user_uttered`: put a message into the mailbox of its conversation.
+        """Serve `user_uttered`: add a message to the mailbox of its conversation.
 
         Raises:
             RequestError: `bad_request`, `too_long`, `busy`, `server_closing`, `message_id_conflict`, or an identity
@@ -182,10 +183,10 @@ class Sessions:
         return self.submit_as(admission, request, input_channel=input_channel, caller=caller)
 
     def submit_as(self, admission: Admission, request: Json, *, input_channel: str, caller: Caller = ANYBODY) -> Ticket:
-        """Do the same as `submit`, with a permission.
+        """Add a message to the mailbox of a conversation to which the caller has permission.
 
         Raises:
-            RequestError: the same as `submit`, without identity errors.
+            RequestError: the errors of `submit` except identity errors.
         """
         text = request.get("message")
         if not isinstance(text, str):
@@ -216,7 +217,7 @@ class Sessions:
         """Serve `session_list`: return the conversations that the caller owns, newest first.
 
         Raises:
-            RequestError: `not_available`: conversations have no owners in this mode, or the caller has no token.
+            RequestError: `not_available`: conversations have no owners in this mode, or the caller sent no token.
         """
         self.identity.check(caller)
         if self.identity.mode != "jwt" or caller.subject is None:
@@ -236,7 +237,7 @@ class Sessions:
         return {"ok": True, "sessions": listed}
 
     async def refresh(self, request: Json, caller: Caller) -> tuple[Caller, Json]:
-        """Serve `token_refresh`: replace the caller's token by another one of the same subject.
+        """Serve `token_refresh`: replace the caller's token by a newer token of the same subject.
 
         Returns:
             The caller with the new token, and the response.
@@ -253,7 +254,7 @@ class Sessions:
         fresh = await self.identity.authenticate(token, caller.address)
         if fresh.subject != caller.subject:
             raise RequestError("forbidden", "the token belongs to another subject; connect again to use it", status=403)
-        assert fresh.token is not None  # noqa: S101  # authenticate received one
+        assert fresh.token is not None  # noqa: S101  # `authenticate` has verified a token
         return fresh, {"ok": True, "expires_at": fresh.token.expires_at}
 
     async def _join(
@@ -275,9 +276,9 @@ class Sessions:
             if head.epoch == epoch and head.version == 0:
                 conversation.record.assume_empty(head)
                 page, gap = Page(head=head, entries=(), has_more=False), cursor is not None
-            else:  # another server created the conversation first
+            else:  # another server has created the conversation in the meantime
                 page, gap = await self._read(admission.sender_id, cursor, limit)
-                assert page is not None  # noqa: S101  # it exists
+                assert page is not None  # noqa: S101  # the conversation exists at this point
         head = page.head
         self.identity.confirm(admission, head)
         await conversation.catch_up(head.epoch, head.version)
@@ -298,9 +299,10 @@ class Sessions:
         return Joined(answer=answer, admission=admission, version=head.version)
 
     async def _read(self, sender_id: str, cursor: tuple[str, int] | None, limit: int) -> tuple[Page | None, bool]:
-        """Return the events after the cursor, and whether events are missing between.
+        """Return the page of events after the cursor, and False.
 
-        If so, return the newest page instead.
+        If a page is not sufficient or the log was replaced, return the newest page and True, because events are
+        missing.
         """
         store = self.engine.store
         if cursor is None:
@@ -321,14 +323,14 @@ class Sessions:
 
 
 class UnsupportedProtocol(RequestError):
-    """The client requests a protocol that this server does not support."""
+    """The client requested a protocol that this server does not support."""
 
     def __init__(self) -> None:
         super().__init__("unsupported_protocol", f"unsupported protocol: this server supports {PROTOCOLS}")
 
 
 def notify_changed(conversation: Conversation, reason: str, joined: Joined, *, but: Subscriber | None = None) -> None:
-    """Notify subscribers that the conversation continues elsewhere, except the subscriber that requested the change."""
+    """Notify all subscribers except the requester that another conversation continues this one."""
     payload: Json = {"reason": reason, "session_id": joined.answer["session_id"], "epoch": joined.answer["epoch"]}
     if "session_token" in joined.answer:
         payload["session_token"] = joined.answer["session_token"]

@@ -1,4 +1,4 @@
-"""Rate limits per address and per visitor: token buckets with bounded memory.
+"""Implements rate limits per address and per visitor as token buckets with bounded memory.
 
 Channels and session requests check them before they process a request. The limits are configured by `limits:` in
 `endpoints.yml` (`server/edge/limits.py`).
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from manent.core.errors import RequestError
 
 MAX_KEYS = 50_000
-"""Maximum number of buckets in memory. If there are more, the less used half is dropped."""
+"""Maximum number of buckets in memory. Above this number, the less used half is dropped."""
 
 MINUTE_S = 60.0
 TOLERANCE_S = 1e-6
@@ -23,10 +23,12 @@ IPV6_PREFIX = 64
 
 
 class Buckets:
-    """One bucket per key. A key may take `per_minute` tokens in any minute, even all at once. 0 means no limit.
+    """One bucket per key.
 
-    Each bucket is one number: the time at which it is full again (generic cell rate algorithm, ITU-T I.371). This needs
-    half the memory of a count and a time.
+    Each key can take `per_minute` tokens per minute, even all at the same time. A rate of 0 means no limit.
+
+    Each bucket is one number: the time at which it is full again (generic cell rate algorithm, ITU-T I.371). One number
+    needs half the memory of a count and a time.
     """
 
     __slots__ = ("_each_s", "_full_at", "_now")
@@ -40,7 +42,7 @@ class Buckets:
         """Take one token from the bucket of this key.
 
         Raises:
-            RequestError: `too_many_requests`, with the time after which a token is available.
+            RequestError: `too_many_requests`, with the seconds until a token is available.
         """
         if not self._each_s:
             return
@@ -65,8 +67,8 @@ class Rates:
     """The rate limits of one server process. Each limit is 0 (no limit) by default.
 
     Args:
-        connects: sockets that one address may open per minute.
-        connects_per_subject: sockets that one token subject may open per minute.
+        connects: sockets that one address can open per minute.
+        connects_per_subject: sockets that one token subject can open per minute.
         sessions: new conversations per address and minute.
         sessions_per_subject: new conversations per token subject and minute.
         messages: messages per address and minute.
@@ -127,7 +129,7 @@ class Rates:
         self._messages_per_sender.take(sender)
 
     def speak_as(self, sender: str) -> None:
-        """Count a message that a platform delivers. Its address is the same for all visitors and is not counted.
+        """Count a message from a messenger platform for its conversation, but not for the platform's address.
 
         Raises:
             RequestError: `too_many_requests`.
@@ -136,7 +138,7 @@ class Rates:
 
 
 def address_of(host: str | None) -> str:
-    """Return the key of a client's address: an IPv4 address, or the network of an IPv6 subscriber."""
+    """Return the key for a client's address: the IPv4 address, or the network of the IPv6 subscriber."""
     if host is None or ":" not in host:
         return host or ""
     try:

@@ -1,7 +1,7 @@
-"""Logs rejected requests, with a rate limit. So an attack is visible in the log but cannot fill the disk.
+"""Logs rejected requests, with a rate limit. So the log shows attacks, but attackers cannot fill the disk.
 
 Channels, the HTTP API and the security middleware call `note` when they respond with an error. A record contains the
-error code, the endpoint and the address. It contains no data that the client sent.
+error code, the endpoint and the address. Records contain no data that the client sent.
 """
 
 import logging
@@ -32,7 +32,8 @@ def note(error: ManentError, *, way: str, address: str = "") -> None:
         way: the endpoint, for example `socketio session_request` or `/sessions/user_uttered`.
         address: the client's address from `rate_limits.address_of`.
     """
-    if error.status >= 500:  # noqa: PLR2004  # server errors are logged where they happen
+    # statuses from 500 on are server errors, which are logged where they happen
+    if error.status >= 500:  # noqa: PLR2004
         return
     try:
         _buckets.take(error.code)

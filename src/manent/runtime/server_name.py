@@ -1,8 +1,8 @@
-"""The name of a server process in leases, and whether the process of such a name has certainly ended.
+"""Generates the name of a server process for leases, and detects from a name that its process has ended.
 
-A process that has ended need not be waited for: its leases are free at once. That is certain only for a process of the
-same machine start and the same PID namespace. Containers often have equal hostnames and equal process ids, so in every
-other case the lease decides.
+The leases of a process that has ended can be taken over immediately. The end is certain only for processes since the
+same start of the machine and in the same PID namespace. For all other processes, the lease must expire first, because
+containers often have equal hostnames and process ids.
 """
 
 import os
@@ -16,15 +16,15 @@ _PARTS = 6
 
 @dataclass(frozen=True, slots=True)
 class ServerName:
-    """What a name consists of. It is written `host:boot:namespace:pid:started:nonce`.
+    """The parts of a process name. It is written `host:boot:namespace:pid:started:nonce`.
 
     Attributes:
         host: hostname.
-        boot: random id of the machine's start. "": unknown.
+        boot: random id of the start of the machine. "": unknown.
         namespace: id of the PID namespace. "": unknown.
         pid: process id in this namespace.
         started: start time of the process in clock ticks since the machine's start. "": unknown.
-        nonce: makes names of equal processes differ.
+        nonce: random text that makes names unique.
     """
 
     host: str
@@ -45,7 +45,7 @@ def own_name() -> ServerName:
 
 
 def parse_name(text: str) -> ServerName | None:
-    """Parse a name. None: it has another form, for example that of an older version."""
+    """Parse a name. Return None if it has another format, for example that of an older version."""
     parts = text.rsplit(":", _PARTS - 1)
     if len(parts) != _PARTS or not parts[3].isdecimal():
         return None
@@ -54,7 +54,10 @@ def parse_name(text: str) -> ServerName | None:
 
 
 def is_dead(text: str) -> bool:
-    """Return whether the process of this name has certainly ended. False: it runs, or that cannot be known here."""
+    """Return whether the process of this name has certainly ended.
+
+    Return False if the process runs or its state is unknown.
+    """
     name = parse_name(text)
     if name is None or not (name.boot and name.namespace and name.started):
         return False
@@ -64,7 +67,7 @@ def is_dead(text: str) -> bool:
         os.kill(name.pid, 0)
     except ProcessLookupError:
         return True
-    except OSError:  # it exists and belongs to another user
+    except OSError:  # the process exists and belongs to another user
         pass
     started = _start_time(name.pid)
     return started is not None and started != name.started
@@ -78,7 +81,7 @@ def _boot() -> str:
 
 
 def _namespace() -> str:
-    """Return the id of this process's PID namespace, "" if `/proc` is missing or shows another namespace."""
+    """Return the id of this process's PID namespace, or "" if `/proc` is missing or shows another namespace."""
     try:
         if Path("/proc/self").readlink().name != str(os.getpid()):
             return ""
@@ -88,7 +91,7 @@ def _namespace() -> str:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return the start time of a process, "" if it has ended but its parent has not noticed. None: unknown."""
+    """Return the start time of a process, "" for a zombie process, or None if the time is unknown."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

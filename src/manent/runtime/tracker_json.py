@@ -19,14 +19,16 @@ def tracker_to_wire(
     trailing: Sequence[Event] = (),
     idempotency_key: str | None = None,
 ) -> Json:
-    """Return the tracker as a JSON object. Encode it with msgspec, which copies the events without decoding them.
+    """Return the tracker as a JSON object.
+
+    Encode the result with msgspec, which copies the events without decoding them.
 
     Args:
         tracker: the tracker.
-        events: the log's events as JSON, oldest first. None: `events` is null.
-        trailing: events that are not in the log, such as slots that must be validated. They are appended to the events
-            and applied to the state.
-        idempotency_key: added to the metadata of the latest message, so that an action can detect a repeated call.
+        events: the log's events as JSON, oldest first. None makes `events` null.
+        trailing: events that are not in the log, such as slots that must be validated. The function appends them to the
+            events and applies them to the state.
+        idempotency_key: key to add to the metadata of the latest message, with which an action detects repeated calls.
     """
     state = tracker.state
     slots = tracker.slots()

@@ -1,7 +1,7 @@
 """Reads trackers from the store for the HTTP API and exports.
 
-It only reads, and does not wait for running turns. A tracker contains only committed events, not those of a turn that
-is still running.
+Reading does not wait for running turns. A tracker contains only committed events, without uncommitted events of a
+running turn.
 """
 
 import enum
@@ -21,7 +21,7 @@ from manent.runtime.ports.store import ConversationStore
 
 
 class Verbosity(enum.Enum):
-    """The events that are returned with a tracker."""
+    """Selects the events that are returned with a tracker."""
 
     NONE = "none"
     APPLIED = "applied"
@@ -31,7 +31,7 @@ class Verbosity(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A tracker and its events. `events` is None if the caller asked for none."""
+    """A tracker and its events. `events` is None if the caller requested no events."""
 
     tracker: Tracker
     events: Sequence[Event] | None
@@ -45,17 +45,17 @@ async def read(
     verbosity: Verbosity = Verbosity.NONE,
     until: float | None = None,
 ) -> Reading | None:
-    """Return the tracker of a conversation, or None if it does not exist.
+    """Return the tracker of a conversation, or None if the conversation does not exist.
 
-    An empty conversation is returned with the session start that its first message will append. This event is not
-    stored.
+    The tracker of an empty conversation contains the session start that the first message will append. This event is
+    not stored.
 
     Args:
         store: contains the log.
         assistant: provides the domain.
         sender_id: key of the conversation.
         verbosity: which events to return.
-        until: return events up to this time (seconds since the epoch). None: all events.
+        until: latest timestamp of the returned events (seconds since the epoch). None means all events.
     """
     head = await store.head(sender_id)
     if head is None:
@@ -73,7 +73,7 @@ async def read(
 
 
 async def read_tracker(store: ConversationStore, head: Head, domain: Domain) -> Tracker:
-    """Return the current tracker, from the newest snapshot that reaches back far enough."""
+    """Return the current tracker, replayed from the newest snapshot that is old enough."""
     before: int | None = None
     while True:
         loaded = await store.load(head.sender_id, before=before)

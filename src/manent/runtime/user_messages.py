@@ -1,4 +1,4 @@
-"""Builds messages of visitors from what clients send, and checks their values. All channels use it."""
+"""Builds visitor messages from the values that clients send, and checks these values. All channels use it."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ def user_message(
     Args:
         sender_id: the conversation.
         text: the text as the client sent it.
-        limits: limits of the length of text and title.
-        input_channel: name of the channel that received it. None: no channel did.
+        limits: limits for the length of text and title.
+        input_channel: name of the channel that received it. None if no channel did.
         output_channel: name of the channel that sends the answer.
-        message_id: the message id as the client sent it. None: the conversation generates one.
+        message_id: the message id as the client sent it. If it is None, the conversation generates one.
         title: text to show to the visitor instead, for example the title of a button.
-        metadata: the metadata as the client sent it. None: no metadata.
+        metadata: the metadata as the client sent it. None if the client sent none.
         parse_data: NLU result to use instead of running the NLU.
 
     Raises:
@@ -53,7 +53,7 @@ def user_message(
 
 
 def checked_message_id(message_id: Any) -> str | None:
-    """Return the message id, or None if there is none.
+    """Return the message id, or None if the client sent none.
 
     Raises:
         RequestError: `bad_request`.
@@ -68,7 +68,7 @@ def checked_message_id(message_id: Any) -> str | None:
 
 
 def checked_text(text: str, limit: int, *, field: str = "message") -> str:
-    """Return the text as it is stored: stripped, and without lone surrogates.
+    """Return the text in its stored form: stripped and without lone surrogates.
 
     `field` is the name of the text in the error.
 
@@ -81,7 +81,7 @@ def checked_text(text: str, limit: int, *, field: str = "message") -> str:
 
 
 def checked_metadata(metadata: Any) -> Json:
-    """Return the metadata, or {} if there is none.
+    """Return the metadata, or {} if the client sent none.
 
     Raises:
         RequestError: `bad_request`: the metadata is not an object.

@@ -1,9 +1,9 @@
 """Converts events to the messages that a visitor sees.
 
-The functions do no I/O. `Numbering` uses them to find visible events. Channels and session requests use them to convert
-the events. A bot event with several attachments becomes several messages: its *parts*. Plain Rasa clients also get one
-part for each paragraph of a text, as from Rasa, although this tears code and lists apart. The keys of a message are
-those of Rasa's Socket.IO channel.
+`Numbering` uses these functions to find visible events. Channels and session requests use them to convert events. A bot
+event with several attachments becomes several messages: its *parts*. For plain Rasa clients, each paragraph of a text
+is also a part, as in Rasa, although this splits code and lists. Messages have the same keys as in Rasa's Socket.IO
+channel.
 """
 
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ QUICK_REPLY_TYPE = "text"
 
 
 def bot_parts(event: BotUttered, *, plain: bool = False) -> list[Json]:
-    """Return the payloads of a bot event in order, or [] if there is nothing to show.
+    """Return the payloads of a bot event in order, or [] if the event shows nothing.
 
     Custom JSON is `{"custom": <any JSON>}`. `plain_payload` converts it for plain Rasa clients.
 
     Args:
         event: the event.
-        plain: for plain Rasa clients: a text is split at blank lines, and buttons have Rasa's keys only.
+        plain: build payloads for plain Rasa clients. Texts are split at blank lines, and buttons have only Rasa's keys.
     """
     data = event.data
     parts: list[Json] = _text_parts(event.text, data.get("quick_replies") or data.get("buttons"), plain=plain)
@@ -56,15 +56,15 @@ def _quick_reply(button: Json, *, plain: bool) -> Json:
         return reply
     if not plain:
         return {**reply, "url": url}
-    # Rasa cannot send a button without a payload. rasa-webchat shows one of this type as a link.
+    # Rasa cannot send a button without a payload. rasa-webchat shows a button of this type as a link.
     return reply if button.get("payload") else {**reply, "type": "web_url", "url": url}
 
 
 def plain_payload(part: Json) -> Any:
-    """Return a part as a plain Rasa client expects it: custom JSON without the `custom` key and `{"data": …}`.
+    """Return a part for plain Rasa clients. Custom JSON is returned without the keys `custom` and `data` around it.
 
-    Rasa passes the keys of custom JSON to the emit call. Only the key `data` works there. With any other key, the turn
-    is lost.
+    Rasa passes the keys of custom JSON to the emit call, which accepts only the key `data`. Any other key makes Rasa
+    lose the turn.
     """
     if "custom" not in part:
         return part
@@ -75,11 +75,11 @@ def plain_payload(part: Json) -> Any:
 def is_visible(event: Event) -> bool:
     """Return whether a bot event is visible.
 
-    User events are visible if a channel accepted them, which the caller must check.
+    User events are visible if a channel accepted them. The caller must check this.
     """
     if not isinstance(event, BotUttered):
         return False
-    # Most events have a text. In this case the parts need not be built.
+    # Most events have a text, so the parts need not be built.
     return bool(event.text) or bool(bot_parts(event))
 
 
@@ -119,7 +119,7 @@ def _user_message(event: UserUttered, title: str | None) -> Json:
 
 
 def title_of(text: str, events: Iterable[Event]) -> str | None:
-    """Return the title of the button whose payload is `text` in the newest bot message with such a button.
+    """Return the title of the newest button whose payload is `text`.
 
     Args:
         text: the text that the client sent.

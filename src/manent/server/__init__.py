@@ -1,1 +1,1 @@
-"""The server: HTTP API, web chat page, connections, and jobs."""
+"""The server: the HTTP API, the web chat page, connections, models, and jobs in separate processes."""

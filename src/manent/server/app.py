@@ -1,7 +1,7 @@
-"""Combines all parts of the server. Reads the configuration, builds the parts, and serves until a signal stops it.
+"""Assembles the server: reads the configuration, builds the parts, and serves until a signal arrives.
 
-Only this module knows all parts. `build` creates the application without serving it (tests use this); `serve` runs it
-in uvicorn.
+Only this module imports all parts. `build` creates the application without serving it, as tests require. `serve` runs
+it in uvicorn.
 """
 
 import asyncio
@@ -78,32 +78,32 @@ _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)
 """Matches an origin as browsers send it: scheme, host and optionally a port, without a path."""
 
 DRAIN_S = 10.0
-"""Number of seconds that turns may take to finish when the server stops."""
+"""During shutdown, time limit for running turns to finish."""
 
 MOVE_S = 3.0
-"""Seconds that plain clients' turns may take before, while new messages are still accepted."""
+"""During shutdown, time limit for plain clients to leave, while the server still accepts messages."""
 
 READ_S = 0.5
-"""Seconds that requests which are being received may take to arrive when the server stops."""
+"""During shutdown, time limit for partly received requests to arrive."""
 
 POLL_S = 0.02
-"""Pause between two checks of the connections."""
+"""During shutdown, pause between two checks of the HTTP connections."""
 
 FLUSH_S = 5.0
-"""Number of seconds that sockets may then take to accept the queued replies."""
+"""During shutdown, time limit for sending the queued replies."""
 
 WRITING_PROCESS_FROM = 4
-"""Number of concurrent appends at which a separate writing process starts to save time."""
+"""Number of concurrent appends from which a separate writing process saves time."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Application:
-    """The parts of a server, which are built but not opened yet.
+    """The parts of a server, already built but not yet opened.
 
     Attributes:
         opened: a context in which the parts are open, for the lifespan of an ASGI server.
-        flush: waits until the queued packets of all sockets are sent, but at most the given number of seconds.
-        move_plain_clients: asks plain clients to connect to another server, for at most about the given number of
+        flush: waits until the queued packets of all sockets are sent. The argument is the time limit in seconds.
+        move_plain_clients: makes plain clients connect to another server. The argument is the approximate time limit in
             seconds.
         shutdown: whether the server is about to stop.
         notes: warnings about the configuration, to be logged at the start.
@@ -212,8 +212,8 @@ def build(options: ServeOptions) -> Application:
         async with contextlib.AsyncExitStack() as parts:
             if conversations.engine.generator is not None:
                 parts.push_async_callback(conversations.engine.generator.close)
-            # This is registered before the conversations are opened, because closing them also closes the actions that
-            # `build` has created.
+            # Register this before opening the conversations, because it also closes the actions that `build` has
+            # created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
@@ -234,8 +234,8 @@ def build(options: ServeOptions) -> Application:
             if channels.sender is not None:
                 await channels.sender.open()
                 parts.push_async_callback(channels.sender.close)
-            # At shutdown, the turns finish first. The publisher and the channels are still open then, to send the
-            # events of these turns.
+            # At shutdown, the turns finish first, while the publisher and the channels are still open to send their
+            # events.
             parts.push_async_callback(conversations.drain, within_s=DRAIN_S)
             if channels.receiver is not None:
                 await channels.receiver.open()
@@ -280,11 +280,11 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        options: from the command line.
-        ready: called with the page's address when the server accepts connections.
+        options: the options of the command line.
+        ready: called with the URL of the web chat page when the server accepts connections.
 
     Raises:
-        ManentError: an error of `build`, or a part cannot be opened.
+        ManentError: `build` failed, or a part cannot be opened.
     """
     _raise_file_limit()
     logs.set_up(options.log_level, file=options.log_file, as_json=options.log_json)
@@ -299,7 +299,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         http=HttpConnection,
         ws=WebSocketConnection,
         ws_ping_interval=None,  # not used: Engine.IO has a heartbeat
-        ws_max_size=4 * MAX_PACKET,  # in bytes; the channel limits the characters
+        ws_max_size=4 * MAX_PACKET,  # in bytes; the channel limits the number of characters
         log_config=None,
         access_log=False,
         lifespan="off",  # uvicorn would print the traceback of a store that cannot be opened
@@ -317,9 +317,9 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with an orderly shutdown: turns finish and their replies are sent before connections close.
+    """A uvicorn server that finishes turns and sends their replies before it closes connections.
 
-    On SIGHUP it opens the log file again and reads the certificate again.
+    On SIGHUP, it reopens the log file and reloads the certificate.
     """
 
     def __init__(
@@ -349,26 +349,27 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Shut down in order at the first signal. Exit immediately at the second signal."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
-            # Without a separate context, the task's lines in the log would have the id of the turn that runs now.
+            # Without a separate context, the task's log lines would have the id of the current turn.
             self._draining = asyncio.get_running_loop().create_task(
                 self._drain(sig, frame), context=contextvars.Context()
             )
         elif self._draining is not None:
-            # Acknowledged messages are stored. A normal exit would wait for the threads of running actions.
+            # This loses no acknowledged messages. A normal exit would wait for the threads of running actions.
             os._exit(128 + sig)
         else:
             super().handle_exit(sig, frame)
 
     async def _drain(self, sig: int, frame: FrameType | None) -> None:
-        """Stop in an order in which no client notices it, if there is another server behind the same load balancer.
+        """Stop without errors for clients, if another server is running behind the same load balancer.
 
-        First the server only says that it will stop. Then it accepts no more connections, but still all messages, until
-        requests have arrived and plain clients have left. Then it refuses messages and finishes the turns.
+        The server first only reports that it is not ready. Next it closes its ports, but still accepts messages until
+        pending requests have arrived and plain clients have left. Finally it rejects messages and finishes the running
+        turns.
         """
         application = self.application
         try:
             application.shutdown.is_announced = True
-            lame_duck_s = self.options.lame_duck_s if sig == signal.SIGTERM else 0.0  # Ctrl-C: nobody waits for it
+            lame_duck_s = self.options.lame_duck_s if sig == signal.SIGTERM else 0.0  # not for Ctrl-C
             if lame_duck_s:
                 log.info("stopping soon: not ready, but serving for %g s", lame_duck_s)
                 await asyncio.sleep(lame_duck_s)
@@ -380,7 +381,7 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
     def _hang_up(self) -> None:
-        """Handle SIGHUP: stop if the terminal has gone, as after Ctrl-C, otherwise read what may have changed."""
+        """Handle SIGHUP: stop if the terminal was closed, else reopen the log file and reload the certificate."""
         if self._has_terminal and not _has_terminal():
             self.handle_exit(signal.SIGINT, None)
             return
@@ -388,18 +389,18 @@ class _Server(uvicorn.Server):
         options, context = self.options, self.config.ssl
         if options.ssl_certfile is not None and context is not None:
             try:
-                for each in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):  # mistakes must not reach the second
+                for each in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):  # the first only tests the files
                     each.load_cert_chain(options.ssl_certfile, options.ssl_keyfile, options.ssl_password)
             except OSError as error:  # includes ssl.SSLError
-                log.error(  # noqa: TRY400  # the reason says enough
-                    "the certificate cannot be read again; new connections get the one from before",
+                log.error(  # noqa: TRY400  # a traceback would add nothing
+                    "the certificate cannot be reloaded; new connections still use the previous certificate",
                     extra={"file": str(options.ssl_certfile), "error": str(error)},
                 )
                 return
-        log.info("opened the log file and read the certificate again")
+        log.info("reopened the log file and reloaded the certificate")
 
     async def _stop_listening(self) -> None:
-        """Refuse new connections. Accept those first that the system has accepted for us: they would be reset."""
+        """Stop listening. First accept the connections in the system's queue, which would be reset."""
         loop, config = asyncio.get_running_loop(), self.config
         waiting = [
             socket.socket(fileno=os.dup(listening.fileno())) for server in self.servers for listening in server.sockets
@@ -422,7 +423,7 @@ class _Server(uvicorn.Server):
                 )
 
     async def _receive_requests(self) -> None:
-        """Close idle HTTP connections, and wait for requests that are on their way on the others."""
+        """Close idle HTTP connections, and wait for partly received requests on the others."""
         until = time.monotonic() + READ_S
         connections = [one for one in self.server_state.connections if isinstance(one, HttpConnection)]
         while connections and time.monotonic() < until:
@@ -433,7 +434,7 @@ class _Server(uvicorn.Server):
 
 
 def _has_terminal() -> bool:
-    """Return whether the process has a terminal that exists."""
+    """Return whether the process has an open terminal."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:
@@ -451,10 +452,10 @@ def _configured(options: ServeOptions, given: Any, default: str) -> Any:
 def _load_local(
     options: ServeOptions, endpoints: Endpoints, *, is_needed: bool
 ) -> tuple[Path | None, Assistant | None]:
-    """Return the model file of this machine and its assistant.
+    """Return the local model file and the assistant loaded from it, or None for both.
 
     Raises:
-        ModelError: there is none, or it cannot be loaded, although it is needed.
+        ModelError: `is_needed` is set, and there is no model, or it cannot be loaded.
     """
     try:
         file = find_model(options.root / options.model)
@@ -462,7 +463,9 @@ def _load_local(
     except ModelError as error:
         if is_needed:
             raise
-        log.info("no model of this machine; waiting for the configured source", extra={"code": error.code})
+        log.info(
+            "no local model can be loaded; waiting for a model from the configured source", extra={"code": error.code}
+        )
         return None, None
 
 
@@ -479,9 +482,9 @@ class _Models:
         return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
 
     async def swap(self, assistant: Assistant | None) -> None:
-        """Use another model from the next turn on. Actions depend on the domain, so they are replaced, too.
+        """Use another model from the next turn on. This also replaces the actions, which depend on the domain.
 
-        Turns that are running finish with the old actions, which are closed when the model is replaced the next time.
+        Running turns finish with the old actions, which are closed when the model is replaced the next time.
         Without a model, messages are rejected.
         """
         if assistant is None:
@@ -527,7 +530,7 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
 
 
 def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
-    """Return a note about what the bot cannot do if its model contains only one of NLU and dialogue."""
+    """Return a note about missing functions if the model contains no NLU or no dialogue model."""
     if not assistant.dialogue.is_trained:
         return (f"{assistant.file} contains no dialogue model, so the bot stores messages but does not answer them",)
     if not assistant.pipeline.is_trained:
@@ -538,9 +541,9 @@ def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
 def _tune_garbage_collector() -> None:
     """Exclude the loaded objects from garbage collection, and collect less often than by default.
 
-    Sockets, turns and models are freed by their reference counts; the collector only bounds what a mistake leaves
-    behind. It runs when objects accumulate: hardly ever while visitors talk, but ten thousand open pages have half a
-    million objects, and each full collection looks at all of them.
+    Sockets, turns and models are freed by reference counting, so the collector only finds objects that a mistake keeps
+    alive. The number of new objects triggers it. Ten thousand open pages have half a million objects, and each full
+    collection visits all of them.
     """
     gc.enable()
     gc.freeze()

@@ -17,10 +17,10 @@ from manent.server.outside.duckling import open_services
 
 
 def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
-    """Load the model at `path`, or the newest model in this folder.
+    """Load the model at `path`, or the newest model in `path` if it is a folder.
 
     Raises:
-        ModelError: no model was found, or the model is damaged or has another format.
+        ModelError: no model was found, or the model is damaged or has an unsupported format.
     """
     file = find_model(path)
     files = read_model(file)

@@ -18,7 +18,7 @@ from manent.runtime.metrics import turn_id
 log = logging.getLogger("manent.server")
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-"""Attributes of every record, and uvicorn's copy of the message for terminals; the others came in `extra`."""
+"""Attributes that do not come from `extra`: those of every record, and uvicorn's message for terminals."""
 
 _SECRETS = (
     re.compile(
@@ -37,16 +37,16 @@ _PLAIN = re.compile(r"[^\s\"=]+")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that end a line, control a terminal or reverse the text.
 
-They must be escaped, because visitors choose ids and origins.
+They are escaped, because log lines contain ids and origins that visitors choose.
 """
 
 
 _INDENT = "  "
-"""Starts each line of a traceback, which may contain text of visitors. No other line starts with a space."""
+"""Prefix of each line of a traceback, which can contain texts of visitors. No other line starts with a space."""
 
 
 def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> None:
-    """Log to standard error and optionally to a file. This replaces an earlier set-up.
+    """Log to standard error and optionally to a file. This replaces an earlier configuration.
 
     Python's warnings are logged, too.
 
@@ -76,7 +76,7 @@ def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> No
 
 
 def reopen() -> None:
-    """Open the log file again, because a program such as logrotate has renamed it.
+    """Reopen the log file after a program such as logrotate has renamed it.
 
     If that fails, lines continue to go to the renamed file.
     """
@@ -86,7 +86,7 @@ def reopen() -> None:
                 fresh = Path(handler.baseFilename).open("a", encoding="utf-8")  # noqa: SIM115  # the handler closes it
             except OSError as error:
                 log.warning(
-                    "the log file cannot be opened again; logging continues to the file that is open",
+                    "the log file cannot be reopened; logging continues to the renamed file",
                     extra={"file": handler.baseFilename, "error": error.strerror},
                 )
             else:
@@ -96,7 +96,7 @@ def reopen() -> None:
 
 
 def redact(line: str) -> str:
-    """Return the line without the tokens in it."""
+    """Return the line with its tokens replaced."""
     for secret in _SECRETS:
         line = secret.sub(r"\1***", line)
     return line
@@ -114,7 +114,7 @@ class KeyValue(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, followed by the traceback, indented, if the record has one."""
+        """Return the line, followed by the record's indented traceback, if any."""
         pairs = "".join(f" {key}={_value(value)}" for key, value in _fields(record).items())
         lines = [f"{_time(record)} {record.levelname:<7} {record.name} {record.getMessage().strip()}{pairs}"]
         if record.exc_info:
@@ -123,7 +123,7 @@ class KeyValue(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one JSON object: `time, level, logger, event`, then the details, then `traceback`."""
+    """Formats a record as one JSON object with `time, level, logger, event`, the details, and `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -137,7 +137,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             shown["traceback"] = self.formatException(record.exc_info)
         redacted = {key: redact(value) if isinstance(value, str) else value for key, value in shown.items()}
-        # JSON escapes only some control characters; `visible` writes the others as JSON's escapes.
+        # The JSON encoder escapes only some control characters; `visible` escapes the others.
         return visible(redact(json.dumps(redacted, ensure_ascii=False, default=str)))
 
 

@@ -15,17 +15,17 @@ from starlette.routing import Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one path.
+    """An HTTP method of a path.
 
     Attributes:
         path: the path in Starlette's notation, for example `/conversations/{sender_id:path}/tracker`.
-        answer: type of the JSON answer, or a media type for another kind of answer. None: the answer has no content.
-        also: a second media type of the answer.
-        body: type of the JSON body, or a media type. None: there is no body.
-        query: a Struct whose fields are the parameters of the query.
-        errors: statuses of the errors.
-        error: type of the body of errors. None: the usual type (`api/errors.Failure`).
-        status: status of the answer.
+        answer: type of the JSON response, media type of another response, or None if the response is empty.
+        also: a second media type of the response.
+        body: type of the JSON request body, media type of another body, or None if there is no body.
+        query: a Struct whose fields are the query parameters.
+        errors: HTTP statuses of the errors.
+        error: type of error bodies. The default is `api/errors.Failure`.
+        status: HTTP status of the response.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]

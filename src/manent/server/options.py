@@ -7,27 +7,28 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """Options of one server process. Their names are those of the flags of `rasa run`.
+    """Options of one server process. They have the names of the flags of `rasa run`.
 
     Attributes:
-        root: the project's folder. The other paths are relative to it.
+        root: the project's folder, to which the other paths are relative.
         model: a model file, or a folder whose newest model is used.
-        remote_storage: where the model comes from: `aws`, `gcs`, `azure`, or the URL of an object store. None: from
-            `models:` in `endpoints.yml`, or from `model`.
-        cors: origins of other sites whose pages may connect. `*` allows all.
-        connector: the only channel of `credentials.yml` to serve. None: all.
+        remote_storage: source of the model: `aws`, `gcs`, `azure`, or the URL of an object store. By default, `models:`
+            in `endpoints.yml` or `model` specifies the source.
+        cors: origins of other sites whose pages may connect. `*` allows all sites.
+        connector: the only channel of `credentials.yml` to serve. By default, all channels are served.
         log_file: file to which the server also logs.
         log_json: whether to log one JSON object per line. `MANENT_LOG_FORMAT=json` in the environment has the same
             effect.
         jwt_require_exp: whether to reject tokens of the management API that have no `exp`.
         warnings: warnings about the command line, to log at the start.
-        lame_duck_s: number of seconds for which the server serves everything after SIGTERM, while it is not ready.
+        lame_duck_s: number of seconds after SIGTERM in which the server still serves all requests but reports that it
+            is not ready.
     """
 
     root: Path = field(default_factory=Path)
     model: Path = Path("models")
     remote_storage: str | None = None
-    host: str = "0.0.0.0"  # noqa: S104  # reachable from other machines, as in Rasa
+    host: str = "0.0.0.0"  # noqa: S104  # as in Rasa, reachable from other machines
     port: int = 5005
     cors: tuple[str, ...] = ()
     enable_api: bool = False

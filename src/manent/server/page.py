@@ -1,4 +1,4 @@
-"""Serves the web chat at `/`, its files, and its studio. Clients other than browsers get one line of text."""
+"""Serves the web chat at `/`, its files and the studio. At `/`, clients other than browsers receive a line of text."""
 
 import mimetypes
 from pathlib import Path
@@ -23,8 +23,8 @@ CSP = (
 )
 """Content security policy of the web chat page and the studio.
 
-It allows no inline scripts or styles. Bots may show pictures from any https address. The chat uses constructed style
-sheets, which need no permission.
+It allows no inline scripts or styles. Bots can show images from any https URL. The chat uses constructed style sheets,
+which the policy does not restrict.
 """
 
 SECURITY_HEADERS = {
@@ -38,30 +38,36 @@ ASSET_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""For the bundle's files, which pages of other origins embed."""
+"""Headers for the bundle's files, which pages of other origins can embed."""
 
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
-"""Content codings, best first, with the suffix of the compressed files that the build writes beside each file."""
+"""Content codings, best first, with the suffixes of the compressed files that the build creates."""
 
 STUDIO = "/webchat/studio"
-"""Path of the page for site owners. The paths of its files start with it."""
+"""Path of the studio, and prefix of the paths of its files."""
 
-ROOT = Operation(method="GET", path="/", summary="The web chat, or one line of text", answer="text/plain")
+ROOT = Operation(method="GET", path="/", summary="Get the web chat page, or a line of text", answer="text/plain")
 CONFIG = Operation(
-    method="GET", path="/webchat/config.json", summary="Where the web chat connects", answer=dict[str, Any]
+    method="GET",
+    path="/webchat/config.json",
+    summary="Get the connection settings of the web chat",
+    answer=dict[str, Any],
 )
 STUDIO_PAGE = Operation(
-    method="GET", path=STUDIO, summary="A page on which to try the options of the web chat", answer="text/html"
+    method="GET",
+    path=STUDIO,
+    summary="Get the studio, a page on which site owners try the options of the web chat",
+    answer="text/html",
 )
 OPERATIONS = (ROOT, CONFIG, STUDIO_PAGE)
 
 
 def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = False) -> list[BaseRoute]:
-    """Return `/`, `/webchat/config.json`, the files of the bundle and, if asked for, the studio.
+    """Return the routes of the page, its configuration, the bundle's files and, if `studio` is set, the studio.
 
     Args:
         socketio: path and namespace to which the page connects.
-        static: folder of the built bundle. If it is missing, `/` says how to build it.
+        static: folder of the built bundle. If it does not exist, `/` returns instructions for the build.
         studio: whether to serve the studio for site owners at `/webchat/studio`.
     """
     index = static / "index.html"
@@ -91,7 +97,10 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
 
 
 class _Bundle(Mount):
-    """The files of the bundle at the root. It matches only existing files. Other routes answer other paths."""
+    """Serves the bundle's files at the root.
+
+    It matches only existing files and leaves other paths to the other routes.
+    """
 
     def __init__(self, static: Path, *, studio: bool) -> None:
         super().__init__("/", self._serve)
@@ -99,13 +108,13 @@ class _Bundle(Mount):
         self._studio = studio
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match requests for an existing file."""
+        """Match requests for existing files."""
         if scope["type"] != "http" or self._file(scope["path"]) is None:
             return Match.NONE, {}
         return super().matches(scope)
 
     def _file(self, path: str) -> Path | None:
-        """Return the file of a path; None for a path outside the bundle, and for pages that other routes serve."""
+        """Return the file of a path, or None for a path outside the bundle and for pages that other routes serve."""
         is_page = path.endswith(".html") or (path.startswith(STUDIO) and not self._studio)
         if is_page or path.endswith(("/", *ENCODINGS.values())) or "\0" in path or ".." in path.split("/"):
             return None
@@ -117,7 +126,7 @@ class _Bundle(Mount):
         file = self._file(scope["path"])
         if file is None:
             raise HTTPException(404)
-        # A name in assets/ contains a hash of the file's content; other names stay the same in all releases.
+        # Names in assets/ contain a hash of the file's content. Other names are the same in all releases.
         cache = "public, max-age=31536000, immutable" if file.parent.name == "assets" else "no-cache"
         await _answer(request, file, {**ASSET_HEADERS, "Cache-Control": cache})(scope, receive, send)
 
@@ -127,7 +136,7 @@ def _page(request: Request, path: Path) -> Response:
 
 
 def _answer(request: Request, path: Path, headers: dict[str, str]) -> Response:
-    """Return a file, compressed if the client accepts it and the build has a compressed form."""
+    """Return a file, compressed if the client accepts this and the build contains a compressed file."""
     accepted = {
         name.strip()
         for name, _, quality in (item.partition(";") for item in request.headers.get("accept-encoding", "").split(","))

@@ -1,1 +1,1 @@
-"""Stores: they keep the logs of conversations."""
+"""Stores for the logs of conversations."""

@@ -1,7 +1,7 @@
 """Encodes events for the SQL stores, and decodes rows of this and of older formats.
 
 Each stored event records the format in which it was written. Reading converts older formats step by step (`UPCASTS`),
-so that rows are never rewritten and old logs remain readable. The stores call this. It does no I/O.
+so old logs remain readable without rewriting rows. The stores call this. It does no I/O.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ UPCASTS: Mapping[int, Callable[[Json], Json]] = {}
 
 
 def check_append(append: Append) -> None:
-    """Check that the entries of an append are numbered from its expected version to its head's version.
+    """Check that the numbers of an append's entries lead from its expected version to its head's version.
 
     Raises:
         InternalError: `bad_append`: the numbers are wrong.
@@ -42,7 +42,7 @@ def entry_to_row(entry: LogEntry) -> tuple[int, int, int | None, Divider | None,
 
 
 def row_to_entry(row: tuple[int, int, int | None, str | None, str | None, bytes]) -> LogEntry:
-    """Decode a row that `entry_to_row` returned in this or an older version.
+    """Decode a row that `entry_to_row` of this or an older version returned.
 
     Raises:
         StoreError: `store_event_unreadable`: the row is damaged or was written by a newer version.

@@ -1,11 +1,11 @@
 """Copies a SQLite store to a PostgreSQL database, row by row. For `manent db copy`.
 
-The copy goes through the conversations in order of `sender_id`, a page of them in each transaction. A conversation
-whose head is already the same in the target was copied before, because its rows and its head were written together. So
-a copy that was interrupted, or whose source has changed, continues when the command runs again. At the end, every
-conversation is read from both databases and compared by number of rows and checksum.
+The conversations are copied in the order of `sender_id`, one page per transaction. A conversation whose head is the
+same in the target was copied before, because its rows and its head are written together. So running the command again
+continues an interrupted copy, or a copy whose source has changed. At the end, the numbers of rows and the checksums of
+every conversation are compared in both databases.
 
-While a copy is unfinished, the target holds a mark with the name of the source. No server opens such a database.
+While a copy is unfinished, the target contains a mark with the name of the source. No server opens such a database.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from manent.stores.sqlite.file import connect as connect_sqlite
 from manent.stores.sqlite.file import is_database, is_foreign, revision_of
 
 PAGE: Final = 200
-"""Conversations in one transaction: the work that an interrupted copy repeats."""
+"""Maximum number of conversations in one transaction. An interrupted copy repeats the last transaction."""
 
 _ROWS_AT_ONCE: Final = 1000
 
@@ -74,15 +74,15 @@ _INSERT_HEADS: Final = (
     f"INSERT INTO conversations ({HEAD_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) RETURNING id, sender_id"
 )
 _BOOLEANS: Final = frozenset({"open_turn", "lifted"})
-"""Columns that SQLite keeps as 0 and 1."""
+"""Columns that SQLite stores as 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyReport:
-    """The result of a copy.
+    """The result of copying a store.
 
     Attributes:
-        rows: number of rows of each table in both databases, by table.
+        rows: number of rows of each table, which is the same in both databases.
         copied: number of conversations that this run has written.
     """
 
@@ -98,20 +98,21 @@ async def copy_database(
     options: PostgresqlOptions = DEFAULTS,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> CopyReport:
-    """Copy everything from a SQLite store to an empty PostgreSQL database, or continue a copy.
+    """Copy a SQLite store to an empty PostgreSQL database, or continue an unfinished copy.
 
     Args:
-        source: the file. It is only read. A copy of a store that servers write to ends with an error; run it again
+        source: the file. It is only read. If servers write to the store, the copy ends with an error. Run it again
             after they have stopped.
         dsn: the target.
-        schema: PostgreSQL's schema with the tables. It is created if it does not exist.
+        schema: PostgreSQL schema for the tables, which is created if it does not exist.
         options: timeouts.
-        progress: called with `copying` or `comparing`, the number of finished conversations and of all.
+        progress: called with `copying` or `comparing`, the number of finished conversations and the total number.
 
     Raises:
         StoreError: `store_missing`, `store_foreign_file`, `store_schema_old`, `store_schema_new`: the source is not a
-            store of this version. `copy_target`: the target holds conversations, or an unfinished copy of another file.
-            `copy_messengers`: the source has conversations of messengers, which are not copied yet.
+            store of this version. `copy_target`: the target contains conversations, or an unfinished copy of another
+                file.
+            `copy_messengers`: the source contains conversations of messenger channels, which cannot be copied yet.
             `copy_refused`: PostgreSQL cannot store a conversation. `copy_differs`: the databases differ at the end.
     """
     place = _check_source(source)
@@ -126,7 +127,7 @@ async def copy_database(
             await target.begin(str(place))
             with _reading(source) as cursor:
                 copied = await _copy(cursor, target, report)
-            with _reading(source) as cursor:  # sees what servers have written meanwhile
+            with _reading(source) as cursor:  # a new read sees rows that servers have written in the meantime
                 rows = await _compare(cursor, target, report)
             await target.finish()
         finally:
@@ -135,7 +136,7 @@ async def copy_database(
 
 
 class _Target:
-    """The PostgreSQL database. Every access is a transaction, so that a pooler may be in between."""
+    """The PostgreSQL database. Every access is one transaction, so that it works through a pooler such as PgBouncer."""
 
     def __init__(self, connection: Connection, schema: str) -> None:
         self.connection = connection
@@ -178,7 +179,7 @@ class _Target:
 
 
 def _check_messengers(cursor: sqlite3.Cursor) -> None:
-    """Refuse a store whose received messages and send positions would be lost, because they are not copied."""
+    """Reject a store with received messages or send positions, because these are not copied."""
     found = cursor.execute("SELECT count(*) FROM routes").fetchone()[0]
     if found:
         raise StoreError(
@@ -212,7 +213,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Cursor]:
 
 
 class _Page(NamedTuple):
-    """Neighbouring conversations: row ids and head rows by `sender_id`, and the range of `sender_id` they cover."""
+    """A page of conversations with row ids and head rows by `sender_id`, and the range of `sender_id`."""
 
     ids: dict[str, int]
     heads: dict[str, Row]
@@ -237,7 +238,7 @@ def _pages(cursor: sqlite3.Cursor) -> Iterator[_Page]:
 
 
 async def _copy(cursor: sqlite3.Cursor, target: _Target, progress: Callable[[str, int, int], None]) -> int:
-    """Copy what differs. Return the number of conversations that were written."""
+    """Copy what differs. Copy a page and return the number of written conversations."""
     (total,) = cursor.execute("SELECT count(*) FROM conversations").fetchone()
     done = copied = 0
     for page in _pages(cursor):
@@ -269,7 +270,10 @@ async def _heads(connection: Connection, page: _Page) -> dict[str, Row]:
 async def _replace_each(
     cursor: sqlite3.Cursor, target: _Target, page: _Page, wanted: Sequence[str], gone: Sequence[str]
 ) -> None:
-    """Replace conversations in one transaction; if PostgreSQL rejects a value, one by one, to name the conversation."""
+    """Replace conversations in one transaction.
+
+    If PostgreSQL rejects a value, replace them one by one to name the conversation.
+    """
     try:
         await _replace(cursor, target, page, wanted, gone)
     except (asyncpg.PostgresError, UnicodeError) as error:
@@ -324,7 +328,7 @@ async def _insert(connection: Connection, schema: str, table: str, columns: str,
 
 
 class _Sum:
-    """Number and checksum of rows."""
+    """The number and the checksum of rows."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -364,7 +368,7 @@ async def _compare(
             ours_sum, theirs_sum = _Sum(), _Sum()
             for row in _all_rows(cursor, whole):
                 ours_sum.add(row)
-            # The same order as SQLite's, which compares bytes.
+            # PostgreSQL must sort like SQLite, which compares bytes.
             keys = ", ".join(f'{key} COLLATE "C"' for key in whole.key.split(", "))
             select = f"SELECT {whole.columns} FROM {whole.name} WHERE {whole.condition} ORDER BY {keys}"
             async for row in connection.cursor(select, prefetch=_ROWS_AT_ONCE):

@@ -1,7 +1,7 @@
-"""Remembers the last append that failed because the store could not be written. It does no I/O.
+"""Records the last append that failed because the store was not writable. It does no I/O.
 
-On a full disk a small write may still find room where an append does not. So a store whose appends fail is not ready,
-even if the row that `check_writable` writes fits.
+On a full disk, a small write can succeed when appends fail. So a store whose appends fail is not ready, even if
+`check_writable` could write its row.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Final
 from manent.core.errors import StoreError
 
 REMEMBERED_S: Final = 5.0
-"""After this time without another failure the store may be tried again."""
+"""Seconds after the last failure until `check_writable` tries the store again."""
 
 _CODES: Final = ("store_full", "store_io", "store_readonly")
 
@@ -19,7 +19,7 @@ class FailedWrites:
     """The newest failure since the last append that succeeded.
 
     Args:
-        clock: returns seconds that only grow.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -32,11 +32,11 @@ class FailedWrites:
         self._error = None
 
     def note(self, error: StoreError) -> None:
-        """Remember an error if it means that nothing can be written."""
+        """Record an error if its code means that the store is not writable."""
         if error.code in _CODES:
             self._error, self._failed_at = error, self._clock()
 
     def check(self) -> None:
-        """Raise the failure again if it is recent."""
+        """Raise the recorded error again if it is recent."""
         if self._error is not None and self._clock() - self._failed_at < REMEMBERED_S:
             raise StoreError(self._error.code, self._error.message)

@@ -14,17 +14,17 @@ HEAD_COLUMNS = (
 
 
 def lease_values(lease: Lease | None) -> tuple[str | None, float | None]:
-    """Return the values of the lease's two columns."""
+    """Return the values of a lease's two columns."""
     return (lease.owner, lease.until) if lease is not None else (None, None)
 
 
 def owner_of(lease: Lease | None) -> str | None:
-    """Return the owner of a lease, None if there is no lease."""
+    """Return the owner of a lease, or None without a lease."""
     return lease.owner if lease is not None else None
 
 
 def lease_of(owner: str | None, until: float | None) -> Lease | None:
-    """Convert the lease's two columns to a lease."""
+    """Convert the values of a lease's two columns to a lease."""
     return None if owner is None or until is None else Lease(owner=owner, until=until)
 
 

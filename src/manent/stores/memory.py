@@ -1,7 +1,7 @@
-"""Keeps conversations in a dictionary. They are lost when the process ends.
+"""Stores conversations in a dictionary. They are lost when the process ends.
 
-For `tracker_store: {type: InMemory}` and for tests. It is also the simplest implementation of `ConversationStore`, with
-the same conditions on writes as the other stores.
+This is the store for `tracker_store: {type: InMemory}` and for tests. It is also the simplest implementation of
+`ConversationStore`, with the same conditions on writes as the other stores.
 """
 
 import asyncio
@@ -100,7 +100,7 @@ class MemoryStore(PostboxTables):
         self._closed = False
 
     async def open(self) -> None:
-        """Accept calls. After a `close`, the conversations are still present."""
+        """Accept calls. Conversations remain in memory after `close`."""
         self._closed = False
 
     async def close(self) -> None:
@@ -142,7 +142,7 @@ class MemoryStore(PostboxTables):
         return found.head if found else None
 
     async def create(self, head: Head) -> Head:
-        """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
+        """Create an empty conversation (`version` 0) durably. If the conversation exists, return its head unchanged."""
         found = self._find(head.sender_id)
         if found is None:
             found = self._conversations[head.sender_id] = _Conversation(replace(head, version=0))
@@ -227,7 +227,7 @@ class MemoryStore(PostboxTables):
             await self.run_operation(forget_conversation(sender_id, time.time()))
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
         check_append(append)
         found = self._find(append.head.sender_id)
         if found is None or found.head.epoch != expected_epoch:
@@ -238,7 +238,7 @@ class MemoryStore(PostboxTables):
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
+        """Return the heads of one owner, newest first, or all heads after `after`, ordered by `sender_id`."""
         self._find("")
         heads = [found.head for found in self._conversations.values()]
         if owner is not None:
@@ -286,7 +286,7 @@ class MemoryStore(PostboxTables):
         return sorted(due, key=lambda reminder: (reminder.due, reminder.sender_id, reminder.name))[:limit]
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
+        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
         return min((reminder.due for reminder in self._reminders()), default=None)
 
     def _reminders(self) -> Iterable[Reminder]:
@@ -308,17 +308,17 @@ class MemoryStore(PostboxTables):
         return ()
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value that belongs to the whole store, for example a generated secret."""
+        """Return a value of the whole store, for example a generated secret."""
         self._find("")
         return self._meta.get(key)
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """Store a value, unless the key already has a value. Return the value that the key then has."""
+        """Store a value, unless the key already has a value. Return the stored value."""
         self._find("")
         return self._meta.setdefault(key, value)
 
     async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
-        """Replace the value of a key if it is `expected`. Return whether it was replaced."""
+        """Replace the value of a key if it equals `expected`. Return whether it was replaced."""
         self._find("")
         if self._meta.get(key) != expected:
             return False
@@ -334,17 +334,17 @@ class MemoryStore(PostboxTables):
         return {one: report[1] for one, report in self._servers.items()}
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server, which stops."""
+        """Remove the report of a server that stops."""
         self._find("")
         self._servers.pop(name, None)
 
     async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
-        """Store a part of a model file, unless it is stored."""
+        """Store a part of a model file, unless the store contains it."""
         self._find("")
         self._model_parts.setdefault((digest, number), data)
 
     async def model_part(self, digest: str, number: int) -> bytes | None:
-        """Return a part of a model file. None: it is not stored."""
+        """Return a part of a model file, or None if the store does not contain it."""
         self._find("")
         return self._model_parts.get((digest, number))
 
@@ -354,22 +354,22 @@ class MemoryStore(PostboxTables):
         self._model_parts = {key: data for key, data in self._model_parts.items() if key[0] in digests}
 
     async def check_writable(self) -> None:
-        """Check that the store is open. Memory can always be written."""
+        """Check that the store is open. Memory is always writable."""
         self._find("")
 
     async def revoke(self, revocation: Revocation) -> None:
-        """Store a revocation. It replaces an earlier one of the same kind and value."""
+        """Store a revocation. The revocation replaces an earlier one with the same kind and value."""
         self._find("")
         self._revocations[revocation.kind, revocation.value] = revocation
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""
+        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""
         self._find("")
         found = [one for one in self._revocations.values() if one.made >= since]
         return sorted(found, key=lambda one: (one.made, one.kind, one.value))
 
     async def begin_publishing(self) -> None:
-        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
+        """Mark all events in the store as published. Only the first call on a store has an effect."""
         self._find("")
         if not self._publishing:
             self._publishing = True
@@ -377,7 +377,7 @@ class MemoryStore(PostboxTables):
                 self._cursors[head.sender_id] = Cursor(sender_id=head.sender_id, epoch=head.epoch, seq=head.version)
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
+        """Search the next `limit` conversations after `after`, ordered by `sender_id`."""
         self._find("")
         keys = sorted(key for key in {*self._conversations, *self._cursors} if key > after)[:limit]
         return Behind(
@@ -427,7 +427,7 @@ class MemoryStore(PostboxTables):
         return UnpublishedEvents(cursor=cursor, epoch=cursor.epoch, events=events)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
-        """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
+        """Set cursors, remove the cursors of the conversations in `gone`, and release the leases on all of them."""
         self._find("")
         for cursor in cursors:
             if self._leased(cursor.sender_id, owner):

@@ -1,7 +1,7 @@
 """Creates the store that `tracker_store` in `endpoints.yml` configures.
 
-`server/app.py` and the commands that read logs call this. It opens no store. It only reads the header of a file, to
-check whether the file belongs to another program.
+`server/app.py` and the commands that read logs call `open_store`. It opens no store. Creating a store reads only the
+header of a file, to detect files of other programs.
 """
 
 import logging
@@ -33,17 +33,17 @@ SUPPORTED = "no section (a SQLite file), `type: InMemory`, and `type: SQL` with 
 _TIMES = ("connect_timeout", "statement_timeout", "network_timeout")
 
 TYPE_KEYS = ("type", "store_type")
-"""Keys of the section that name the store. The others are its options."""
+"""Keys of the section that name the store. All other keys are options of the store."""
 
 log = logging.getLogger("manent.store")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSite(Site):
-    """Where and how a store is created. A store of a project may ignore all but `root`.
+    """The environment in which a store is created. Custom stores need only `root`.
 
     Attributes:
-        durability: what a commit survives: a power failure (`disk`) or the death of the process (`process`).
+        durability: whether commits survive a power failure (`disk`) or only a crash of the process (`process`).
         process_from: see `SqliteStore`.
         metrics: counts the commits and the failures of a SQL store.
     """
@@ -54,13 +54,13 @@ class StoreSite(Site):
 
 
 class SqlStoreOptions(SqlOptions, frozen=True, kw_only=True):
-    """The options of `type: SQL`. All but those that name the database are for PostgreSQL.
+    """The options of `type: SQL`. The options that do not select the database apply only to PostgreSQL.
 
     Attributes:
-        pool_size: maximum number of connections of one server, without the one for notifications. Default: 10.
-        max_overflow: is added to `pool_size`. Default: 0.
+        pool_size: maximum number of connections of one server, excluding the connection for notifications. Default: 10.
+        max_overflow: number of connections to add to `pool_size`. Default: 0.
         connect_timeout: seconds to wait for a new connection. Default: 5.
-        statement_timeout: seconds that a statement may take. Default: 10.
+        statement_timeout: maximum seconds for one statement. Default: 10.
         network_timeout: seconds of silence on the network after which a connection is closed. Default: 5.
         pgbouncer: whether a pooler such as PgBouncer is between the server and PostgreSQL. Default: detected.
     """
@@ -95,7 +95,7 @@ class SqlStore:
 
     @classmethod
     def from_options(cls, options: SqlStoreOptions, site: StoreSite) -> ConversationStore:
-        """Return the store of the database that the options name, not opened."""
+        """Return an unopened store for the database that the options name."""
         settings = {"type": "SQL", **msgspec.structs.asdict(options)}
         dsn = postgresql_dsn(settings)
         if dsn is not None:
@@ -111,11 +111,11 @@ def open_store(
     process_from: int | None = None,
     metrics: Metrics | None = None,
 ) -> ConversationStore:
-    """Create the store that a project configures, without opening it.
+    """Create the store that a project configures. The caller must open it.
 
     Args:
-        tracker_store: section of `endpoints.yml`. None: the section is missing.
-        root: the project's folder. Relative paths start from it.
+        tracker_store: section of `endpoints.yml`. None if the section is missing.
+        root: the project's folder. Relative paths start from this folder.
         durability: `disk` or `process`.
         process_from: number of queued appends at which `SqliteStore` starts a separate process. Other stores ignore it.
         metrics: counts the commits and the failures of a SQL store.
@@ -151,8 +151,8 @@ def _sqlite(settings: Json, site: StoreSite) -> ConversationStore:
 def postgresql_options(settings: Json) -> PostgresqlOptions:
     """Return the options of a `tracker_store` section.
 
-    `max_overflow` is added to `pool_size`. libpq's `connect_timeout` (seconds) and `tcp_user_timeout` (milliseconds) in
-    `query` or in the URL count, too.
+    `max_overflow` is added to `pool_size`. The libpq options `connect_timeout` (seconds) and `tcp_user_timeout`
+    (milliseconds) in `query` or in the URL are also used.
     """
     url = urlsplit(postgresql_dsn(settings) or "")
     query = dict(parse_qsl(url.query))
@@ -182,8 +182,8 @@ def _postgresql(dsn: str, options: PostgresqlOptions, *, durability: str, metric
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:
     """Return the SQLite file that a `tracker_store` section names, or None for the memory store.
 
-    A file of another program is not changed, for example a Rasa tracker store that an unmodified project still names.
-    The store then uses another file in the same folder, for example `rasa.manent.db` instead of `rasa.db`.
+    A file of another program, for example a Rasa tracker store that an unmodified project names, is not changed. The
+    store then uses another file in the same folder, for example `rasa.manent.db` instead of `rasa.db`.
 
     Raises:
         StoreError: `store_unsupported`.
@@ -223,6 +223,6 @@ def _beside_foreign(path: Path) -> Path:
     if not is_foreign(path):
         return path
     if path.name == DEFAULT_FILE and not is_database(path):
-        return path  # it may be a damaged store of Manent, which opening it reports
+        return path  # the file is possibly a damaged store of Manent, and opening it reports the damage
     log.warning("%s belongs to another program and is not changed; conversations are stored in %s", path, ours)
     return ours

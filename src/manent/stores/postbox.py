@@ -1,7 +1,7 @@
-"""The tables `inbox`, `routes` and `undelivered`, for all stores.
+"""Implements the tables `inbox`, `routes` and `undelivered` for all stores.
 
 Each operation is a generator: it yields SQL statements and receives their rows. So one implementation serves the
-synchronous driver of SQLite and the asynchronous one of PostgreSQL. Parameters are written `$1`, `$2`…, which both
+synchronous driver of SQLite and the asynchronous one of PostgreSQL. Parameters have the names `$1`, `$2`…, which both
 databases accept. A store runs an operation in one transaction (`PostboxTables.run_operation`).
 """
 
@@ -35,7 +35,7 @@ _FORGET_BATCH = 1_000
 
 
 class _Data(msgspec.Struct, frozen=True, array_like=True):
-    """The column `data` of `inbox`."""
+    """The JSON in the column `data` of the table `inbox`."""
 
     channel: str
     address: str
@@ -46,7 +46,7 @@ class _Data(msgspec.Struct, frozen=True, array_like=True):
 
 
 def message_key(message: ReceivedMessage) -> str:
-    """Return the key that recognises a message that is delivered again. It reveals nothing about the visitor."""
+    """Return the key that identifies repeated deliveries of a message. The key contains no data of the visitor."""
     parts = msgspec.json.encode((message.channel, message.address, message.message_id))
     return hashlib.sha256(parts).hexdigest()
 
@@ -282,7 +282,7 @@ def find_undelivered(sender_id: str) -> Operation[list[Undelivered]]:
 
 
 def forget_conversation(sender_id: str, now: float) -> Operation[None]:
-    """Remove everything about a conversation. Keep the keys of its messages, to recognise repeated deliveries."""
+    """Remove all data of a conversation except the keys of its messages, which identify repeated deliveries."""
     yield ("DELETE FROM routes WHERE sender_id = $1", (sender_id,))
     yield ("DELETE FROM undelivered WHERE sender_id = $1", (sender_id,))
     yield (
@@ -327,18 +327,18 @@ def _json(names: Collection[str]) -> str:
 
 
 class PostboxTables:
-    """Implements `Postbox` by the operations of this module. A store derives from it and runs them."""
+    """Implements `Postbox` with the operations of this module. Stores are subclasses that run the operations."""
 
     names_in = "(SELECT value FROM json_each({}))"
-    """The database's subquery with the names in a JSON list."""
+    """Subquery of the database for the names in a JSON list."""
 
     async def run_operation(self, operation: Operation[T], *, is_read: bool = False, is_alone: bool = False) -> T:
         """Run an operation in a transaction.
 
         Args:
             operation: yields statements.
-            is_read: whether it only reads.
-            is_alone: whether no other operation with `is_alone` may run at the same time on any server.
+            is_read: whether the operation only reads.
+            is_alone: whether to exclude other operations with `is_alone` on all servers.
         """
         raise NotImplementedError
 

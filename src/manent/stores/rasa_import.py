@@ -3,8 +3,8 @@
 For `manent import-rasa`. Each `sender_id` becomes a log with its events in the order of their row ids. The source is
 only read.
 
-The import can be repeated: an existing log is compared with the converted rows, and only new rows are appended. If a
-conversation has continued in the target store, or was not imported, it is skipped and listed in the report.
+The import can be repeated: an existing log is compared with the converted rows, and only new rows are appended. A
+conversation that has continued in the target store, or that was not imported, is skipped and listed in the report.
 """
 
 import hashlib
@@ -24,18 +24,18 @@ from manent.stores.rasa_sources import Source, open_source
 
 _MAX_MESSAGE_ID = 128
 _RECENT = 50
-"""Number of earlier events that are searched for the button whose payload the message contains."""
+"""Number of earlier events that are searched for the button that a message's payload belongs to."""
 
 
 @dataclass
 class ImportReport:
-    """The result of an import.
+    """The result of importing a tracker store.
 
     Attributes:
-        conversations: number of conversations of which all rows are in the store.
+        conversations: number of completely stored conversations.
         events: number of events that this run wrote.
         unreadable: number of skipped rows that are not events (custom event classes, damaged JSON).
-        problems: a sentence for each skipped conversation, and for the first unreadable row of each conversation.
+        problems: one sentence for each skipped conversation, and for the first unreadable row of each conversation.
     """
 
     conversations: int = 0
@@ -55,7 +55,7 @@ async def import_rasa(
         progress: called after each conversation with the number of finished conversations and the total number.
 
     Raises:
-        StoreError: `import_source`: the source cannot be read. Or an error of `store`.
+        StoreError: `import_source`: the source cannot be read, or any error of `store`.
     """
     source = open_source(url)
     try:
@@ -71,7 +71,7 @@ async def import_rasa(
 
 
 async def _import_one(source: Source, store: ConversationStore, sender_id: str, report: ImportReport) -> None:
-    """Convert all rows of a conversation and write the events that the store does not have yet."""
+    """Convert all rows of a conversation and write the events that the store lacks."""
     existing = await store.head(sender_id)
     conversion = _Conversion(existing or Head(sender_id=sender_id, epoch=_epoch_of(sender_id)))
     unreadable = 0
@@ -98,7 +98,10 @@ async def _import_one(source: Source, store: ConversationStore, sender_id: str, 
 
 
 async def _complete(store: ConversationStore, append: Append, stored: list[LogEntry]) -> bool:
-    """Write the entries of an append that are not stored yet. Return False if other entries are stored."""
+    """Write the entries of an append that are not stored yet.
+
+    Return False if the log already contains different entries.
+    """
     if tuple(stored) != append.entries[: len(stored)]:
         return False
     try:
@@ -124,9 +127,9 @@ def _epoch_of(sender_id: str) -> str:
 class _Conversion:
     """Converts one sender's events to log entries with their views.
 
-    Rows contain less information than a turn of Manent. A user event counts as a message of the visitor if it has an
-    input channel, is not an external trigger, and has a new `message_id`. A repeated `message_id` does not count,
-    because Rasa repeats a user event when it resolves a fallback.
+    Rows contain less information than a turn of Manent. A user event is a message of the visitor if it has an input
+    channel, is not an external trigger, and has a new `message_id`. User events with a repeated `message_id` are
+    excluded, because Rasa repeats a user event when it resolves a fallback.
     """
 
     def __init__(self, head: Head) -> None:
@@ -187,9 +190,9 @@ class _Conversion:
         return event.input_channel is not None and not is_repeated and not is_outside
 
     def _accept(self, event: UserUttered) -> Accepted | None:
-        """Return the acceptance of the event's message id, so that a late retry is recognized.
+        """Return the acceptance of the event's message id, with which the store detects late retries.
 
-        Return None if the event has no new id.
+        Return None if the event has no id or a repeated one.
         """
         message_id = event.message_id
         if not message_id or message_id in self._ids or len(message_id) > _MAX_MESSAGE_ID:

@@ -1,6 +1,6 @@
 """Reads the conversations of Rasa's tracker stores: SQL databases, Redis and MongoDB. For `manent import-rasa`.
 
-A source is only read. Each kind needs a library that only the import needs: the extra `import-rasa`.
+Sources are only read. The extra `import-rasa` installs the libraries for them.
 """
 
 import asyncio
@@ -19,7 +19,10 @@ from manent.core.errors import StoreError
 from manent.core.events import Json
 
 ROWS_AT_ONCE = 500
-"""Rows per read and events per append. Bounds the memory, and the work that an interrupted import repeats."""
+"""Number of rows per read and of events per append.
+
+It limits the memory and the work that an interrupted import repeats.
+"""
 
 T = TypeVar("T")
 
@@ -29,8 +32,8 @@ class Row:
     """One event of a conversation.
 
     Attributes:
-        id: its place, for messages.
-        data: the event as JSON, or as the object.
+        id: place of the event in the source, for messages.
+        data: the event as JSON text or as an object.
     """
 
     id: Any
@@ -40,7 +43,7 @@ class Row:
         """Return the event as a JSON object.
 
         Raises:
-            MsgspecError: it is not JSON.
+            MsgspecError: the data are not JSON.
         """
         return msgspec.json.decode(self.data) if isinstance(self.data, str | bytes) else self.data
 
@@ -192,10 +195,10 @@ def _events_of(stored: Any, sender_id: str) -> list[Any]:
 
 
 class MongoSource:
-    """The documents of `MongoTrackerStore`. Each has a `sender_id` and its `events`.
+    """The documents of `MongoTrackerStore`. Each document has a `sender_id` and its `events`.
 
     Args:
-        url: `mongodb://user:password@host:port/database`. With `?collection=…`, another collection than
+        url: `mongodb://user:password@host:port/database`. `?collection=…` selects another collection than
             `conversations`.
     """
 

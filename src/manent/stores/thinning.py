@@ -1,8 +1,8 @@
-"""Selects which snapshots of a conversation to keep: many recent ones, few old ones.
+"""Selects the snapshots of a conversation to keep: many recent and few old snapshots.
 
 A turn starts from the newest snapshot. Older snapshots are needed to read an earlier state, for example after
-`action_back`. The older they are, the larger the gaps between them may be. A conversation with a million events keeps
-about 24 snapshots. The stores call this each time they add a snapshot. It does no I/O.
+`action_back`. The gaps between snapshots grow with their age. A conversation with a million events keeps about 24
+snapshots. The stores call `superfluous` each time they add a snapshot. It does no I/O.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ def superfluous(versions: Iterable[int]) -> list[int]:
 
     The remaining snapshots have two properties:
 
-    - Their number grows with the logarithm of the log's length.
+    - The number of snapshots grows with the logarithm of the log's length.
     - To read the state `d` events before the newest snapshot, a reader starts from an older snapshot or from the start
-      of the log. This starting point is at most `2 * d` events before the newest snapshot (or two spacings, if that is
-      more). So going back `d` events reads at most `2 * d` events.
+      of the log. The starting point is at most `2 * d` events before the newest snapshot, or two spacings if they are
+      more. So reading the state `d` events earlier reads at most `2 * d` events.
 
     Args:
         versions: versions of all snapshots of a conversation, in any order.

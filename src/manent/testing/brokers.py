@@ -23,10 +23,10 @@ pytestmark = pytest.mark.asyncio
 
 @dataclass
 class Place:
-    """A broker, and a way to see what it has published.
+    """A broker to test, and a function that reads the messages that it published.
 
     Attributes:
-        make: returns a broker, not connected. A second one publishes to the same place.
+        make: returns an unconnected broker. All brokers that it returns publish to the same place.
         read: returns the bodies of the published messages as text, in order.
     """
 
@@ -35,14 +35,14 @@ class Place:
 
 
 def message(number: int, text: str = "é \\n 😀") -> Outgoing:
-    """Return a message that differs from all others."""
+    """Return a message whose key and body contain `number`."""
     return Outgoing(
         "ada", f"e1:{number}", f'{{"sender_id":"ada","event":"user","number":{number},"text":"{text}"}}'.encode()
     )
 
 
 async def test_messages_arrive_whole_and_in_order(place: Place) -> None:
-    """Messages of several batches, from one broker after another, arrive in the order of their publication."""
+    """Messages arrive in the order in which several batches and two successive brokers published them."""
     expected = [message(number) for number in range(60)]
     first = place.make()
     await first.connect()
@@ -59,7 +59,7 @@ async def test_messages_arrive_whole_and_in_order(place: Place) -> None:
 
 
 async def test_a_broker_that_was_closed_connects_again(place: Place) -> None:
-    """A closed broker connects again and publishes."""
+    """A closed broker can connect again and publish."""
     broker = place.make()
     await broker.connect()
     await broker.publish([message(1)])

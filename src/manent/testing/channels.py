@@ -1,4 +1,4 @@
-"""What every channel with a webhook does.
+"""The test suite that every channel with a webhook must pass.
 
 Import the tests, and write a fixture `case` that returns a `Case`.
 """
@@ -44,15 +44,15 @@ _PROJECT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A channel, and how its platform delivers messages.
+    """A channel to test, and the requests of its platform.
 
     Attributes:
-        section: the channel's name in `credentials.yml`, or the path of its class.
-        options: its options.
-        name: its name in URLs and in the log.
-        deliver: returns the request that delivers a message: sender, text, id of the message.
+        section: key of the channel in `credentials.yml`, which is its name or the path of its class.
+        options: options of the channel.
+        name: name of the channel in URLs and in the conversation log.
+        deliver: returns the request that delivers a message. Its arguments are the sender, the text and the message id.
         rejected: requests that must be rejected with a status from 400 to 499, for example one with a wrong signature.
-        knows_ids: whether the platform gives messages ids.
+        knows_ids: whether the platform sends message ids.
     """
 
     section: str
@@ -77,7 +77,7 @@ def _model() -> Path:
 
 @contextlib.asynccontextmanager
 async def serving(case: Case, root: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Conversations]]:
-    """Serve a small assistant over the channel, in this process."""
+    """Serve a small assistant over the channel in this process."""
     (root / "credentials.yml").write_bytes(msgspec.json.encode({case.section: dict(case.options)}))  # JSON is YAML
     application = build(ServeOptions(root=root, model=_model()))
     transport = httpx.ASGITransport(application.asgi, raise_app_exceptions=False)
@@ -86,18 +86,18 @@ async def serving(case: Case, root: Path) -> AsyncIterator[tuple[httpx.AsyncClie
 
 
 async def said(conversations: Conversations, sender: str) -> list[UserUttered]:
-    """Return the messages of a sender that the log has, after their turns have ended."""
+    """Return the logged messages of a sender after all their turns have ended."""
     await conversations.get(sender).perform(_nothing)
     entries = await conversations.engine.store.entries(sender)
     return [entry.event for entry in entries if isinstance(entry.event, UserUttered)]
 
 
 async def _nothing(_: object) -> None:
-    """Do nothing: a job that runs after the turns that wait."""
+    """Do nothing, as a mailbox job that runs after all waiting turns."""
 
 
 async def test_health(case: Case, tmp_path: Path) -> None:
-    """`GET /webhooks/<name>/` says that the channel is there."""
+    """`GET /webhooks/<name>/` responds with status 200 and `{"status": "ok"}`."""
     async with serving(case, tmp_path) as (http, _):
         answer = await http.get(f"/webhooks/{case.name}/")
 
@@ -105,7 +105,7 @@ async def test_health(case: Case, tmp_path: Path) -> None:
 
 
 async def test_a_message_is_stored_with_its_channel(case: Case, tmp_path: Path) -> None:
-    """A delivered message is confirmed, and in the log of its sender, with the name of the channel."""
+    """A delivered message gets a success response and is logged with the name of the channel."""
     async with serving(case, tmp_path) as (http, conversations):
         answer = await http.request(**case.deliver("ada", "hello", "m1"))
         events = await said(conversations, "ada")
@@ -115,9 +115,9 @@ async def test_a_message_is_stored_with_its_channel(case: Case, tmp_path: Path) 
 
 
 async def test_a_redelivered_message_is_one_turn(case: Case, tmp_path: Path) -> None:
-    """A platform that delivers a message again gets a success again, and the bot answers once."""
+    """A repeated delivery gets a success response and starts no second turn."""
     if not case.knows_ids:
-        pytest.skip("the platform gives messages no ids")
+        pytest.skip("the platform sends no message ids")
     async with serving(case, tmp_path) as (http, conversations):
         answers = [await http.request(**case.deliver("ada", "hello", "m1")) for _ in range(3)]
         events = await said(conversations, "ada")
@@ -127,7 +127,7 @@ async def test_a_redelivered_message_is_one_turn(case: Case, tmp_path: Path) -> 
 
 
 async def test_what_is_not_a_message_changes_nothing(case: Case, tmp_path: Path) -> None:
-    """A forged or malformed request is rejected, and nothing of it is stored."""
+    """Forged and malformed requests are rejected and change no conversation."""
     url = case.deliver("ada", "hello", "m1")["url"]
     malformed: tuple[Arguments, ...] = ({"method": "POST", "url": url, "content": b"{"},)
     async with serving(case, tmp_path) as (http, conversations):

@@ -1,6 +1,7 @@
-"""What every NLU component does.
+"""The test suite that every NLU component must pass.
 
-Import the tests, and write a fixture `make_component` that returns a function that creates the component, untrained.
+Import the tests, and write a fixture `make_component` that returns a function. The function creates an untrained
+component.
 """
 
 import json
@@ -23,7 +24,7 @@ TEXTS = ("hello there", "", "é 😀 \n", "x" * 4000, "/greet")
 
 
 def result_of(text: str) -> Json:
-    """Return a parse result as a component receives it."""
+    """Return a parse result with an intent, as a component receives it."""
     return {
         "text": text,
         "intent": {"name": "greet", "confidence": 0.9},
@@ -34,7 +35,7 @@ def result_of(text: str) -> Json:
 
 
 def parse(component: CustomComponent) -> list[Json]:
-    """Return the results of the component for all texts."""
+    """Return the results of the component for all texts in `TEXTS`."""
     results = [result_of(text) for text in TEXTS]
     for result in results:
         component.process(result)
@@ -42,7 +43,7 @@ def parse(component: CustomComponent) -> list[Json]:
 
 
 def test_a_loaded_component_gives_the_same_results(make_component: MakeComponent) -> None:
-    """What `persist` returns is bytes by name, and a component that loads it understands messages as before."""
+    """`persist` returns files as bytes by name, and a component that loads these files returns the same results."""
     trained = make_component()
     trained.train(deepcopy(EXAMPLES))
     files = dict(trained.persist())
@@ -54,7 +55,7 @@ def test_a_loaded_component_gives_the_same_results(make_component: MakeComponent
 
 
 def test_results_stay_json(make_component: MakeComponent) -> None:
-    """A result is still JSON after the component changed it, also for unusual texts, and the text is unchanged."""
+    """A result is valid JSON with the same text after the component has processed it, even for unusual texts."""
     component = make_component()
     component.train(deepcopy(EXAMPLES))
     results = parse(component)
@@ -72,7 +73,7 @@ def test_a_message_does_not_change_the_next_one(make_component: MakeComponent) -
 
 
 def test_training_without_examples(make_component: MakeComponent) -> None:
-    """A project without examples can be trained."""
+    """A component can be trained without examples and then used."""
     component = make_component()
     component.train([])
     parse(component)
@@ -80,7 +81,7 @@ def test_training_without_examples(make_component: MakeComponent) -> None:
 
 @pytest.mark.parametrize("start", [0, 2])
 def test_entities_are_inside_the_text(make_component: MakeComponent, start: int) -> None:
-    """Each entity has a name, a value, and a range of the text."""
+    """Each entity has a name, a value, and a range within the text."""
     component = make_component()
     component.train(deepcopy(EXAMPLES[start:]))
 

@@ -1,4 +1,4 @@
-"""Create logs for tests: turns, heads, accepted messages."""
+"""Creates logs for tests: turns, heads and accepted messages."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone
 
 MakeStore = Callable[[], ConversationStore]
-"""Returns a store with the data of one test. A second call returns another instance with the same data."""
+"""Returns an unopened store with the data of one test. A second call returns another instance on the same data."""
 
 
 def turn(
@@ -21,7 +21,7 @@ def turn(
     snapshot: bytes | None = None,
     divider: Divider | None = None,
 ) -> Append:
-    """Return one turn after `head`: the user's message, a slot, the bot's message, listen."""
+    """Return an append with one turn after `head`: user message, slot, bot message and `action_listen`."""
     first = head.version + 1
     now = head.updated + 1.0
     entries = (
@@ -46,9 +46,9 @@ def accept(message_id: str, seq: int, text: str) -> Accepted:
 
 
 async def accepted_message(store: ConversationStore, sender_id: str, message_id: str) -> Accepted | None:
-    """Return what the store knows about an accepted message id, from the error of an append that uses the id again.
+    """Return the stored acceptance of a message id, or None, from the error of an append that uses the id again.
 
-    The append also fires a reminder that does not exist. So it fails and writes nothing if the id is unused.
+    The append also fires a reminder that does not exist, so it fails and writes nothing even if the id is unused.
     """
     head = await store.head(sender_id)
     if head is None:
@@ -66,7 +66,7 @@ async def accepted_message(store: ConversationStore, sender_id: str, message_id:
         return duplicate.accepted
     except ReminderGone:
         return None
-    raise AssertionError("an append that fires a reminder that does not exist has succeeded")
+    raise AssertionError("the store accepted an append that fires a reminder that does not exist")
 
 
 def empty(sender_id: str = "ada", epoch: str = "e1") -> Head:
@@ -75,7 +75,7 @@ def empty(sender_id: str = "ada", epoch: str = "e1") -> Head:
 
 
 async def talk(store: ConversationStore, head: Head, turns: int, *, snapshot_every: int = 0) -> Head:
-    """Append turns; return the head after them."""
+    """Append turns to a log, and return the head after them."""
     for number in range(1, turns + 1):
         wanted = snapshot_every and number % snapshot_every == 0
         append = turn(head, f"message {number}", snapshot=b"state %d" % number if wanted else None)

@@ -1,4 +1,4 @@
-"""The pytest plugin: shows the details of failed asserts in the suites. pytest loads it when Manent is installed."""
+"""The pytest plugin for the suites. It shows the details of failed asserts, and pytest loads it automatically."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Messages that platforms delivered, and the positions up to which replies are sent: what every store keeps.
+"""The test suite for received messages and routes of messenger channels, which every store must pass.
 
-Import the tests, and the fixture `store` of `manent.testing.stores`.
+Import the tests and the fixture `store` of `manent.testing.stores`.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ OTHER = Lease(owner="host:2:2:b", until=1_000.0)
 
 
 def message(message_id: str, address: str = "ada", channel: str = "telegram", **more: Any) -> ReceivedMessage:
-    """Return a message as a webhook receives it."""
+    """Return a message as a channel passes it to the store."""
     return ReceivedMessage(channel=channel, address=address, message_id=message_id, text=f"text {message_id}", **more)
 
 
 async def receive(store: ConversationStore, one: ReceivedMessage, *, limit: int = 100) -> ReceivedMessage | None:
-    """Receive a message; a new address gets the conversation of the same name."""
+    """Receive a message. The conversation of a new address has the address as its id."""
     start = Route(sender_id=one.address, channel=one.channel, address=one.address)
     return await store.receive(one, start, limit=limit)
 
 
 async def test_a_message_is_received_once(store: ConversationStore) -> None:
-    """A message that is delivered again is recognised: while it waits, when accepted, and if both arrive at once."""
+    """A repeated delivery is detected if it is concurrent, and after the message was accepted."""
     found = await asyncio.gather(*(receive(store, message("1")) for _ in range(5)))
     assert [one.text for one in found if one is not None] == ["text 1"]
     number = next(one.number for one in found if one is not None)
@@ -49,7 +49,7 @@ async def test_a_message_is_received_once(store: ConversationStore) -> None:
 
 
 async def test_messages_survive_a_restart(make_store: MakeStore) -> None:
-    """A received message keeps all its fields and its place in the order."""
+    """After a restart, received messages have the same fields and the same order."""
     store = make_store()
     await store.open()
     sent = message("1", title="Yes", metadata={"attachments": [{"type": "image"}]}, reference={"thread": "7"})
@@ -66,7 +66,7 @@ async def test_messages_survive_a_restart(make_store: MakeStore) -> None:
 
 
 async def test_one_server_handles_a_conversation(store: ConversationStore) -> None:
-    """A later message of a conversation is not claimed by another server before the earlier ones are accepted."""
+    """While a server has a lease on a message, no other server can claim messages of its conversation."""
     await receive(store, message("1"))
     [first] = await store.claim_received(MINE, now=NOW, limit=10)
     await receive(store, message("2"))
@@ -82,7 +82,7 @@ async def test_one_server_handles_a_conversation(store: ConversationStore) -> No
 
 @pytest.mark.parametrize("way", ["expired", "dead", "released"])
 async def test_messages_of_a_server_that_is_gone_are_claimed(store: ConversationStore, way: str) -> None:
-    """Another server claims messages in order once their lease is over."""
+    """Another server can claim messages, in order, after their lease has ended."""
     await receive(store, message("1"))
     await receive(store, message("2"))
     await store.claim_received(MINE, now=NOW, limit=10)
@@ -96,7 +96,7 @@ async def test_messages_of_a_server_that_is_gone_are_claimed(store: Conversation
 
 
 async def test_renewed_leases_last_longer(store: ConversationStore) -> None:
-    """A server that renews its leases keeps its messages."""
+    """No other server can claim messages whose leases were renewed."""
     await receive(store, message("1"))
     await store.claim_received(MINE, now=NOW, limit=10)
     await store.renew_received(replace(MINE, until=5_000.0))
@@ -104,7 +104,7 @@ async def test_renewed_leases_last_longer(store: ConversationStore) -> None:
 
 
 async def test_a_claim_is_bounded(store: ConversationStore) -> None:
-    """The oldest messages are claimed first."""
+    """A claim returns up to `limit` messages, oldest first."""
     for number in range(5):
         await receive(store, message(str(number), address=f"visitor {number}"))
     first = await store.claim_received(MINE, now=NOW, limit=3)
@@ -113,7 +113,7 @@ async def test_a_claim_is_bounded(store: ConversationStore) -> None:
 
 
 async def test_too_many_waiting_messages_are_rejected(store: ConversationStore) -> None:
-    """A conversation has room for a limited number of messages; the rejected one can be received later."""
+    """Messages above the limit of waiting messages are rejected with `busy`, and can be received later."""
     await receive(store, message("1"), limit=2)
     second = await receive(store, message("2"), limit=2)
     assert second is not None
@@ -125,7 +125,7 @@ async def test_too_many_waiting_messages_are_rejected(store: ConversationStore) 
 
 
 async def test_keys_of_old_messages_are_removed(store: ConversationStore) -> None:
-    """Keys are kept for the time in which platforms deliver again. Waiting messages are never removed."""
+    """Expired keys of finished messages are removed, but not waiting messages and newer keys."""
     for message_id in ("1", "2", "3"):
         await receive(store, message(message_id))
     one, two, _ = await store.claim_received(MINE, now=NOW, limit=10)
@@ -138,7 +138,7 @@ async def test_keys_of_old_messages_are_removed(store: ConversationStore) -> Non
 
 
 async def test_two_channels_with_the_same_id_have_two_conversations(store: ConversationStore) -> None:
-    """The second channel's conversation has the channel's name before its id, and keeps it."""
+    """If two channels have the same address, the id of the second conversation starts with the channel's name."""
     first = await receive(store, message("1", channel="telegram"))
     second = await receive(store, message("1", channel="slack"))
     again = await receive(store, message("2", channel="slack"))
@@ -153,7 +153,7 @@ async def test_two_channels_with_the_same_id_have_two_conversations(store: Conve
 
 
 async def test_a_route_keeps_the_newest_reference(store: ConversationStore) -> None:
-    """What a channel needs to answer is that of the visitor's last message."""
+    """A route contains the `reference` of the visitor's newest message."""
     await receive(store, message("1", reference={"thread": "1"}))
     await receive(store, message("2", reference={"thread": "2"}))
     [route] = await store.routes(["ada", "eve"])
@@ -161,7 +161,7 @@ async def test_a_route_keeps_the_newest_reference(store: ConversationStore) -> N
 
 
 async def test_routes_behind_their_log_are_found(store: ConversationStore) -> None:
-    """A route is found while its log has events that are not sent; other conversations have no route."""
+    """`routes_behind` finds the routes whose logs have unsent events."""
     for name in ("ada", "bob", "eve"):
         await receive(store, message("1", address=name))
     assert (await store.routes_behind(after="", limit=10)).found == ()
@@ -178,7 +178,7 @@ async def test_routes_behind_their_log_are_found(store: ConversationStore) -> No
 
 
 async def test_one_server_sends_a_conversation(store: ConversationStore) -> None:
-    """A lease on a route is granted to one server, and only its owner moves the route."""
+    """Only one server at a time has the lease on a route, and only the owner of the lease can move the route."""
     await receive(store, message("1"))
     [mine] = await store.claim_routes(["ada", "web"], MINE, now=NOW)
     assert mine.lease == MINE
@@ -201,7 +201,7 @@ async def test_one_server_sends_a_conversation(store: ConversationStore) -> None
 
 
 async def test_undelivered_parts_are_recorded(store: ConversationStore) -> None:
-    """A part that a platform refused is stored with its reason, in the transaction that moves the route past it."""
+    """`move_route` records an undelivered part if the caller owns the lease."""
     await receive(store, message("1"))
     [route] = await store.claim_routes(["ada"], MINE, now=NOW)
     lost = Undelivered(seq=4, part=0, reason="the bot was blocked", time=NOW)
@@ -213,7 +213,7 @@ async def test_undelivered_parts_are_recorded(store: ConversationStore) -> None:
 
 @pytest.mark.parametrize("way", ["erase", "purge"])
 async def test_erasing_removes_everything_but_the_keys(store: ConversationStore, way: str) -> None:
-    """Route, refused parts and waiting messages of a conversation are removed; a redelivery is still recognised."""
+    """Erasing and purging remove all data of a conversation except the keys of its messages."""
     await receive(store, message("1"))
     await talk(store, empty("ada"), 1)
     [route] = await store.claim_routes(["ada"], MINE, now=NOW)

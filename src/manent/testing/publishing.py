@@ -1,6 +1,6 @@
-"""How far logs were published: what every store keeps beside them.
+"""The test suite for publishing cursors, which every store must pass.
 
-Import the tests, and the fixture `store` of `manent.testing.stores`.
+Import the tests and the fixture `store` of `manent.testing.stores`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ NOW = 900.0
 
 
 async def waiting(store: ConversationStore, *, limit: int = 100) -> list[str]:
-    """Return the conversations with unpublished events."""
+    """Return the ids of conversations with unpublished events."""
     found: list[str] = []
     after: str | None = ""
     while after is not None:
@@ -32,7 +32,7 @@ async def waiting(store: ConversationStore, *, limit: int = 100) -> list[str]:
 
 
 async def publish_all(store: ConversationStore, sender_id: str = "ada") -> Cursor:
-    """Bring the cursor of a conversation to its end."""
+    """Move the cursor of a conversation to the end of its log."""
     await store.claim([sender_id], MINE, now=NOW)
     head = await store.head(sender_id)
     assert head is not None
@@ -42,7 +42,7 @@ async def publish_all(store: ConversationStore, sender_id: str = "ada") -> Curso
 
 
 async def test_what_was_there_before_is_regarded_as_published(store: ConversationStore) -> None:
-    """Only events after the first `begin_publishing` in the life of a store are published."""
+    """Events from before the first call of `begin_publishing` are marked as published."""
     old = await talk(store, empty("old"), 2)
     await store.begin_publishing()
     await talk(store, empty("new"), 1)
@@ -55,7 +55,7 @@ async def test_what_was_there_before_is_regarded_as_published(store: Conversatio
 
 
 async def test_behind_is_what_has_more_than_was_published(store: ConversationStore) -> None:
-    """`behind` finds logs that grew, started, or were erased or replaced, and no published or empty ones."""
+    """`behind` finds new, changed, erased and replaced logs, but no completely published or empty logs."""
     for sender_id in ("done", "on", "erased", "emptied", "replaced"):
         await talk(store, empty(sender_id), 1)
         await publish_all(store, sender_id)
@@ -74,7 +74,7 @@ async def test_behind_is_what_has_more_than_was_published(store: ConversationSto
 
 
 async def test_purged_conversation_is_behind(store: ConversationStore) -> None:
-    """A conversation that was removed because of its age is unpublished, too."""
+    """`behind` also finds a purged conversation."""
     await talk(store, empty(), 1)
     await publish_all(store)
     assert await store.purge(older_than=1e12) == 1
@@ -83,7 +83,7 @@ async def test_purged_conversation_is_behind(store: ConversationStore) -> None:
 
 
 async def test_unpublished_are_the_events_after_the_cursor(store: ConversationStore) -> None:
-    """They come in order, as JSON, so many at a time; nothing comes of a log at another epoch."""
+    """`unpublished` returns up to `limit` events after the cursor, and none of a log with another epoch."""
     head = await talk(store, empty(), 3)
     [cursor] = await store.claim(["ada"], MINE, now=NOW)
     [first] = await store.unpublished([cursor], limit=5)
@@ -102,7 +102,7 @@ async def test_unpublished_are_the_events_after_the_cursor(store: ConversationSt
 
 
 async def test_unpublished_answers_in_order(store: ConversationStore) -> None:
-    """Each cursor has its answer, also one without anything before it."""
+    """`unpublished` returns one result per cursor, in the order of the cursors, even without new events."""
     for sender_id in ("a", "b", "c"):
         await talk(store, empty(sender_id), 1)
     cursors = {one.sender_id: one for one in await store.claim(["a", "b", "c"], MINE, now=NOW)}
@@ -116,7 +116,7 @@ async def test_unpublished_answers_in_order(store: ConversationStore) -> None:
 
 
 async def test_one_at_a_time_publishes(store: ConversationStore) -> None:
-    """Other owners see a leased cursor but do not get it until the lease has expired or its owner is dead."""
+    """No other owner can acquire the lease on a cursor until it has expired or its owner is dead."""
     await talk(store, empty(), 1)
     await store.claim(["ada"], OTHER, now=NOW)
 
@@ -132,7 +132,7 @@ async def test_one_at_a_time_publishes(store: ConversationStore) -> None:
 
 
 async def test_many_who_claim_at_once(make_store: MakeStore) -> None:
-    """Of many servers that want the same conversations each gets others."""
+    """Servers that claim the same conversations at the same time acquire leases on different ones."""
     stores = [make_store() for _ in range(4)]
     for one in stores:
         await one.open()
@@ -157,7 +157,7 @@ async def test_many_who_claim_at_once(make_store: MakeStore) -> None:
 
 
 async def test_cursor_moves_only_under_its_lease(store: ConversationStore) -> None:
-    """Only the owner of the lease can move the cursor, which releases the lease."""
+    """Only the owner of the lease can move a cursor. Moving the cursor releases the lease."""
     await talk(store, empty(), 1)
     await talk(store, empty("bob"), 1)
     await store.claim(["ada", "bob"], OTHER, now=NOW)
@@ -171,7 +171,7 @@ async def test_cursor_moves_only_under_its_lease(store: ConversationStore) -> No
 
 
 async def test_gone_conversation_leaves_no_cursor(store: ConversationStore) -> None:
-    """Once its end was published nothing is left of it; its name may be used again, from the beginning."""
+    """After `move` has removed the cursor of an erased conversation, a new one can use its id."""
     await talk(store, empty(), 1)
     await publish_all(store)
     await store.erase("ada", new_epoch=None)
@@ -186,7 +186,7 @@ async def test_gone_conversation_leaves_no_cursor(store: ConversationStore) -> N
 
 
 async def test_an_erased_log_that_nobody_heard_of_is_not_waited_for(store: ConversationStore) -> None:
-    """A log that was erased before anything was published needs no message."""
+    """A log that was erased before any of its events were published is not found."""
     await store.begin_publishing()
     await talk(store, empty(), 1)
     await store.erase("ada", new_epoch="e2")
@@ -196,7 +196,7 @@ async def test_an_erased_log_that_nobody_heard_of_is_not_waited_for(store: Conve
 
 
 async def test_cursors_survive(make_store: MakeStore) -> None:
-    """A cursor is where it was when the store is opened again."""
+    """Cursors are unchanged after the store was closed and opened again."""
     first = make_store()
     await first.open()
     await first.begin_publishing()

@@ -40,7 +40,7 @@ async def store(make_store: MakeStore) -> AsyncIterator[ConversationStore]:
 
 
 async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:
-    """An append to an unknown conversation makes it, and every field of head, entries and ids comes back."""
+    """An append creates an unknown conversation, and reads return every field of head, entries and ids."""
     append = turn(
         empty(), "héllo \U0001f600 \x00 'quoted'", message_id="m1", snapshot=b"\x00\xffstate", divider="session"
     )
@@ -67,7 +67,7 @@ async def test_append_creates_and_keeps_everything(store: ConversationStore) -> 
 
 @pytest.mark.parametrize("word", ["", "0", "None", "'; --", None])
 async def test_odd_values_come_back(store: ConversationStore, word: str | None) -> None:
-    """Empty strings, and strings such as "None", come back unchanged, and None comes back as None."""
+    """Reads return None, empty strings and strings such as "None" unchanged."""
     first = turn(empty())
     await store.append(first)
     second = turn(first.head)
@@ -88,7 +88,7 @@ async def test_odd_values_come_back(store: ConversationStore, word: str | None) 
 
 
 async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -> None:
-    """Reading a conversation that nobody has made gives None or nothing, not an error."""
+    """Reads of a conversation that does not exist return None or an empty list."""
     assert await store.head("nobody") is None
     assert await store.load("nobody") is None
     assert await store.page("nobody", limit=10) is None
@@ -100,7 +100,7 @@ async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -
 
 
 async def test_create_is_idempotent(store: ConversationStore) -> None:
-    """The second creation returns the first one's head and changes nothing."""
+    """A second `create` returns the head of the first and changes nothing."""
     assert await store.create(empty(epoch="first")) == empty(epoch="first")
     assert await store.create(empty(epoch="second")) == empty(epoch="first")
     assert await store.head("ada") == empty(epoch="first")
@@ -114,7 +114,7 @@ async def test_create_at_once_makes_one(store: ConversationStore) -> None:
 
 
 async def test_append_to_created_conversation(store: ConversationStore) -> None:
-    """A conversation made empty takes its first append under its own epoch only."""
+    """The first append to an empty conversation must have the epoch of the conversation."""
     head = await store.create(empty())
     with pytest.raises(VersionConflict):
         await store.append(turn(replace(head, epoch="other")))
@@ -125,7 +125,7 @@ async def test_append_to_created_conversation(store: ConversationStore) -> None:
 
 @pytest.mark.parametrize("version", [0, 3, 5, 8])
 async def test_append_at_another_version_conflicts(store: ConversationStore, version: int) -> None:
-    """An append that builds on a version other than the log's writes nothing."""
+    """An append that expects another version than that of the log raises `VersionConflict` and writes nothing."""
     head = await talk(store, empty(), 1)
     stale = turn(replace(head, version=version), "late", message_id="late", snapshot=b"late")
     with pytest.raises(VersionConflict):
@@ -140,7 +140,7 @@ async def test_append_at_another_version_conflicts(store: ConversationStore, ver
 
 
 async def test_append_to_missing_log_beyond_its_start_conflicts(store: ConversationStore) -> None:
-    """An append to an erased conversation does not bring it back in the middle."""
+    """An append that expects a version above 0 of a missing conversation raises `VersionConflict`."""
     with pytest.raises(VersionConflict):
         await store.append(turn(replace(empty(), version=4)))
 
@@ -148,7 +148,7 @@ async def test_append_to_missing_log_beyond_its_start_conflicts(store: Conversat
 
 
 async def test_append_under_another_epoch_conflicts(store: ConversationStore) -> None:
-    """The right version of the wrong epoch is a conflict."""
+    """An append with the right version and the wrong epoch raises `VersionConflict`."""
     head = await talk(store, empty(), 1)
     with pytest.raises(VersionConflict):
         await store.append(turn(replace(head, epoch="e2")))
@@ -157,7 +157,10 @@ async def test_append_under_another_epoch_conflicts(store: ConversationStore) ->
 
 
 async def test_used_message_id_is_refused(store: ConversationStore) -> None:
-    """A message id is used up once per conversation; the refusal names the first use and writes nothing."""
+    """A conversation accepts each message id once.
+
+    `DuplicateMessage` contains the first acceptance, and nothing is written.
+    """
     first = turn(empty(), "one", message_id="m1")
     await store.append(first)
     with pytest.raises(DuplicateMessage) as refused:
@@ -170,7 +173,7 @@ async def test_used_message_id_is_refused(store: ConversationStore) -> None:
 
 
 async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore) -> None:
-    """Entries that do not lead from the expected version to the head's are refused before they reach the log."""
+    """Entries whose numbers do not lead from the expected version to the head's version are rejected."""
     append = turn(empty())
     with pytest.raises(InternalError):
         await store.append(replace(append, entries=append.entries[1:]))
@@ -179,7 +182,7 @@ async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore)
 
 
 async def test_of_two_who_take_over_a_lease_one_is_refused(store: ConversationStore) -> None:
-    """An append that builds on another lease than the log's is a conflict, though epoch and version are right."""
+    """An append that expects another lease than that of the log raises `VersionConflict`."""
     dead, heir, late = (Lease(owner=f"host:{number}:1:a", until=100.5 + number) for number in range(3))
     first = turn(empty())
     await store.append(replace(first, head=replace(first.head, open_turn=True, lease=dead)))
@@ -198,7 +201,7 @@ async def test_of_two_who_take_over_a_lease_one_is_refused(store: ConversationSt
 
 
 async def test_append_without_entries_moves_the_head(store: ConversationStore) -> None:
-    """A lease or `plain_seq` is written under the same conditions as events."""
+    """An append without entries changes lease and `plain_seq` under the same conditions as other appends."""
     head = await talk(store, empty(), 1)
     moved = replace(head, plain_seq=3, lease=Lease(owner="host:1:x", until=9.0), open_turn=True)
     await store.append(Append(head=moved, expected_version=head.version))
@@ -209,7 +212,7 @@ async def test_append_without_entries_moves_the_head(store: ConversationStore) -
 
 
 async def test_order_and_ranges_of_entries(store: ConversationStore) -> None:
-    """Entries come in log order, after a number and up to a limit."""
+    """`entries` returns entries in log order, after a `seq` and up to a limit."""
     await talk(store, empty(), 30)
 
     assert [entry.seq for entry in await store.entries("ada")] == list(range(1, 121))
@@ -219,7 +222,7 @@ async def test_order_and_ranges_of_entries(store: ConversationStore) -> None:
 
 
 async def test_tail_is_the_newest_as_json(store: ConversationStore) -> None:
-    """The tail holds the newest events above a number, oldest first, in wire form."""
+    """`tail` returns the newest events after a `seq` as JSON, oldest first."""
     await talk(store, empty(), 5)
     newest = [entry.event for entry in await store.entries("ada", after=17)]
 
@@ -229,7 +232,7 @@ async def test_tail_is_the_newest_as_json(store: ConversationStore) -> None:
 
 
 async def test_load_gives_newest_snapshot_and_the_rest(store: ConversationStore) -> None:
-    """Loading takes the newest snapshot, or an older one on request, with every entry after it."""
+    """`load` returns the newest snapshot, or an older one on request, and all entries after it."""
     head = await talk(store, empty(), 5, snapshot_every=2)
     newest = await store.load("ada")
     assert newest is not None
@@ -249,7 +252,7 @@ async def test_load_gives_newest_snapshot_and_the_rest(store: ConversationStore)
 
 
 async def test_snapshot_of_same_version_is_replaced(store: ConversationStore) -> None:
-    """A head-only append may bring another snapshot of the version that is there."""
+    """An append without entries can replace the snapshot of the current version."""
     append = turn(empty(), snapshot=b"old")
     await store.append(append)
     again = Append(head=append.head, expected_version=4, snapshot=Snapshot(version=4, data=b"new"))
@@ -261,7 +264,7 @@ async def test_snapshot_of_same_version_is_replaced(store: ConversationStore) ->
 
 
 async def test_old_snapshots_are_thinned(store: ConversationStore) -> None:
-    """A long conversation keeps a few snapshots, and for each state one that is at most twice as far back."""
+    """A long conversation keeps few snapshots, and reading `d` events back needs at most `2 * d` events."""
     head = await talk(store, empty(), 200, snapshot_every=1)
     found, before = [], head.version + 1
     while (loaded := await store.load("ada", before=before)) is not None and loaded.snapshot is not None:
@@ -276,7 +279,7 @@ async def test_old_snapshots_are_thinned(store: ConversationStore) -> None:
 
 
 async def test_page_back_through_visible_entries(store: ConversationStore) -> None:
-    """Paging back returns each visible entry once, in log order, and says when it has reached the start."""
+    """Paging back with `page` returns each visible entry once, and `has_more` is False at the start of the log."""
     head = await talk(store, empty(), 4)
     visible = [1, 3, 5, 7, 9, 11, 13, 15]
     last = await store.page("ada", limit=3)
@@ -300,7 +303,7 @@ async def test_page_back_through_visible_entries(store: ConversationStore) -> No
 
 
 async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
-    """Reading on from a cursor gives the visible entries above it, and says when there are newer ones still."""
+    """`after` returns the visible entries after a `seq`, and `has_more` is whether newer ones exist."""
     head = await talk(store, empty(), 3)
     some = await store.after("ada", 3, limit=2)
     assert some is not None
@@ -318,7 +321,7 @@ async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
 
 
 async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
-    """After closing, another instance over the same data continues where the first one ended."""
+    """After a store is closed, another instance on the same data returns the same data and accepts appends."""
     first = make_store()
     await first.open()
     head = await talk(first, empty(), 3, snapshot_every=1)
@@ -338,7 +341,7 @@ async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
 
 
 async def test_erase_leaves_nothing(store: ConversationStore) -> None:
-    """An erased conversation is gone with events, ids and snapshots, and can start again."""
+    """Erasing removes head, events, ids and snapshots, and the conversation can start again."""
     first = turn(empty(), message_id="m1", snapshot=b"state")
     await store.append(first)
     other = await talk(store, empty("bob"), 1)
@@ -360,7 +363,7 @@ async def test_erase_leaves_nothing(store: ConversationStore) -> None:
 
 
 async def test_erase_with_new_epoch_leaves_an_empty_one(store: ConversationStore) -> None:
-    """Erasing in place keeps the id and the owner under another epoch; the old epoch can't come back."""
+    """Erasing with a new epoch keeps id and owner. Appends with the old epoch raise `VersionConflict`."""
     append = turn(replace(empty(), owner="subject", session_seq=1, plain_seq=1, divider="session"))
     await store.append(append)
     assert await store.erase("ada", new_epoch="e2") is True
@@ -377,7 +380,7 @@ async def test_erase_with_new_epoch_leaves_an_empty_one(store: ConversationStore
 
 
 async def test_replace_puts_another_log_in_place(store: ConversationStore) -> None:
-    """A replacement leaves the new log only, and holds against the epoch that it was made for."""
+    """`replace` removes the old log and writes the new one, if the epoch is the expected one."""
     old = turn(empty(), "old words", message_id="m1", snapshot=b"old")
     await store.append(old)
     new = turn(empty(epoch="e2"), "new words", message_id="m2")
@@ -400,7 +403,7 @@ async def test_replace_puts_another_log_in_place(store: ConversationStore) -> No
 
 
 async def test_conversations_in_order(store: ConversationStore) -> None:
-    """All heads come in order of their ids, page by page."""
+    """`conversations` returns all heads page by page, ordered by id."""
     for name in ("c", "a", "é", "b", "B"):
         await store.create(empty(name))
     assert [head.sender_id for head in await store.conversations()] == ["B", "a", "b", "c", "é"]
@@ -410,7 +413,7 @@ async def test_conversations_in_order(store: ConversationStore) -> None:
 
 
 async def test_conversations_of_an_owner(store: ConversationStore) -> None:
-    """One owner's heads come newest first, and nobody else's."""
+    """With an owner, `conversations` returns only the owner's heads, newest first."""
     for name, owner, updated in (("a", "o", 1.0), ("b", "o", 3.0), ("c", "p", 9.0), ("d", None, 9.0), ("e", "o", 2.0)):
         await store.create(replace(empty(name), owner=owner, updated=updated))
 
@@ -420,7 +423,7 @@ async def test_conversations_of_an_owner(store: ConversationStore) -> None:
 
 
 async def test_places_of_many_conversations(store: ConversationStore) -> None:
-    """Epoch and version come for those that exist, nothing for the others."""
+    """`places` returns epoch and version of the conversations that exist."""
     await store.append(turn(empty("ada"), "hi"))
     await store.create(empty("bob", epoch="other"))
     ada = await store.head("ada")
@@ -431,7 +434,7 @@ async def test_places_of_many_conversations(store: ConversationStore) -> None:
 
 
 async def test_unfinished_turns_are_found(store: ConversationStore) -> None:
-    """Open turns without a lease or with one that has run out are found; finished and leased ones are not."""
+    """`unfinished` finds open turns without a valid lease, but no finished or leased turns."""
     cases: list[tuple[str, bool, float | None]] = [
         ("done", False, None),
         ("free", True, None),
@@ -451,14 +454,14 @@ async def test_unfinished_turns_are_found(store: ConversationStore) -> None:
 
 
 async def lease_of(store: ConversationStore, name: str) -> Lease | None:
-    """The lease of a conversation."""
+    """Return the lease on a conversation's open turn."""
     head = await store.head(name)
     assert head is not None
     return head.lease
 
 
 async def test_leases_of_one_owner_are_renewed_and_released(store: ConversationStore) -> None:
-    """All leases of one owner on open turns end later after a renewal and are gone after a release; others stay."""
+    """Renewing and releasing change all leases of one owner on open turns, and no other leases."""
     assert await store.lease_owners() in ([], set())
     before = await store.renew_leases("mine", for_s=60.0)
     assert before == pytest.approx(time.time(), abs=5)
@@ -478,7 +481,7 @@ async def test_leases_of_one_owner_are_renewed_and_released(store: ConversationS
 
 
 async def test_append_keeps_a_renewal(store: ConversationStore) -> None:
-    """An append of the lease's owner fits after a renewal that it does not know, and does not shorten the lease."""
+    """An append by the owner of a lease succeeds after a renewal, and does not shorten the renewed lease."""
     lease = Lease(owner="mine", until=100.0)
     first = turn(empty())
     first = replace(first, head=replace(first.head, open_turn=True, lease=lease))
@@ -498,7 +501,7 @@ async def test_append_keeps_a_renewal(store: ConversationStore) -> None:
 
 
 async def test_meta_is_put_once(store: ConversationStore) -> None:
-    """The first value of a key stays, and every caller receives it."""
+    """Only the first `put_meta` of a key stores its value, and all callers receive this value."""
     assert await store.get_meta("secret") is None
     values = await asyncio.gather(*(store.put_meta("secret", b"%d" % n) for n in range(10)))
 
@@ -510,7 +513,7 @@ async def test_meta_is_put_once(store: ConversationStore) -> None:
 
 
 async def test_meta_is_swapped_by_one(store: ConversationStore) -> None:
-    """Of several servers that replace the same value, exactly one succeeds; a wrong expectation changes nothing."""
+    """If several servers replace the same value, exactly one succeeds. A wrong expected value changes nothing."""
     assert await store.swap_meta("model", b"1", expected=b"0") is False
     assert await store.swap_meta("model", b"1", expected=None) is True
     assert await store.swap_meta("model", b"2", expected=None) is False
@@ -533,7 +536,7 @@ async def test_servers_report_for_a_time(store: ConversationStore) -> None:
 
 
 async def test_model_files_are_stored_in_parts(store: ConversationStore) -> None:
-    """A part stays as it was first stored; parts of models that are not kept are removed."""
+    """The first version of a model part is kept, and parts of models that are not kept are removed."""
     for digest in ("a", "b", "c"):
         await store.put_model_part(digest, 0, digest.encode() * 1000)
         await store.put_model_part(digest, 1, b"")
@@ -550,7 +553,7 @@ async def test_model_files_are_stored_in_parts(store: ConversationStore) -> None
 
 
 async def test_many_appenders_at_once(store: ConversationStore) -> None:
-    """Appends of many conversations at the same time all arrive, each log in order."""
+    """Concurrent appends to many conversations are all written, and each log is in order."""
 
     async def chat(name: str) -> Head:
         return await talk(store, empty(name), 10)
@@ -566,7 +569,7 @@ async def test_many_appenders_at_once(store: ConversationStore) -> None:
 
 
 async def test_one_conflict_fails_alone(store: ConversationStore) -> None:
-    """Of appends that are made together, those that don't fit fail, and only they."""
+    """A conflict in one of many concurrent appends makes only this append fail."""
     heads = [await talk(store, empty(f"visitor {n}"), 1) for n in range(30)]
     appends = [turn(head, "again", message_id="m") for head in heads]
     appends[7] = turn(replace(heads[7], version=0), "stale")
@@ -588,7 +591,7 @@ async def test_one_conflict_fails_alone(store: ConversationStore) -> None:
 
 
 async def test_race_for_one_version_has_one_winner(store: ConversationStore) -> None:
-    """Of many appends on the same version exactly one is written."""
+    """Of many concurrent appends to the same version, exactly one is written."""
     head = await talk(store, empty(), 1)
     appends = [turn(head, f"claim {n}") for n in range(20)]
     results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
@@ -599,7 +602,7 @@ async def test_race_for_one_version_has_one_winner(store: ConversationStore) -> 
 
 
 async def test_appends_in_a_row_without_waiting(store: ConversationStore) -> None:
-    """Appends of one conversation handed in one after the other are written in that order."""
+    """Appends to one conversation are written in the order of the calls, even if the caller does not await each one."""
     head = empty()
     appends = []
     for number in range(10):
@@ -612,7 +615,7 @@ async def test_appends_in_a_row_without_waiting(store: ConversationStore) -> Non
 
 
 async def test_unusable_text_fails_alone(store: ConversationStore) -> None:
-    """What no database can keep is an error to its sender or is kept; others are not harmed."""
+    """Text that a database cannot store raises an error or is stored, and other appends succeed."""
     odd = replace(empty(), sender_id="odd \ud800")
     results = await asyncio.gather(
         store.append(turn(odd)), store.append(turn(empty("bob"))), store.create(odd), return_exceptions=True
@@ -624,7 +627,7 @@ async def test_unusable_text_fails_alone(store: ConversationStore) -> None:
 
 
 async def test_half_written_appends_are_taken_back(store: ConversationStore) -> None:
-    """An append that fails in its middle leaves nothing of itself, and harms none that is written together with it."""
+    """A failed append leaves no part of itself in the store, and other concurrent appends succeed."""
     known = await talk(store, empty("known"), 1)
     appends = [turn(known, "fine so far"), turn(empty("new"), "fine so far"), turn(empty("bob"))]
     for n in (0, 1):
@@ -643,7 +646,7 @@ async def test_half_written_appends_are_taken_back(store: ConversationStore) -> 
 
 
 async def test_acknowledged_is_seen_by_the_next_read(store: ConversationStore) -> None:
-    """A read that begins after an append has returned sees it."""
+    """A read that begins after an append has returned includes this append."""
     head = await store.create(empty())
     for number in range(50):
         append = turn(head, f"message {number}")
@@ -656,7 +659,7 @@ async def test_acknowledged_is_seen_by_the_next_read(store: ConversationStore) -
 
 
 async def test_head_and_entries_of_a_page_belong_together(store: ConversationStore) -> None:
-    """While another caller writes, the newest entry of a page is the newest one of the head in the page."""
+    """During concurrent appends, the head and the entries of a page or a load are consistent."""
     done = asyncio.Event()
 
     async def read() -> int:
@@ -679,7 +682,7 @@ async def test_head_and_entries_of_a_page_belong_together(store: ConversationSto
 
 
 async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
-    """Conversations without a change since a time go, with everything; the others stay."""
+    """`purge` removes all data of conversations that were not changed since a given time, and no others."""
     for number in range(250):
         await store.create(replace(empty(f"old {number}"), updated=1.0))
     await talk(store, replace(empty("old"), updated=10.0), 2)
@@ -692,7 +695,7 @@ async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
 
 
 async def test_close_finishes_queued_work(make_store: MakeStore) -> None:
-    """Appends from before the close are written. Later ones are rejected with a code."""
+    """Appends from before the close are written. Later calls raise `store_closed`."""
     store = make_store()
     await store.open()
     appends = [asyncio.ensure_future(store.append(turn(empty(f"visitor {n}")))) for n in range(50)]
@@ -712,7 +715,7 @@ async def test_close_finishes_queued_work(make_store: MakeStore) -> None:
 
 
 async def test_cancelled_append_harms_nobody(store: ConversationStore) -> None:
-    """A caller that goes away while its append is queued leaves the store working."""
+    """The store continues to work after a caller cancels a queued append."""
     first = asyncio.ensure_future(store.append(turn(empty())))
     await asyncio.sleep(0)
     first.cancel()
@@ -724,7 +727,7 @@ async def test_cancelled_append_harms_nobody(store: ConversationStore) -> None:
 def _remind(
     head: Head, name: str = "tea", *, due: float = 50.0, intent: str = "ping", entities: object = None
 ) -> Append:
-    """A turn that schedules a reminder."""
+    """Return an append with one turn that schedules a reminder."""
     append = turn(head)
     reminder = Reminder(
         sender_id=head.sender_id, name=name, seq=append.head.version, due=due, intent=intent, entities=entities
@@ -733,7 +736,7 @@ def _remind(
 
 
 async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
-    """Reminders of all conversations are returned when they are due, the longest overdue first."""
+    """`due_reminders` returns the due reminders of all conversations, the longest overdue first."""
     for sender_id, due in (("ada", 30.0), ("bob", 10.0), ("cyd", 20.0)):
         await store.append(_remind(empty(sender_id), due=due))
 
@@ -744,7 +747,7 @@ async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
 
 
 async def test_reminder_comes_back_whole(make_store: MakeStore) -> None:
-    """A reminder has all its fields after the store was closed and opened again."""
+    """A reminder keeps all its fields after the store was closed and opened again."""
     store = make_store()
     await store.open()
     append = _remind(empty(), entities={"what": "tea"})
@@ -758,7 +761,7 @@ async def test_reminder_comes_back_whole(make_store: MakeStore) -> None:
 
 
 async def test_same_name_replaces_a_reminder(store: ConversationStore) -> None:
-    """The same name replaces within the conversation and leaves other conversations alone."""
+    """A reminder replaces an earlier one with the same name in the same conversation, but not in others."""
     first = _remind(empty(), due=10.0)
     await store.append(first)
     await store.append(_remind(first.head, due=60.0))
@@ -780,7 +783,10 @@ async def test_same_name_replaces_a_reminder(store: ConversationStore) -> None:
 async def test_cancel_matches_every_given_field(
     store: ConversationStore, cancel: CancelReminders, left: list[str]
 ) -> None:
-    """A cancellation removes the reminders that match all its conditions. Without conditions, it removes all."""
+    """A cancellation removes the reminders that match all its conditions.
+
+    Without conditions, it removes all reminders.
+    """
     first = _remind(empty(), "tea", due=1.0, entities={"what": "tea"})
     await store.append(first)
     second = _remind(first.head, "cake", due=2.0, intent="eat")
@@ -791,7 +797,7 @@ async def test_cancel_matches_every_given_field(
 
 
 async def test_reminder_fires_once(store: ConversationStore) -> None:
-    """The append that uses up a reminder is written once; the second one, and one of an older name, writes nothing."""
+    """Only the first append that fires a reminder is written. Later ones raise `ReminderGone`."""
     scheduled = _remind(empty())
     await store.append(scheduled)
     fire = FireReminder(name="tea", seq=scheduled.head.version)
@@ -807,7 +813,7 @@ async def test_reminder_fires_once(store: ConversationStore) -> None:
 
 
 async def test_reminders_end_with_their_conversation(store: ConversationStore) -> None:
-    """Erasing, replacing or purging a conversation drops its reminders."""
+    """Erasing, replacing or purging a conversation removes its reminders."""
     for sender_id in ("ada", "bob", "cyd"):
         await store.append(_remind(empty(sender_id)))
     await store.erase("ada", new_epoch="e2")
@@ -819,13 +825,13 @@ async def test_reminders_end_with_their_conversation(store: ConversationStore) -
 
 
 async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None:
-    """An append, an erase and a revocation through one store are heard of at another over the same data, soon."""
+    """An append, an erase and a revocation through one store end the wait of another store on the same data."""
     here, there = make_store(), make_store()
     if here is there:
-        pytest.skip("no other process can write to memory")
+        pytest.skip("no other process can write to the memory of this one")
     await here.open()
     await there.open()
-    await here.news(within_s=5)  # of what was written before it listened
+    await here.news(within_s=5)  # notifications of writes from before it listened
     works = [
         there.append(turn(empty())),
         there.erase("ada", new_epoch="e2"),
@@ -844,7 +850,7 @@ async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None
 
 
 async def test_own_writing_is_no_news(store: ConversationStore) -> None:
-    """What a store has written itself wakes nobody who waits for others."""
+    """A store's own writes do not end its wait for the writes of other processes."""
     await store.news(within_s=2)
     listening = asyncio.create_task(store.news(within_s=30))
     await talk(store, empty(), 3)
@@ -855,7 +861,7 @@ async def test_own_writing_is_no_news(store: ConversationStore) -> None:
 
 
 async def test_revocations_are_kept_and_replaced(store: ConversationStore) -> None:
-    """A revocation of the same subject or token takes the place of the one before; each comes back as it was given."""
+    """A revocation replaces an earlier one of the same subject or token, and reads return it unchanged."""
     everything = Revocation(kind="subject", value="ada", made=10.5)
     older_ones = Revocation(kind="subject", value="ada", before=9.0, made=11.5)
     one_token = Revocation(kind="token", value="ada", made=12.5)
@@ -870,7 +876,7 @@ async def test_revocations_are_kept_and_replaced(store: ConversationStore) -> No
 
 
 async def test_check_writable(store: ConversationStore) -> None:
-    """An open store can be written, a closed one cannot; conversations are not changed."""
+    """`check_writable` succeeds on an open store, raises an error on a closed one, and changes no conversation."""
     head = await talk(store, empty(), 1)
     await store.check_writable()
     await store.check_writable()

@@ -17,6 +17,6 @@ CHANNELS = {
 
 
 def platform_of(name: str) -> Platform:
-    """Return a new double of a platform."""
+    """Return a new fake of a platform."""
     made: Platform = getattr(importlib.import_module(f"support.platforms.{name}"), CHANNELS[name])()
     return made

@@ -1,4 +1,4 @@
-"""The other side of the generic channel, as `docs/channels/generic.md` describes it."""
+"""A service that uses the generic channel, as `docs/channels/generic.md` describes it."""
 
 import hashlib
 import hmac
@@ -26,7 +26,7 @@ def is_signed(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 class Generic(Platform):
-    """A service that takes signed messages, each key once."""
+    """A service that accepts signed messages, each key once."""
 
     name = "generic"
     max_text = 1_000_000

@@ -1,4 +1,4 @@
-"""What the doubles of all platforms share: an HTTP server, faults that tests order, and what visitors see."""
+"""The common parts of all fake platforms: an HTTP server, faults, and the messages that visitors see."""
 
 import asyncio
 import contextlib
@@ -44,17 +44,17 @@ class Webhook:
 
 
 class Platform(ABC):
-    """A platform. It checks requests, keeps what visitors see, and makes the webhooks that visitors cause.
+    """A fake platform. It checks requests, records the messages that visitors see, and creates webhook requests.
 
     Attributes:
         name: name of the channel.
         url: base of the API.
-        sent: what visitors see, oldest first.
-        attempts: the number of sends, refused ones included.
-        faults: what the next sends end in, the next one first.
-        hold: sends wait until it is set. None: they do not wait.
-        hold_only: only sends to this visitor wait. "": all.
-        rejected: why requests were refused that a correct channel never makes.
+        sent: messages that visitors see, oldest first.
+        attempts: number of sends, including rejected sends.
+        faults: faults of the next sends, in order.
+        hold: event that sends wait for. None: sends do not wait.
+        hold_only: visitor whose sends wait. "": all sends wait.
+        rejected: reasons for rejected requests that a correct channel never sends.
     """
 
     name: str
@@ -93,14 +93,14 @@ class Platform(ABC):
 
     @abstractmethod
     def forged(self, hook: Webhook) -> list[Webhook]:
-        """Return the same webhook as others would send it: without a signature, with a wrong one, with an old one."""
+        """Return forged copies of a webhook request: without a signature, with a wrong one, and with an old one."""
 
     @abstractmethod
     def press(self, sender: str, button: tuple[str, str], message_id: str) -> Webhook:
         """Return the webhook of a visitor who presses a button that was shown."""
 
     def malformed(self) -> list[Webhook]:
-        """Return signed webhooks whose bodies have wrong shapes."""
+        """Return signed webhook requests whose bodies have a wrong structure."""
         bodies = (b"", b"[]", b"null", b"{", b"\xff\xfe", b'{"a":' * 2000, b'"text"', b"{}")
         return [self.signed(body) for body in bodies]
 
@@ -109,7 +109,7 @@ class Platform(ABC):
         """Return a signed webhook with any body."""
 
     async def ready(self) -> None:
-        """Wait until the platform knows what it needs to call the server."""
+        """Wait until the platform has the data that it needs to call the server."""
         await asyncio.sleep(0)
 
     def address(self, sender: str) -> str:
@@ -138,7 +138,7 @@ class Platform(ABC):
             await runner.cleanup()
 
     async def send(self, sent: Sent) -> Fault | None:
-        """Show a message to a visitor, or return the fault that the test ordered."""
+        """Show a message to a visitor, or return the fault that the test selected."""
         self.attempts += 1
         if self.hold is not None and (not self.hold_only or self.recipient(self.hold_only) == sent.to):
             await self.hold.wait()
@@ -158,5 +158,5 @@ def as_json(value: Any) -> bytes:
 
 
 def only(given: dict[str, Any], allowed: str) -> str:
-    """Return which fields a platform does not know, "" if it knows all."""
+    """Return the fields that a platform does not support, or "" if it supports all fields."""
     return ", ".join(sorted(given.keys() - set(allowed.split())))

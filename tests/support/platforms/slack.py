@@ -128,7 +128,7 @@ class Slack(Platform):
 
 
 def _problem(given: dict[str, Any]) -> str:
-    """Return which documented limit of chat.postMessage or Block Kit a message breaks."""
+    """Return the documented limit of chat.postMessage or Block Kit that a message exceeds, or ""."""
     if unknown := only(given, POST_MESSAGE):
         return f"unknown arguments: {unknown}"
     if not given.get("text") and not given.get("blocks") and not given.get("attachments"):

@@ -120,7 +120,7 @@ class WhatsApp(Platform):
 
 
 def _problem(given: dict[str, Any]) -> str:
-    """Return which documented rule of a message a request breaks."""
+    """Return the documented rule for messages that a request violates, or ""."""
     if unknown := only(given, ALLOWED):
         return f"unknown fields: {unknown}"
     if given.get("messaging_product") != "whatsapp" or given.get("type") not in given:

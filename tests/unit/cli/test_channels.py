@@ -34,7 +34,7 @@ def test_list(manent: Call) -> None:
         "rest        https://bot.example.com/webhooks/rest/webhook",
         "telegram    https://bot.example.com/webhooks/telegram/webhook",
         "generic     https://bot.example.com/webhooks/generic/webhook",
-        "mattermost  is not supported, and is ignored",
+        "mattermost  is not supported and is ignored",
     ]
 
 
@@ -51,8 +51,8 @@ def test_set_webhook(manent: Call) -> None:
     """A failure, a channel without such a call, and a channel that is not configured are reported."""
     for channel, expected in (
         ("telegram", "could not be reached"),
-        ("generic", "enter its URL on the platform's page"),
-        ("slack", "credentials.yml has no channel slack; it has: rest, telegram, generic, mattermost"),
+        ("generic", "enter the URL from `manent channels` on the platform's page"),
+        ("slack", "credentials.yml contains no channel slack; it contains: rest, telegram, generic, mattermost"),
     ):
         status, error = manent(f"channels set-webhook {channel}")
         assert (status, expected in error) == (1, True)

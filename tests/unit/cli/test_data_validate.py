@@ -46,7 +46,7 @@ def test_stories_that_go_on_differently(manent: Manent, shop: Path) -> None:
 
     assert status == 0
     assert 'data/stories.yml:15  stories.no sale  [story.contradicts-story]\n  found "utter_greet"; expected' in shown
-    assert '"utter_welcome", as after the same steps in the story "a sale" (data/stories.yml:9)' in shown
+    assert '"utter_welcome", which follows the same steps in the story "a sale" (data/stories.yml:9)' in shown
     assert shown.count("story.contradicts-story") == 1
     assert manent("data validate stories --fail-on-warnings")[0] == 1
 

@@ -42,7 +42,7 @@ def test_several_policies_are_trained_one_by_one(manent: Manent) -> None:
     status, shown = manent("train core -c config.yml other.yml --percentages 0 50 --runs 1")
 
     assert status == 1
-    assert "only one --config at a time" in shown
+    assert "only one --config is allowed" in shown
 
 
 def test_what_would_not_be_done_is_refused(manent: Manent) -> None:

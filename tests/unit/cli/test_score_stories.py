@@ -108,5 +108,5 @@ def test_stories_that_are_not_there(command: str, trained: Manent) -> None:
     """A named file that doesn't exist is called by its name."""
     assert trained(f"{command} -s tests nope.yml") == (
         1,
-        "Error: there is no file or folder nope.yml (named with --stories)\n",
+        "Error: --stories: no file or folder nope.yml exists\n",
     )

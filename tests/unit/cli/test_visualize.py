@@ -21,5 +21,5 @@ def test_nothing_to_draw(manent: Manent) -> None:
     """Without stories the command says where it looks for them."""
     assert manent("visualize -s data/nlu.yml") == (
         1,
-        "Error: there are no stories; name a file or folder with --stories\n",
+        "Error: there are no stories; choose a file or folder with --stories\n",
     )

@@ -59,7 +59,7 @@ def test_too_many_alternatives_are_drawn_evenly(
 
     assert 30 < len(found) <= 50
     assert all({path[place] for path in found} == {"a", "b", "c"} for place in range(5))
-    assert "243 paths; only 50 of them are learned" in caplog.text
+    assert "243 paths; training uses only 50 of them" in caplog.text
 
 
 def test_too_many_joined_paths_are_cut(

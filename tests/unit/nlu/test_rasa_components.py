@@ -236,7 +236,7 @@ def test_a_class_that_cannot_run_is_an_error_with_its_line(name: str, found: str
     [
         ("missing_module", "the module rasa.nlu.no_such_part"),
         ("missing_name", "cannot import name 'NoSuchName' from 'rasa.nlu.components'"),
-        ("extends_diet", "MyDiet extends DIETClassifier, which Manent implements in another way"),
+        ("extends_diet", "MyDiet extends DIETClassifier, which Manent implements differently"),
     ],
 )
 def test_an_import_that_is_missing_is_named(module: str, found: str) -> None:

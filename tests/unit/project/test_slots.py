@@ -110,7 +110,7 @@ def test_mistakes(text: str, code: str, suggestion: str, spot_of: SpotOf, report
     ("mapping", "code", "suggestion"),
     [
         ("{type: from_text, intents: a}", "slots.mapping-key", 'Did you mean "intent"?'),
-        ("{type: from_text, conditions: [{requested_slot: a}]}", "slots.condition", "Without it"),
+        ("{type: from_text, conditions: [{requested_slot: a}]}", "slots.condition", "Without active_loop"),
     ],
 )
 def test_mappings_that_mean_less(mapping: str, code: str, suggestion: str, spot_of: SpotOf, report: Report) -> None:

@@ -119,7 +119,7 @@ def test_log_file_is_opened_again(tmp_path: Path) -> None:
     assert [line.split()[-1] for line in (tmp_path / "old.log").read_text().splitlines()] == ["one"]
     older = (tmp_path / "older.log").read_text().splitlines()
     assert [line.split()[-1] for line in (older[0], older[-1])] == ["two", "three"]
-    assert "cannot be opened again" in older[1]
+    assert "cannot be reopened" in older[1]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Counts, in the conversation's slot and, where asked to, in a file: one line for each time that it ran."""
+"""Counts the runs of an action in a slot of the conversation and, if `COUNT_FILE` is set, in a file."""
 
 import os
 import time
@@ -11,10 +11,10 @@ from rasa_sdk.executor import CollectingDispatcher
 
 
 class ActionCount(Action):
-    """Adds one. `COUNT_FILE` gets a line with the run's key; `COUNT_SECONDS` makes it slow."""
+    """Adds one to the slot. Each run writes a line with its key to `COUNT_FILE`, and takes `COUNT_SECONDS`."""
 
     def name(self) -> str:
-        """Return the name that the domain knows it by."""
+        """Return the name of the action in the domain."""
         return "action_count"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:

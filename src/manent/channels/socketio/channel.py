@@ -19,14 +19,14 @@ DRAIN_S = 0.02
 """Pause between two checks of the send queues."""
 
 CLOSE_WITHIN_S = 0.5
-"""Seconds that a client may take to close its socket after it was asked to."""
+"""Number of seconds that a client has to close its socket after the server requests it."""
 
 
 class SocketIoChannel:
     """The channel of one server process.
 
-    `opening.py` creates it, in every server: the hosted web chat needs it, the socket path wraps all other routes, and
-    its identity options are the server's.
+    `opening.py` creates it in every server, even without a section in `credentials.yml`: the hosted web chat needs it,
+    and its identity options apply to the whole server.
     """
 
     name = CHANNEL
@@ -42,7 +42,7 @@ class SocketIoChannel:
 
     @property
     def identity(self) -> Identity:
-        """The sessions of protocol 1. Sessions over HTTP use the same object."""
+        """The sessions of protocol 1. The HTTP API for sessions uses the same object."""
         return self.sessions.identity
 
     @identity.setter
@@ -51,7 +51,7 @@ class SocketIoChannel:
 
     @property
     def connections(self) -> tuple[Connection, ...]:
-        """The connections of the sockets that were accepted."""
+        """The connections of the accepted sockets."""
         return tuple(self.server.connections.values())
 
     def app(self, other: Any) -> Any:
@@ -63,24 +63,25 @@ class SocketIoChannel:
         return []
 
     async def open(self) -> None:
-        """Do nothing: sockets connect by themselves."""
+        """Do nothing, because clients open the sockets."""
 
     async def close(self) -> None:
-        """Close the connections to the servers that publish keys."""
+        """Close the HTTP connections to the servers that publish keys for JSON web tokens."""
         if self.identity.verifier is not None:
             await self.identity.verifier.keys.close()
 
     def close_revoked(self) -> None:
-        """Close the sockets whose tokens are no longer valid. This is called after new revocations."""
+        """Close the sockets whose tokens are no longer valid. `Revocations` calls this after tokens were revoked."""
         for connection in self.connections:
             connection.end_if_refused()
 
     async def move_plain_clients(self, within_s: float) -> None:
-        """Have plain clients connect to another server, each as soon as its turn is over and its replies arrived.
+        """Make each plain client connect to another server as soon as its turn is over and its replies have arrived.
 
-        Plain clients do not send a refused message again, so they must leave before messages are refused. Clients of
-        protocol 1 stay: they send it to another server. Plain clients whose turns take longer than `within_s` leave
-        then if they keep their sessions: the other server sends them the reply.
+        Plain clients do not send a rejected message again, so they must leave before this server rejects messages.
+        Clients of protocol 1 stay, because they send a rejected message again to another server. If a turn takes longer
+        than `within_s` and session persistence is on, the plain client leaves anyway, and the other server sends it the
+        reply.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + within_s
@@ -100,7 +101,7 @@ class SocketIoChannel:
         return [connection for connection in self.connections if connection.dialect.protocol == 0]
 
     async def flush(self, within_s: float) -> None:
-        """Wait until the queued packets of all sockets are sent, but at most this many seconds."""
+        """Wait until the queued packets of all sockets are sent, or until `within_s` seconds have passed."""
         for _ in range(round(within_s / DRAIN_S)):
             if all(connection.send_queue.is_empty for connection in self.connections):
                 return

@@ -1,8 +1,8 @@
-"""One socket: its bounded queue of requests, and the conversation that it follows.
+"""The connection of one client: its socket, a bounded queue of requests, and the conversation that it follows.
 
-`server.py` creates a `Connection` for each socket that it accepts. The connection serves requests strictly in order;
-python-socketio would run each request in a separate task. Its `Dialect` reads the requests and writes the packets. The
-connection does not know which dialect that is. The conversation calls `notify` with news.
+`server.py` creates a `Connection` for each socket that it accepts. The connection serves requests strictly in order,
+whereas python-socketio would run each request in a separate task. A `Dialect` reads the requests and writes the
+packets. The conversation calls `notify` when it changes.
 """
 
 import asyncio
@@ -27,31 +27,31 @@ from manent.runtime.refusal_log import note
 log = logging.getLogger("manent.socketio")
 
 WARN_BEFORE_S = 60.0
-"""Number of seconds before the expiry of its token at which a socket receives a warning."""
+"""A client receives a warning this many seconds before its token expires."""
 
 MAX_TIMER_S = 24 * 3600.0
 
 MIN_TIMER_S = 0.02
-"""Minimum time of the timer, because a socket that has just connected must first receive the answer to its connect."""
+"""Minimum delay of the timer. A new socket must first receive the response to its connect packet."""
 
 
 class Connection:
-    """One socket, a `Subscriber` of the conversation that it follows.
+    """The connection of one client, a `Subscriber` of the conversation that it follows.
 
     Args:
         sid: id of the socket in Socket.IO.
         socket: the socket of python-engineio.
-        caller: the client that connected.
+        caller: the authenticated client.
         sessions: the sessions of protocol 1.
         options: the options of the channel.
-        dialects: functions that create the dialects. The first dialect is current until a request selects another one.
+        dialects: functions that create the dialects. The first dialect is used until a request selects another one.
         disconnect: closes the socket with this `sid` after all packets are sent.
 
     Attributes:
         dialect: the current dialect.
-        conversation: the conversation that it follows.
+        conversation: the conversation that the client follows.
         admission: the permission to use `conversation`.
-        cursor: the newest `seq` that was sent. Entries up to it are not sent again.
+        cursor: `seq` of the newest entry that was sent. Entries up to this one are not sent again.
     """
 
     __slots__ = (
@@ -102,7 +102,7 @@ class Connection:
         self.dialect = self._dialects[0]
         self._disconnect = disconnect
         self._held: list[LogEntry] | None = None
-        self._queue: list[Request] = []  # short, and nearly always empty: a deque takes 0.6 kB
+        self._queue: list[Request] = []  # a list, because it is nearly always empty and a deque takes 0.6 kB
         self._waiting = 0
         self._worker: asyncio.Task[None] | None = None
         self._spoken: Ticket | None = None
@@ -115,12 +115,20 @@ class Connection:
     # requests -------------------------------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> None:
-        """Serve a request immediately if no other request waits and it need not wait for anything. If not, queue it."""
+        """Serve a request immediately if no other request is queued and serving it does not need to wait.
+
+        If not, queue it.
+        """
         if self._ending is not None or self.send_queue.dropped is not None:
             return
         max_waiting = self.sessions.conversations.engine.limits.waiting_per_socket
         if len(self._queue) >= max_waiting or self._waiting > MAX_WAITING:
-            error = RequestError("busy", "too many requests of this socket are queued", status=429, retry_after=1.0)
+            error = RequestError(
+                "busy",
+                "too many requests from this socket are queued; wait for responses before you send more",
+                status=429,
+                retry_after=1.0,
+            )
             self._refuse(error, request)
             return
         # A fast client's next message may arrive before the callback of its previous, accepted message has run.
@@ -147,7 +155,7 @@ class Connection:
         return True
 
     def _accepted(self, ticket: Ticket, dialect: Dialect, request: Request) -> None:
-        """Answer a message that `_speak` submitted, and continue with the next requests."""
+        """Confirm a message that `_speak` submitted, then serve the next requests."""
         error = ticket.accepted.exception()
         if isinstance(error, ManentError):
             self._refuse(error, request)
@@ -197,7 +205,7 @@ class Connection:
     # following ------------------------------------------------------------------------------------------------------
 
     def follow(self, conversation: Conversation, admission: Admission, dialect: Dialect) -> None:
-        """Follow only this conversation, in this dialect. Hold new entries back until `continue_from` is called."""
+        """Follow this conversation only, using this dialect. Hold back new entries until `continue_from` is called."""
         self.dialect = dialect
         if self.conversation is not conversation:
             self.leave()
@@ -209,10 +217,7 @@ class Connection:
         self._held = []
 
     def continue_from(self, cursor: int) -> None:
-        """Send the held-back entries after this `seq`, then all new entries.
-
-        The client already has the entries up to `seq`.
-        """
+        """Send the held-back entries after `cursor`, the newest `seq` that the client has. Then send new entries."""
         self.cursor = cursor
         held, self._held = self._held or [], None
         self.deliver(held)
@@ -230,12 +235,12 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request of the client is being served, its conversation runs no turn, and everything is sent."""
+        """Whether no request is queued or running, no turn of the conversation is running, and all packets are sent."""
         is_served = not self._queue and self._worker is None and self._spoken is None and self.send_queue.is_empty
         return is_served and (self.conversation is None or not self.conversation.mailbox.is_busy)
 
     def close(self) -> None:
-        """Release everything, after the requests that wait are served: the socket is closed."""
+        """Release all resources of a closed socket once its queued requests are served."""
         self._is_closed = True
         self.leave()
         if self._expiry is not None:
@@ -244,14 +249,14 @@ class Connection:
         self._release_if_over()
 
     def _release_if_over(self) -> None:
-        """Release the dialects, which refer to this connection, when the socket is closed and no request is left."""
+        """Release the dialects, which refer to this connection, if the socket is closed and no request is left."""
         if self._is_closed and self._worker is None and self._spoken is None and not self._queue:
             self.leave()  # a request that was served after the socket closed may have joined a conversation
             self._dialects = ()
             del self.dialect
 
     def notify(self, news: News) -> None:
-        """Handle news of the conversation."""
+        """Handle a change of the conversation."""
         match news:
             case Committed(entries):
                 self.deliver(entries)
@@ -261,7 +266,7 @@ class Connection:
                 self.dialect.notify(news)
 
     def deliver(self, entries: Sequence[LogEntry]) -> None:
-        """Send committed entries in order. Send each entry once."""
+        """Send committed entries in order, each of them once."""
         if self._held is not None:
             self._held += entries
             return
@@ -274,9 +279,9 @@ class Connection:
             self.dialect.show(new)
 
     def _move(self, news: Moved) -> None:
-        """Notify the client where the conversation continues.
+        """Notify the client that its conversation has moved.
 
-        A socket that is joining receives this in its answer instead.
+        A client that is joining receives this in the response instead.
         """
         reason = news.payload["reason"]
         is_gone = reason == "erased" and self.sessions.identity.mode == "jwt"
@@ -295,7 +300,7 @@ class Connection:
         self._watch_expiry()
 
     def _watch_expiry(self) -> None:
-        """Set the timer for the next step of the token's expiry: first the warning, then the closing of the socket."""
+        """Set the timer for the warning before the token expires or, after the warning, for closing the socket."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
@@ -317,7 +322,7 @@ class Connection:
         self._watch_expiry()
 
     def end_if_refused(self) -> None:
-        """Close the socket if its token has expired or was revoked, and send the reason."""
+        """Send the reason and close the socket if its token has expired or was revoked."""
         try:
             self.sessions.identity.check(self.caller)
         except RequestError as error:
@@ -326,7 +331,7 @@ class Connection:
             self._watch_expiry()
 
     def _end(self, reason: str) -> None:
-        """Send the reason, stop following, and close the socket after the reason is sent."""
+        """Send the reason, stop following the conversation, and then close the socket."""
         if self._ending is None and self.send_queue.dropped is None:
             log.info("ended a socket", extra={"reason": reason})
             self._queue.clear()

@@ -1,7 +1,7 @@
-"""Keys that all wait equally long, with one timer for all of them.
+"""One timer for many keys that all have the same waiting time.
 
-A timer for each of ten thousand sockets would take ten thousand heap entries, and would keep what it refers to in
-memory until its time comes.
+With ten thousand sockets, separate timers would take ten thousand entries in the event loop's heap, and each would keep
+the objects that it refers to in memory until it fires.
 """
 
 import asyncio
@@ -12,19 +12,20 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 MIN_WAIT_S = 0.005
-"""Least time between two rounds. Keys that become due in between are served in one round.
+"""Minimum time between two rounds. A round serves all keys that became due since the previous round.
 
-Ten thousand sockets that connected at 900 a second are pinged at that rate, five in a round. With 0.1 s, a round pinged
-ninety sockets. A message that arrived then waited for ninety pings and pongs: 17 ms instead of 4 ms.
+If ten thousand sockets connect at a rate of 900 per second, they are later pinged at the same rate, five in each round.
+With 0.1 s between rounds, each round pinged ninety sockets, and a message that arrived during a round waited for 17 ms
+instead of 4 ms.
 """
 
 
 class Deadlines(Generic[K]):
-    """Keys that wait. The key that has waited longest is always first in line.
+    """A queue of waiting keys. The key that has waited longest is always the first.
 
     Args:
-        wait_s: how long each key waits.
-        expired: called with a key after its wait; the key is removed before.
+        wait_s: waiting time of each key, in seconds.
+        expired: called with each key whose waiting time is over, after the key is removed.
     """
 
     def __init__(self, wait_s: float, expired: Callable[[K], None]) -> None:
@@ -34,18 +35,18 @@ class Deadlines(Generic[K]):
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """Return how many keys wait."""
+        """Return the number of waiting keys."""
         return len(self._due)
 
     def start(self, key: K) -> None:
-        """Let a key wait from now on."""
+        """Start the waiting time of a key, also if the key is already waiting."""
         due = self._due[key] = asyncio.get_running_loop().time() + self.wait_s
         self._due.move_to_end(key)
         if self._timer is None or self._timer.when() > due:
             self._set_timer()
 
     def stop(self, key: K) -> None:
-        """Remove a key if it waits."""
+        """Remove a key if it is waiting."""
         self._due.pop(key, None)
 
     def _set_timer(self) -> None:
@@ -58,7 +59,7 @@ class Deadlines(Generic[K]):
     def _tick(self) -> None:
         try:
             self._expire(asyncio.get_running_loop().time())
-        finally:  # an error with one key must not end the waiting of all
+        finally:  # an error with one key must not stop the timer of the others
             if self._due:
                 self._set_timer()
             else:

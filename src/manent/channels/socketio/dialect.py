@@ -1,7 +1,7 @@
 """The interface between a connection and the dialect of its client: Rasa's own protocol, or protocol 1.
 
-`plain.py` and `protocol1.py` implement `Dialect`. Each connection has both dialects. One of them is current. This is
-the plain one until a `session_request` changes it (`Connection.follow`).
+`plain.py` and `protocol1.py` implement `Dialect`. Each connection has an object of each dialect. It uses the plain one
+until a `session_request` selects the other one (`Connection.follow`).
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from manent.runtime.conversation.ticket import Receipt, Ticket
 
 
 class Request(NamedTuple):
-    """One event from a client, not yet checked.
+    """An unchecked event from a client.
 
     Attributes:
-        ack: number of the acknowledgement. None: the client did not ask for one.
+        ack: number of the acknowledgement, or None if the client requested none.
         size: number of characters of the packet.
     """
 
@@ -29,7 +29,7 @@ class Request(NamedTuple):
 
 
 class Dialect(Protocol):
-    """One client's dialect, with the state that only this dialect has.
+    """The dialect of one connection, with its state.
 
     Attributes:
         protocol: version of the session protocol, or 0 for plain Rasa clients.
@@ -38,53 +38,54 @@ class Dialect(Protocol):
     protocol: int
 
     def claims(self, request: Request) -> bool:
-        """Return whether this dialect serves a request even if the other one is current."""
+        """Return whether this dialect serves a request even while the connection uses the other dialect."""
 
     def speak(self, request: Request) -> Ticket | None:
-        """Submit a message whose sender is already admitted, without waiting.
-
-        Return None if the request must be queued.
+        """Submit a message of an admitted sender without waiting. Return None if the request must be queued.
 
         Raises:
-            RequestError: the message is malformed, or its conversation does not accept it.
+            RequestError: the message is malformed, or the conversation cannot accept it.
         """
 
     def accepted(self, request: Request, receipt: Receipt) -> None:
-        """Answer a message that `speak` submitted, now that it is stored."""
+        """Confirm a message that `speak` submitted and that is stored now."""
 
     async def serve(self, request: Request) -> None:
-        """Serve a request and send its answer.
+        """Serve a request and send the response.
 
         Raises:
-            RequestError: the request is refused. The connection then calls `refuse`.
+            RequestError: the request is rejected. The connection then calls `refuse`.
         """
 
     def refuse(self, error: ManentError, request: Request) -> None:
         """Send the error for a request."""
 
     def show(self, entries: Sequence[LogEntry]) -> None:
-        """Send committed entries that the client does not have yet, oldest first."""
+        """Send new committed entries, oldest first."""
 
     def notify(self, news: Typing | Moved | Failed) -> None:
-        """Send news of the conversation other than entries of its log."""
+        """Send changes of the conversation other than new log entries."""
 
     def ended(self, reason: str) -> None:
-        """Send the reason why the server is about to close the connection: `expired` or `revoked`."""
+        """Send the reason why the server closes the connection: `expired` or `revoked`."""
 
     def is_settled(self) -> bool:
-        """Return whether the client confirmed what was sent, or never does so. If not, ask it to confirm now."""
+        """Return whether the client has confirmed all replies or never confirms replies.
+
+        If not, request a confirmation now.
+        """
 
     def left(self) -> None:
-        """Discard the state of the conversation: the connection no longer follows it."""
+        """Discard the state of a conversation that the connection no longer follows."""
 
 
 def names_protocol(payload: Any) -> bool:
-    """Return whether a `session_request` names a protocol. Plain clients name none."""
+    """Return whether a `session_request` contains a protocol version, unlike those of plain clients."""
     return isinstance(payload, dict) and "protocol" in payload
 
 
 def error_of(answer: Json, payload: Any) -> Json:
-    """Return the `error` event for a refused request, with the message id that the request named."""
+    """Return the `error` event for a rejected request, with the request's message id."""
     error: Json = dict(answer["error"])
     if isinstance(payload, dict) and isinstance(payload.get("message_id"), str):
         error["message_id"] = payload["message_id"]

@@ -1,8 +1,9 @@
-"""Replaces python-engineio's socket by one without tasks, timers and reference cycles.
+"""Replaces python-engineio's socket class with one that needs no tasks, timers or reference cycles.
 
-python-engineio creates the sockets and offers no way to choose their class, so `adopt` changes it. A socket must not
-refer to its `WebSocket` or `Connection`: they refer to it, and everything of a visitor who leaves must be freed at
-once, without a garbage collection. Decision: `docs/decisions/098-free-visitors-by-reference-counts.md`.
+python-engineio creates the sockets and has no option for their class, so `adopt` changes the class of a new socket. A
+socket must not refer to its `WebSocket` or `Connection`, because both refer to the socket. Without such cycles, the
+memory of a visitor who leaves is freed immediately, without garbage collection. Decision:
+`docs/decisions/098-free-visitors-by-reference-counts.md`.
 """
 
 import asyncio
@@ -17,32 +18,35 @@ import engineio.packet
 from manent.channels.socketio.lean_queue import LeanQueue
 
 NOT_A_PACKET = b"x"
-"""A text that Engine.IO clients cannot decode. They then close the WebSocket themselves, and connect again.
+"""A text that Engine.IO clients cannot decode. On receiving it, they close the WebSocket and connect again.
 
-The protocol has no packet for this on a WebSocket. After a close frame of the server, a client would lose what it sends
-until the connection is closed, a round trip later.
+Engine.IO has no packet with this effect on a WebSocket. If the server sent a close frame, packets that the client sends
+during the next round trip would be lost.
 """
 
 CLOSE_AFTER_S = 0.25
-"""Seconds that a client may take to do so, before it gets a close frame."""
+"""Number of seconds that a client has to close the WebSocket before the server sends a close frame."""
 
 
 class Wire(Protocol):
-    """The HTTP server's end of a WebSocket, for messages that need not wait behind others."""
+    """The HTTP server's end of a WebSocket, which sends and receives messages without queues."""
 
     def start(self, take: Callable[[str], bool]) -> None:
-        """Begin after the handshake.
+        """Start to receive messages after the handshake.
 
         Args:
-            take: called with a whole text message when none waits to be received; returns False if the message must
-                be received in the usual way.
+            take: function that is called with a complete text message if no other message is queued. It returns False
+                if the message must go through the queue.
         """
 
     def write(self, text: bytes) -> bool:
-        """Send a text message (UTF-8) immediately. Return False if the WebSocket is closing or its peer is slow."""
+        """Send a text message (UTF-8) immediately.
+
+        Return False if the WebSocket is closing or the client reads slowly.
+        """
 
     def begin_close(self) -> None:
-        """Ask the peer to close the WebSocket. What it sent before it read this is still received."""
+        """Send a close frame, and still receive the messages that the client sends before it reads this frame."""
 
 
 class Pinger(Protocol):
@@ -56,11 +60,11 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]  # 
     """One Engine.IO socket.
 
     Attributes:
-        heartbeat: pings it.
-        queue: packets that wait to be sent; None ends the socket.
+        heartbeat: pings the socket.
+        queue: packets to send. None ends the socket.
         watch_pong: called at each pong until it returns True.
-        wire: writes to its WebSocket, if the HTTP server offers this.
-        is_writer_waiting: whether the task that sends the packets of the queue waits for one.
+        wire: writes to the WebSocket directly, or None if the HTTP server does not support this.
+        is_writer_waiting: whether the task that sends the queued packets is waiting for a packet.
     """
 
     heartbeat: Pinger
@@ -70,7 +74,7 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]  # 
     is_writer_waiting = False
 
     def schedule_ping(self) -> None:
-        """Have the heartbeat ping the client; python-engineio would start a task."""
+        """Schedule a ping in the heartbeat, where python-engineio would start a task."""
         self.heartbeat.answered(self)
 
     def ponged(self) -> None:
@@ -89,17 +93,17 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]  # 
             self.ponged()
         else:
             await super().receive(packet)
-            if self.closed:  # by its client; without None, a waiting poll would wait for 45 seconds
+            if self.closed:  # by its client; without None, a waiting poll would last 45 seconds
                 self.queue.put_nowait(None)
 
     async def poll(self) -> list[Any]:
         """Wait for packets to send and return them. Return an empty list if the socket must be closed.
 
-        python-engineio sets a timer for each call. A WebSocket does not need it: a ping is always queued before it
-        would fire.
+        python-engineio sets a timer for each call. This is unnecessary for a WebSocket, because a ping is always queued
+        before the timer would fire.
 
         Raises:
-            QueueEmpty: no packet came.
+            QueueEmpty: there is no packet to send.
         """
         if not self.upgraded:
             packets: list[Any] = await super().poll()
@@ -123,15 +127,18 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]  # 
         return packets
 
     def write_now(self, text: bytes) -> bool:
-        """Send a packet at once; return False if other packets wait to be sent or the wire does not take it."""
+        """Send a packet immediately.
+
+        Return False if other packets are queued or the wire does not accept the packet.
+        """
         return self.is_writer_waiting and self.queue.empty() and self.wire is not None and self.wire.write(text)
 
     def begin_close(self) -> None:
         """Ask the client to close the socket. The client then connects again.
 
-        Packets that the client sent before it read this are still received: unlike `close`, this loses none.
+        Unlike `close`, this loses no packets: the server still receives those that the client sends before it closes.
         """
-        if self.wire is None:  # polling: the answer to the waiting poll
+        if self.wire is None:  # polling: this answers the waiting poll
             self.queue.put_nowait(engineio.packet.Packet(engineio.packet.CLOSE))
         elif self.write_now(NOT_A_PACKET):
             asyncio.get_running_loop().call_later(CLOSE_AFTER_S, self.wire.begin_close)
@@ -143,11 +150,11 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # the package h
     """python-engineio's server with smaller queues."""
 
     def create_queue(self, *_: Any, **__: Any) -> LeanQueue[Any]:
-        """Return the queue of a new socket's packets."""
+        """Return an empty queue for the packets of a new socket."""
         return LeanQueue()
 
 
 def adopt(socket: Any, heartbeat: Pinger) -> None:
-    """Turn a socket that python-engineio has just created into an `EngineSocket`."""
+    """Change the class of a new python-engineio socket to `EngineSocket`."""
     socket.__class__ = EngineSocket
     socket.heartbeat = heartbeat

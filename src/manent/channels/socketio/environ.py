@@ -1,7 +1,7 @@
 """Translates ASGI requests into the WSGI-like `environ` that python-engineio reads.
 
-python-engineio's own translation defines a class for each request. A class always refers to itself, so only a garbage
-collection frees it: 2 kB for each poll of each visitor.
+python-engineio's own translation defines a class for each request. A class refers to itself, so its 2 kB are freed only
+by garbage collection, and each poll of each visitor would create such a class.
 """
 
 import sys
@@ -21,7 +21,7 @@ class Body:
 
     Args:
         event: the first ASGI event of the request.
-        receive: returns the next ones.
+        receive: returns the next events.
     """
 
     __slots__ = ("_event", "_receive", "_unread")
@@ -32,9 +32,10 @@ class Body:
         self._unread = b""
 
     async def read(self, size: int | None = None) -> bytes:
-        """Return the next bytes of the body, at most `size`. None: all remaining bytes.
+        """Return the next bytes of the body, at most `size`, or all remaining bytes if `size` is None.
 
-        Returns nothing if the client has broken off: its packets are incomplete, and it sends them again.
+        Return no bytes if the client disconnected during the request. Its packets are incomplete, and it sends them
+        again.
         """
         while self._event["type"] == "http.request" and (size is None or len(self._unread) < size):
             self._unread += self._event.get("body") or b""

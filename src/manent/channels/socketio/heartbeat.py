@@ -1,8 +1,8 @@
-"""Pings every Engine.IO socket and ends those that do not answer.
+"""Pings every Engine.IO socket and closes those that do not respond.
 
-One timer serves all sockets. python-engineio has a sleeping task for each socket, starts three more tasks for each
-pong, and checks one socket after another every few milliseconds. With ten thousand silent visitors, this takes a sixth
-of a core. All intervals are equal, so the socket that has waited longest is always the first in the queue.
+One timer serves all sockets. In contrast, python-engineio runs a sleeping task for each socket, starts three more tasks
+for each pong, and checks another socket every few milliseconds. With ten thousand idle visitors, this takes a sixth of
+a CPU core. All intervals are equal, so the socket that has waited longest is always the first in the queue.
 `docs/decisions/087-one-heartbeat.md` describes this decision.
 """
 
@@ -21,16 +21,16 @@ PING = b"2"
 
 
 class Heartbeat:
-    """The pings and pongs of all sockets.
+    """Sends the pings and handles the pongs of all sockets.
 
     Args:
         interval_s: time from a pong to the next ping, in seconds.
-        timeout_s: time limit for the answer to a ping, in seconds.
-        end: called with a socket whose client did not answer.
+        timeout_s: time limit for the pong, in seconds.
+        end: called with a socket whose client sent no pong in time.
 
     Attributes:
-        resting: sockets until their next ping.
-        pinged: sockets that have not answered their ping yet.
+        resting: sockets that wait for their next ping.
+        pinged: sockets that were pinged and have not sent the pong yet.
     """
 
     def __init__(self, *, interval_s: float, timeout_s: float, end: Callable[[EngineSocket], None]) -> None:
@@ -39,17 +39,14 @@ class Heartbeat:
         self.pinged = Deadlines[EngineSocket](timeout_s, self._give_up)
 
     def answered(self, socket: EngineSocket) -> None:
-        """Schedule the next ping of a socket that has connected or answered its ping.
-
-        Ignore a pong for which no regular ping waits (it belongs to `ask`).
-        """
+        """Schedule the next ping of a socket that has connected or sent a pong. Ignore the pong of an `ask` ping."""
         if socket.last_ping and not _is_over(socket):
             socket.last_ping = None
             self.pinged.stop(socket)
             self.resting.start(socket)
 
     def forget(self, socket: EngineSocket) -> None:
-        """Release a socket that has closed."""
+        """Forget a closed socket."""
         self.resting.stop(socket)
         self.pinged.stop(socket)
 
@@ -61,7 +58,7 @@ class Heartbeat:
 
     def _give_up(self, socket: EngineSocket) -> None:
         if not _is_over(socket):
-            log.info("ended a socket that did not answer a ping")
+            log.info("closed a socket whose client did not answer a ping")
             self._end(socket)
 
 
@@ -70,18 +67,18 @@ def _is_over(socket: EngineSocket) -> bool:
 
 
 def ping(socket: EngineSocket) -> None:
-    """Send a ping after all packets that already wait to be sent."""
+    """Send a ping after all packets that are already queued."""
     if not socket.write_now(PING):
         socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.PING))
 
 
 def ask(socket: EngineSocket, answered: Callable[[], None]) -> None:
-    """Send an additional ping now, and call `answered` at its pong.
+    """Send an additional ping now, and call `answered` when its pong arrives.
 
-    A socket may have only one such ping at a time. Clients answer in order, so the pong proves that all packets before
-    the ping have arrived.
+    A socket may have only one such ping at a time. Clients process packets in order, so the pong proves that all
+    packets before the ping have arrived.
     """
-    pongs_ahead = 1 if socket.last_ping else 0  # a regular ping that is on its way is answered first
+    pongs_ahead = 1 if socket.last_ping else 0  # the pong of a pending regular ping arrives first
 
     def take_pong() -> bool:
         nonlocal pongs_ahead

@@ -1,4 +1,4 @@
-"""A queue in a fifth of the memory of `asyncio.Queue`.
+"""A queue that takes a fifth of the memory of `asyncio.Queue`.
 
 Each open page has two queues, which are nearly always empty. An `asyncio.Queue` has three deques, and each of them
 reserves 0.6 kB.
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class LeanQueue(Generic[T]):
-    """The part of `asyncio.Queue` that python-engineio, uvicorn and the channel use.
+    """A queue with the methods of `asyncio.Queue` that python-engineio, uvicorn and the channel use.
 
     Attributes:
-        items: what waits, oldest first.
+        items: the queued items, oldest first.
     """
 
     __slots__ = ("_readers", "items")
@@ -24,34 +24,37 @@ class LeanQueue(Generic[T]):
         self._readers: list[asyncio.Future[None]] | None = None  # None: no task has waited yet
 
     def qsize(self) -> int:
-        """Return how many items wait."""
+        """Return the number of queued items."""
         return len(self.items)
 
     def empty(self) -> bool:
-        """Return whether no item waits."""
+        """Return whether the queue is empty."""
         return not self.items
 
     def put_nowait(self, item: T) -> None:
-        """Append an item."""
+        """Append an item to the queue."""
         self.items.append(item)
         self._wake_next()
 
     async def put(self, item: T) -> None:
-        """Append an item."""
+        """Append an item to the queue."""
         self.put_nowait(item)
 
     def get_nowait(self) -> T:
         """Remove the oldest item and return it.
 
         Raises:
-            QueueEmpty: no item waits.
+            QueueEmpty: the queue is empty.
         """
         if not self.items:
             raise asyncio.QueueEmpty
         return self.items.pop(0)
 
     async def get(self) -> T:
-        """Wait for an item, remove it and return it. If several tasks wait, the one that came first gets it."""
+        """Wait for an item, remove it and return it.
+
+        If several tasks wait, the task that has waited longest gets it.
+        """
         while not self.items:
             reader = asyncio.get_running_loop().create_future()
             if self._readers is None:
@@ -60,7 +63,7 @@ class LeanQueue(Generic[T]):
             try:
                 await reader
             except asyncio.CancelledError:
-                if reader.done() and not reader.cancelled():  # it was woken in the meantime: pass the item on
+                if reader.done() and not reader.cancelled():  # an item has already woken this task: wake the next one
                     self._wake_next()
                 raise
             finally:
@@ -69,10 +72,10 @@ class LeanQueue(Generic[T]):
         return self.items.pop(0)
 
     def task_done(self) -> None:
-        """Do nothing, see `join`."""
+        """Do nothing; see `join`."""
 
     async def join(self) -> None:
-        """Return at once. `asyncio.Queue` waits until the items are processed; a client that is gone processes none."""
+        """Return immediately. `asyncio.Queue` would wait forever for the items of a disconnected client."""
 
     def _wake_next(self) -> None:
         while self._readers:

@@ -3,19 +3,19 @@
 from manent.channels.identity_options import IdentityOptions
 
 CHANNEL = "socketio"
-"""The channel's name: in `credentials.yml`, in URLs, and as the input channel of its messages."""
+"""Name of the channel in `credentials.yml` and in URLs, and input channel of its messages."""
 
 
 class SocketIoOptions(IdentityOptions, frozen=True, kw_only=True):
     """The `socketio:` section of `credentials.yml`.
 
     Attributes:
-        user_message_evt: name of the event with a visitor's message.
-        bot_message_evt: name of the event with a bot message.
+        user_message_evt: name of the event that contains a visitor's message.
+        bot_message_evt: name of the event that contains a bot message.
         namespace: the Socket.IO namespace.
         session_persistence: whether conversations have session ids, so that they continue after a reload.
-        socketio_path: path of the socket.
-        metadata_key: key of a message's metadata in its event.
+        socketio_path: path of the Socket.IO endpoint.
+        metadata_key: key of the metadata in the event with a visitor's message.
     """
 
     user_message_evt: str = "user_uttered"

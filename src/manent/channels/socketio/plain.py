@@ -1,9 +1,10 @@
-"""The dialect of plain Rasa clients, with the requests and events of Rasa's Socket.IO channel.
+"""The dialect of plain Rasa clients: the requests and events of Rasa's Socket.IO channel.
 
-A reload of the page loses no messages. Plain clients acknowledge nothing. But every Engine.IO client answers pings in
-order. So the pong of a ping that was sent after a reply proves that the reply arrived. `plain_seq` in the log's head
-stores this. Regular pings are sent only every 25 s, and a reload before the next one would repeat the reply. So the
-server sends an additional ping shortly after each reply.
+After a reload of the page, the server sends the replies that the page did not receive. Plain clients do not acknowledge
+replies. But every Engine.IO client processes packets in order, so the pong of a ping that was sent after a reply proves
+that the reply arrived. `plain_seq` in the log's head stores the newest confirmed reply. Regular pings are sent only
+every 25 s, and a reload before the next ping would repeat the reply. Therefore the server sends an additional ping
+shortly after each reply.
 """
 
 import asyncio
@@ -32,10 +33,10 @@ from manent.runtime.visitor_messages import bot_parts, plain_payload
 log = logging.getLogger("manent.socketio")
 
 PING_AFTER_S = 1.0
-"""Number of seconds from a reply to the ping that confirms it."""
+"""Number of seconds between a reply and the ping that confirms it."""
 
 DRAIN_S = 0.02
-"""Interval at which the code that sends many missed messages checks whether the socket has sent its queued packets."""
+"""While the server sends many missed messages, it checks at this interval whether the queued packets are sent."""
 
 
 class Plain:
@@ -47,19 +48,19 @@ class Plain:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._joined_at = 0  # the log's version when a message joined the socket; 0 after a session_request
-        self._has_session = False  # the page has asked for its session: replies may be confirmed
+        self._joined_at = 0  # log version at which a message made the socket join; 0 after a session_request
+        self._has_session = False  # after a session_request, replies can be confirmed
         self._is_confirming = False
         self._timer: asyncio.TimerHandle | None = None
 
     def claims(self, request: Request) -> bool:
-        """Return whether the request is a `session_request` that names no protocol."""
+        """Return whether the request is a `session_request` without a protocol version."""
         return request.event == "session_request" and not names_protocol(request.payload)
 
     def left(self) -> None:
         """Discard the state of the conversation.
 
-        A ping that was already sent still confirms the replies of that conversation.
+        A pending ping still confirms the replies of that conversation.
         """
         self._joined_at = 0
         self._has_session = False
@@ -80,7 +81,7 @@ class Plain:
             log.debug("ignored an unknown event of a plain client, as Rasa does")
 
     async def _confirm_session(self, request: Request) -> None:
-        """Confirm a session. Then send the bot messages that, as far as is known, no plain socket has received.
+        """Confirm a session. Then send the bot messages whose receipt no plain client has confirmed.
 
         Raises:
             RequestError: `bad_request`, or an identity error.
@@ -110,8 +111,8 @@ class Plain:
             until = head.version if joined_at is None else joined_at
             cursor = max(cursor, until)
             missed = await self._page_after(conversation, head.plain_seq, until)
-        # The first page of missed messages is read before the confirmation is sent, so that both are sent together. An
-        # old reply must not look like the answer to a message that the client sends after the confirmation.
+        # The first page of missed messages is read before the confirmation is sent, so that both are sent together. If
+        # they were not, an old reply could seem to answer a message that the client sends after the confirmation.
         connection.send_queue.emit("session_confirm", identity.confirmation(admission))
         await self._replay(conversation, missed, until)
         self._has_session = True
@@ -129,7 +130,7 @@ class Plain:
         return page if page is not None and page.entries else None
 
     async def _replay(self, conversation: Conversation, page: Page | None, until: int) -> None:
-        """Send the bot events of this page and of the pages after it."""
+        """Send the bot events of this page and of the following pages."""
         send_queue, page_size = self._connection.send_queue, self._connection.sessions.conversations.engine.limits.page
         while page is not None:
             for entry in page.entries:
@@ -144,7 +145,8 @@ class Plain:
     def speak(self, request: Request) -> Ticket | None:
         """Submit a message without waiting.
 
-        A message with an acknowledgement is queued, because Rasa acknowledges it when the turn is over.
+        Return None for a message that requests an acknowledgement, because Rasa acknowledges it only when the turn is
+        over.
         """
         connection, payload = self._connection, request.payload
         if request.ack is not None or request.event != connection.options.user_message_evt:
@@ -159,13 +161,14 @@ class Plain:
         return self._submit(message, admission)
 
     def accepted(self, request: Request, receipt: Receipt) -> None:
-        """Do nothing, because plain clients get no answer at this point."""
+        """Do nothing, because plain clients receive no confirmation of a message."""
 
     async def _take_message(self, request: Request) -> None:
         """Submit a message. Acknowledge it when its turn is over, as Rasa does.
 
         Raises:
-            RequestError: `bad_request`, `bad_session_id`, `too_long`, `busy`, …, or an identity error.
+            RequestError: the request is malformed, its conversation cannot accept it, or its sender may not use the
+                conversation.
         """
         connection, payload = self._connection, request.payload
         if not isinstance(payload, dict):
@@ -240,11 +243,11 @@ class Plain:
         return await identity.admit(session_id, payload.get("session_token"), connection.caller)
 
     async def _join_by_message(self, conversation: Conversation, admission: Admission) -> None:
-        """Follow the conversation that a message names.
+        """Follow the conversation of a message, and send entries that are committed from now on.
 
-        Entries that are committed from now on are sent to this socket. After an outage socket.io-client sends buffered
-        messages before it runs the page's `connect` handler. So a message may arrive before the `session_request`. This
-        request then sends the entries that were missed before.
+        After an outage, socket.io-client sends buffered messages before it runs the page's `connect` handler. Therefore
+        a message can arrive before the `session_request`. The server sends earlier, missed entries when that request
+        arrives.
         """
         connection = self._connection
         connection.follow(conversation, admission, self)
@@ -277,17 +280,17 @@ class Plain:
         return True
 
     def notify(self, news: Typing | Moved | Failed) -> None:
-        """Do nothing, because Rasa has no such events."""
+        """Do nothing, because Rasa's channel has no such events."""
 
     def ended(self, reason: str) -> None:
-        """Send the reason why the server is about to close the connection."""
+        """Send the reason why the server closes the connection."""
         self._connection.send_queue.emit("session_changed", {"reason": reason})
         self._connection.send_queue.emit("error", {"code": f"token_{reason}", "message": f"the token is {reason}"})
 
     # confirmation of replies ----------------------------------------------------------------------------------------
 
     def is_settled(self) -> bool:
-        """See `Dialect`. Without a confirmation, the next server would send the replies again."""
+        """See `Dialect.is_settled`. The next server sends unconfirmed replies again."""
         if self._timer is not None:
             self._timer.cancel()
             self._ping()
@@ -317,7 +320,7 @@ class Plain:
 
 
 class _Message(NamedTuple):
-    """The payload of a message."""
+    """The decoded payload of a visitor's message."""
 
     text: str
     metadata: Any

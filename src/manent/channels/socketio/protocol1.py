@@ -20,14 +20,14 @@ from manent.runtime.protocol1 import Joined, notify_changed, refusal
 from manent.runtime.visitor_messages import messages_of
 
 WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
-"""Requests that need no `session_request` before them, because they name their session or need none.
+"""Requests that do not need an earlier `session_request`, because they contain the session id or need no session.
 
-This is a tuple, because the name of an event can be of any type, and a set raises an error if it is a list.
+A tuple, because an event name from a client can have any type, and a lookup of a list in a set raises an error.
 """
 
 
 class Protocol1:
-    """The dialect of clients that speak protocol 1. It has no state; the cursor is in the connection."""
+    """The dialect of clients that use protocol 1. It has no state, because the connection contains the cursor."""
 
     __slots__ = ("_connection",)
 
@@ -37,13 +37,13 @@ class Protocol1:
         self._connection = connection
 
     def claims(self, request: Request) -> bool:
-        """Return whether a `session_request` names a protocol, or a request is one that plain clients do not have."""
+        """Return whether only clients of protocol 1 send this request. A `session_request` must name a protocol."""
         if request.event == "session_request":
             return names_protocol(request.payload)
         return request.event in WITHOUT_SESSION and request.event != self._connection.options.user_message_evt
 
     def is_settled(self) -> bool:
-        """See `Dialect`: clients name what they have when they connect again."""
+        """Return True, because clients send the `seq` of their newest entry when they connect again."""
         return True
 
     def left(self) -> None:
@@ -52,10 +52,10 @@ class Protocol1:
     # requests -------------------------------------------------------------------------------------------------------
 
     async def serve(self, request: Request) -> None:
-        """Serve a request and send its answer.
+        """Serve a request and send the response.
 
         Raises:
-            RequestError: `unknown_request`, `bad_request`, or an error of `Sessions`.
+            RequestError: `unknown_request`, `bad_request`, or an error from `Sessions`.
         """
         payload = request.payload
         if not isinstance(payload, dict):
@@ -91,7 +91,7 @@ class Protocol1:
         """Submit a message without waiting.
 
         Raises:
-            RequestError: an error of `Sessions.submit_as`.
+            RequestError: an error from `Sessions.submit_as`.
         """
         connection, payload = self._connection, request.payload
         member = connection.admission
@@ -102,11 +102,11 @@ class Protocol1:
         return connection.sessions.submit_as(member, payload, input_channel=CHANNEL, caller=connection.caller)
 
     def accepted(self, request: Request, receipt: Receipt) -> None:
-        """Answer a message that `speak` submitted, now that it is stored."""
+        """Confirm a message that `speak` submitted and that is stored now."""
         self._answer(request, {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate})
 
     def refuse(self, error: ManentError, request: Request) -> None:
-        """Send the error in the acknowledgement, or as an `error` event if the client asked for none."""
+        """Send the error in the acknowledgement, or as an `error` event if the client requested no acknowledgement."""
         answer = refusal(error)
         if request.ack is not None:
             self._answer(request, answer)
@@ -120,7 +120,7 @@ class Protocol1:
         self._connection.follow(conversation, admission, self)
 
     def _joined(self, joined: Joined, request: Request) -> None:
-        """Send the answer. Then send the entries that were committed while the answer was read from the store."""
+        """Send the response. Then send the entries that were committed while the response was read from the store."""
         self._answer(request, joined.answer)
         self._connection.continue_from(joined.version)
 
@@ -130,14 +130,14 @@ class Protocol1:
     # events ---------------------------------------------------------------------------------------------------------
 
     def show(self, entries: Sequence[LogEntry]) -> None:
-        """Send the messages of both sides among committed entries."""
+        """Send the messages of the visitor and the bot among committed entries."""
         for entry in entries:
             for message in messages_of(entry):
                 event = "bot_uttered" if message.pop("role") == "bot" else "user_uttered"
                 self._connection.send_queue.emit(event, message)
 
     def notify(self, news: Typing | Moved | Failed) -> None:
-        """Send news of the conversation other than entries of its log."""
+        """Send changes of the conversation other than new log entries."""
         emit = self._connection.send_queue.emit
         match news:
             case Typing(on):
@@ -153,5 +153,5 @@ class Protocol1:
                 emit("error", shown)
 
     def ended(self, reason: str) -> None:
-        """Send the reason why the server is about to close the connection."""
+        """Send the reason why the server closes the connection."""
         self._connection.send_queue.emit("session_changed", {"reason": reason})

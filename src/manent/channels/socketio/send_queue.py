@@ -1,8 +1,8 @@
 """Sends packets on one Socket.IO connection in the order of the calls.
 
-Each packet is encoded once. If no packet waits, a packet is written immediately (`engine_socket.py`). If others wait,
-it is added to the outgoing queue of the Engine.IO socket. Acknowledgements use the same path, so they stay in order
-with the events. python-socketio's own `emit` is not used: it looks up rooms and starts a task for each call.
+Each packet is encoded once. If no packet waits, a packet is written immediately (`engine_socket.py`). If other packets
+wait, it is added to the outgoing queue of the Engine.IO socket. Acknowledgements use the same path, so they stay in
+order with the events. python-socketio's own `emit` is not used: it looks up rooms and starts a task for each call.
 
 This module must not know conversations or dialects.
 """
@@ -20,32 +20,30 @@ from manent.core.events import Json
 log = logging.getLogger("manent.socketio")
 
 MAX_PACKET = 2_000_000
-"""Maximum size of an incoming packet in bytes.
-
-A larger packet closes its socket. Smaller packets are always answered.
+"""Maximum size of an incoming packet in bytes. The server closes a socket that sends a larger packet.
 """
 
 MAX_WAITING = 4 * MAX_PACKET
 """Maximum number of characters that may wait in each of a socket's two queues, for requests and for outgoing packets.
 
-The request that is being served and packets that the transport has received do not count. A single packet is always
-allowed.
+The request that is being served is not counted, and neither are packets that were written to the transport. A single
+packet is always allowed.
 """
 
 encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class SendQueue:
-    """The sending side of a socket.
+    """Sends the packets of one socket.
 
     Args:
         socket: python-engineio's socket.
         namespace: the Socket.IO namespace of every packet.
-        max_packets: maximum number of packets that may wait to be sent. The socket is closed if there are more.
+        max_packets: maximum number of queued packets. If there are more, the socket is closed.
 
     Attributes:
-        dropped: the task that closes the socket because its client does not read. None: the client reads.
-        is_ended: nothing more is sent, because the client was asked to connect to another server.
+        dropped: the task that closes the socket because the client does not read, or None.
+        is_ended: whether sending has stopped, because the server asked the client to connect to another server.
     """
 
     __slots__ = ("_ack_prefix", "_event_prefix", "_max_packets", "_unsent", "dropped", "is_ended", "socket")
@@ -66,30 +64,30 @@ class SendQueue:
     def acknowledge(self, ack: int | None, answer: Json | None = None) -> None:
         """Send the acknowledgement with this number.
 
-        Without an answer it is empty, as in Rasa. Send nothing if the number is None.
+        Without a response, it is empty, as in Rasa. Do nothing if the number is None.
         """
         if ack is not None:
             self._send(self._ack_prefix + str(ack).encode() + (b"[]" if answer is None else encode((answer,))))
 
     def end(self) -> None:
-        """Ask the client to close the socket and connect to another server. Its packets are read until it does."""
+        """Ask the client to close the socket and connect to another server. Until then, its packets are still read."""
         if not self.is_ended:
             self.is_ended = True
             self.socket.begin_close()
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything is sent."""
+        """Whether all packets are sent."""
         return self.socket.queue.empty()
 
     @property
     def is_closed(self) -> bool:
-        """Whether the socket is closed. Then nothing more is sent."""
+        """Whether the socket is closed, so that no more packets are sent."""
         closed: bool = self.socket.closed
         return closed
 
     def __len__(self) -> int:
-        """Return how many packets wait to be sent."""
+        """Return the number of queued packets."""
         return self.socket.queue.qsize()
 
     def _send(self, packet: bytes) -> None:
@@ -110,9 +108,9 @@ class SendQueue:
             queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, packet[1:].decode()))
 
     def _drop(self) -> None:
-        """Close a socket whose client does not read, to bound the memory that it takes."""
+        """Close a socket whose client does not read, to limit the memory of its queue."""
         log.warning("closed a socket, because its client does not read its packets")
         while not self.socket.queue.empty():
             self.socket.queue.get_nowait()
-        self.socket.queue.put_nowait(None)  # None stops the writer task, which closes the connection
+        self.socket.queue.put_nowait(None)  # None stops the writer task, which then closes the connection
         self.dropped = asyncio.get_running_loop().create_task(self.socket.close(wait=False, abort=True))

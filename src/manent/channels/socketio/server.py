@@ -1,8 +1,8 @@
-"""python-socketio's server. It passes events to connections instead of starting a task for each.
+"""python-socketio's server. It passes events to their connections without starting a task for each event.
 
-It accepts or refuses sockets, creates a `Connection` for each accepted one, and closes sockets that were refused or do
-not answer. Rooms are not used, because a conversation has its own subscribers. A session id may equal a socket id, so a
-string that a client chose must never be the name of a room.
+It accepts or rejects sockets, creates a `Connection` for each accepted socket, and closes sockets that were rejected or
+do not answer pings. Rooms are not used, because a conversation has a list of subscribers. Besides, a client can choose
+a session id that equals a socket id, and python-socketio uses socket ids as names of rooms.
 
 The private methods and attributes of python-socketio and python-engineio that this package uses are listed, and
 checked, in `tests/unit/test_library_internals.py`.
@@ -40,33 +40,31 @@ from manent.runtime.refusal_log import note
 log = logging.getLogger("manent.socketio")
 
 CONNECT_WITHIN_S = 45.0
-"""Time limit within which a socket must join the namespace and be accepted.
-
-After it the socket is closed, to free its memory.
+"""Time limit for a socket to join the namespace and be accepted. The server then closes it, to free its memory.
 """
 
 MAX_ACK_DIGITS = 18
 """Maximum number of digits of an acknowledgement's number on the fast path. python-socketio reads longer numbers."""
 
 MAX_REFUSED_ORIGINS = 1000
-"""Maximum number of refused origins that are remembered, so that each is logged only once.
+"""Maximum number of rejected origins that the server remembers to log each only once.
 
-Clients choose the origins, so their number must be limited.
+Clients could send any number of origins.
 """
 
 _ACK = re.compile(r"2(?:/[^,\[]*,)?(\d{1,18})\[")
-"""Matches the start of an event's packet that asks for an acknowledgement, with the number of the acknowledgement."""
+"""Matches the start of an event packet that requests an acknowledgement. The group is the acknowledgement's number."""
 
 _BINARY = ("5", "6")
 """Types of Socket.IO packets that announce binary packets."""
 
 
 class Handshake(NamedTuple):
-    """What is kept of the request that opened a socket.
+    """The data that the server keeps of the request that opened a socket.
 
     Attributes:
-        address: where it came from.
-        authorization: its `Authorization` header, "" without one.
+        address: the client's address.
+        authorization: the `Authorization` header, or "" if it is missing.
     """
 
     address: str
@@ -82,7 +80,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         cors: origins of other sites whose pages may connect.
 
     Attributes:
-        connections: id of the socket in python-engineio → connection of an accepted socket.
+        connections: python-engineio's id of each accepted socket → its connection.
         heartbeat: pings all sockets.
     """
 
@@ -107,12 +105,10 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         self._cors = tuple(cors)
         self._refused_origins: set[str] = set()
         self._closing: set[asyncio.Task[None]] = set()
-        self._packet_size = (
-            0  # number of characters of the packet that is being read, which python-socketio does not pass on
-        )
+        self._packet_size = 0  # number of characters of the current packet, which python-socketio does not provide
         websocket = partial(WebSocket, take_event=self._take_event, max_size=MAX_PACKET)
         ours = {"websocket": websocket, "translate_request": translate_request}
-        self.eio._async = {**self.eio._async, **ours}  # noqa: SLF001  # no public way exists
+        self.eio._async = {**self.eio._async, **ours}  # noqa: SLF001  # there is no public API for this
         self.on("connect", self._connected, namespace=options.namespace)
         self.on("disconnect", self._disconnected, namespace=options.namespace)
 
@@ -125,7 +121,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         """Authenticate the client that connects. The token is in the `auth` payload or in the `Authorization` header.
 
         Raises:
-            RequestError: `not_authenticated`, or an error of the token.
+            RequestError: a token is required but missing (`not_authenticated`), or the token is not valid.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         if token is None:
@@ -141,7 +137,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         except RequestError as error:
             note(error, way="socketio connect", address=handshake.address)
             if self._sessions.identity.mode == "open":
-                return False  # `jwt_key` alone is Rasa's mode; this makes python-socketio send Rasa's error text
+                return False  # with `jwt_key` only, as in Rasa; python-socketio then sends Rasa's error text
             raise socketio.exceptions.ConnectionRefusedError(error.message, refusal(error)["error"]) from None
         namespace = self._options.namespace
         eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
@@ -176,10 +172,10 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     async def _handle_eio_connect(self, eio_sid: str, environ: Json) -> None:
         socket = self.eio.sockets[eio_sid]
         adopt(socket, self.heartbeat)
-        # python-socketio keeps this as long as the socket is open, and passes it to `_connected`.
+        # python-socketio keeps this object until the socket closes, and passes it to `_connected`.
         handshake = Handshake(_address(environ), environ.get("HTTP_AUTHORIZATION", ""))
         await super()._handle_eio_connect(eio_sid, handshake)
-        # The handshake of Rasa contains no maxPayload. At this moment the packet of the handshake waits in the queue.
+        # Rasa's handshake contains no maxPayload. The handshake packet is still in the queue here.
         for packet in socket.queue.items:
             packet.data.pop("maxPayload", None)
         self._strangers.start(eio_sid)
@@ -187,32 +183,29 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
         self._strangers.stop(eio_sid)
-        # python-engineio would remove the socket only at its next round over all sockets.
+        # python-engineio would remove the socket only in its next round through all sockets.
         socket = self.eio.sockets.pop(eio_sid, None)
         if socket is not None:
             self.heartbeat.forget(socket)
             socket.watch_pong = socket.wire = None
 
     def _accepts_origin(self, origin: str | None, environ: Json) -> bool:
-        """Return whether a page of this origin may connect.
-
-        It may if the origin is the server itself or is listed in `--cors`.
-        """
+        """Return whether a page of this origin may connect: the origin is the server's own or is listed in `--cors`."""
         if "*" in self._cors or origin in self._cors:
             return True
         if origin is None:
-            return False  # no CORS headers are sent then; programs other than browsers can still connect
+            return False  # this only omits CORS headers; clients other than browsers can still connect
         host = environ.get("HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST")
         if host and origin.partition("://")[2] == host:
             return True
-        # Behind a proxy that replaces the host. Only browsers can send this header, and pages cannot change it.
+        # This is the case behind a proxy that replaces the host. Browsers set this header, and pages cannot change it.
         if environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
             return True
         if origin not in self._refused_origins and len(self._refused_origins) < MAX_REFUSED_ORIGINS:
             self._refused_origins.add(origin)
             log.warning(
-                "refused a page of another origin; to allow it, start the server with --cors %s (if it is this server's"
-                " own page, its proxy must pass on the header Host, which is %s here)",
+                "rejected a page of another origin; to allow it, start the server with --cors %s (if it is this"
+                " server's own page, the proxy must forward the header Host, which is %s here)",
                 origin,
                 host,
             )
@@ -221,7 +214,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     # closing --------------------------------------------------------------------------------------------------------
 
     def _close_stranger(self, eio_sid: str) -> None:
-        """Close a socket that was refused."""
+        """Close a socket that was not accepted."""
         socket = self.eio.sockets.get(eio_sid)
         if socket is not None and eio_sid not in self.connections:
             self._close(socket, self.eio.reason.SERVER_DISCONNECT)
@@ -231,11 +224,11 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         self._close(socket, self.eio.reason.PING_TIMEOUT)
 
     def _close(self, socket: EngineSocket, reason: str) -> None:
-        """Close a socket, even if its client does not close its side."""
+        """Close a socket without waiting for its client to close it."""
 
         async def close() -> None:
             await socket.close(wait=False, reason=reason)
-            socket.queue.put_nowait(None)  # stops the writer task; that task closes the connection
+            socket.queue.put_nowait(None)  # stops the writer task, which then closes the connection
 
         closing = asyncio.get_running_loop().create_task(close())
         self._closing.add(closing)
@@ -244,7 +237,7 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
     # events ---------------------------------------------------------------------------------------------------------
 
     def _take_event(self, eio_sid: str, packet: str) -> bool:
-        """Pass an event to its connection. Return False if it is malformed or its sender was not accepted."""
+        """Pass an event to its connection. Return False if the event is malformed or the socket was not accepted."""
         connection = self.connections.get(eio_sid)
         start = packet.find("[")
         ack = packet[1:start]
@@ -263,12 +256,12 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
         connection = self.connections.get(eio_sid)
         try:
             if not isinstance(data, str) or data[:1] in _BINARY:
-                raise TypeError("a binary packet")  # noqa: TRY301  # no event of the channel is binary, and binary packets would fill the memory
+                raise TypeError("a binary packet")  # noqa: TRY301  # the channel has none, and binary packets would fill the memory
             self._packet_size = len(data)
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            # python-socketio raises these errors for malformed packets, which are mistakes of the client. So the
-            # traceback is logged only at level DEBUG.
+            # python-socketio raises these errors for malformed packets. The client causes them, so the traceback is
+            # logged only at level DEBUG.
             log.debug("a packet could not be read", exc_info=error)
             if connection is not None:
                 answer = refusal(RequestError("bad_request", "a packet could not be read"))
@@ -284,17 +277,18 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # the package
 
 
 class _LibraryLog(logging.LoggerAdapter[logging.Logger]):
-    """The log of python-socketio and python-engineio. With a bool instead, they would each add a handler.
+    """Logger for python-socketio and python-engineio.
 
-    They call `error` only for mistakes of clients, for example a session id from before the server's last restart.
+    If they got a bool instead, each would add a handler. They call `error` only for mistakes of clients, for example an
+    unknown session id from before the server restarted.
     """
 
     def error(self, msg: object, *args: object, **options: Any) -> None:
-        """Log at level INFO."""
+        """Log errors of clients at level INFO."""
         self.info(msg, *args, **options)
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **options: Any) -> None:
-        """Log at level ERROR, with the traceback."""
+        """Log an exception at level ERROR, with the traceback."""
         self.log(logging.ERROR, msg, *args, exc_info=exc_info, **options)
 
 
@@ -307,18 +301,18 @@ def _address(environ: Json) -> str:
 class _Sockets(socketio.AsyncManager):  # type: ignore[misc]  # the package has no types
     """The connected sockets, without rooms.
 
-    python-socketio creates a room for each socket, and searches all rooms when a socket disconnects. If thousands
-    of sockets end at once, this takes minutes, in which no visitor is answered.
+    python-socketio creates a room for each socket, and searches all rooms when a socket disconnects. If thousands of
+    sockets disconnect at once, this blocks the server for minutes.
     """
 
     def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
-        """Enter only the list of the namespace's sockets, which has no name."""
+        """Enter only the namespace's unnamed room, which lists its sockets."""
         if room is None:
             super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
 
 
 class _Json:
-    """The JSON codec for python-socketio. It is several times faster than that of the standard library."""
+    """A JSON codec for python-socketio that is several times faster than the standard library's."""
 
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:

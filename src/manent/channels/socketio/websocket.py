@@ -1,12 +1,12 @@
 """The WebSocket below an Engine.IO socket, with a fast path for events, pongs and outgoing packets.
 
-python-engineio starts three tasks and two timers for each message in each direction, which costs about as much as a
-whole turn. Here an event goes straight to its connection. If the HTTP server offers its end of the WebSocket (a
-`Wire`), messages also skip the queues and tasks of both libraries. Events are then taken from the bytes that the event
-loop has read, and a packet is written by the call that created it. All other packets (connect, upgrade, close) go
-through python-engineio. `docs/decisions/086-events-past-the-libraries.md` describes this decision.
+python-engineio starts three tasks and two timers for each message in each direction, which takes about as much time as
+a whole turn. This class passes an event directly to its connection. If the HTTP server provides its end of the
+WebSocket (a `Wire`), messages also bypass the queues and tasks of both libraries: an event is handled as soon as its
+bytes are read, and a packet is written immediately. All other packets (connect, upgrade, close) go through
+python-engineio. `docs/decisions/086-websocket-fast-path.md` describes this decision.
 
-python-engineio creates the `WebSocket`, because `server.py` registers this class in place of that of the library.
+`server.py` registers this class instead of python-engineio's, so python-engineio creates the `WebSocket`.
 """
 
 import asyncio
@@ -30,22 +30,25 @@ PONG = "3"
 PROBE = "2probe"
 PROBED = "3probe"
 UPGRADE = "5"
-"""Packets by which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
+"""Packets with which a client changes from polling to a WebSocket (Engine.IO protocol 4, "Upgrade")."""
 
 WIRE = "manent.wire"
-"""Name of the ASGI extension under which the HTTP server offers a WebSocket's `Wire`."""
+"""Name of the ASGI extension in which the HTTP server provides a WebSocket's `Wire`."""
 
 TakeEvent = Callable[[str, str], bool]
-"""Takes the Engine.IO id of a socket and an event's packet. Returns False if python-socketio must read the packet."""
+"""A function of a socket's Engine.IO id and an event packet.
+
+It returns False if python-socketio must read the packet.
+"""
 
 
 class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no types
     """One WebSocket.
 
     Args:
-        handler: the loop of the Engine.IO socket that reads and writes. This class replaces it.
+        handler: the Engine.IO socket's loop for reading and writing, which this class replaces.
         server: the server of python-engineio.
-        take_event: takes events on the fast path.
+        take_event: called with the events on the fast path.
         max_size: maximum number of characters of an event on the fast path.
     """
 
@@ -63,7 +66,7 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # the package has no typ
         if await self._begin():
             scope = environ["asgi.scope"]
             wire = scope.get("extensions", {}).pop(WIRE, None)
-            environ.clear()  # python-engineio keeps it as long as the WebSocket is open, and no longer reads it
+            environ.clear()  # python-engineio keeps it until the WebSocket closes, but does not use it
             if wire is not None:
                 wire.start(self._take_text)
                 self._socket.wire = wire

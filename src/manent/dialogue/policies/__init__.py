@@ -1,1 +1,1 @@
-"""The policies. They predict the next action from the recent turns of a conversation."""
+"""The policies, which predict the next action from the recent turns of a conversation."""

@@ -1,4 +1,4 @@
-"""Custom policies: a class of the project or of a package, with four methods.
+"""Custom policies, which are classes of the project or of an installed package with four methods.
 
 `docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. A model
 contains only the files that the policy's `persist` returned. Classes that were written for Rasa are in
@@ -31,7 +31,7 @@ _FILE = "config.yml"
 
 
 class Conversation:
-    """What a custom policy reads of a conversation. Each value is plain JSON data.
+    """The view of a conversation that a custom policy receives. Each value is plain JSON data.
 
     Args:
         tracker: the conversation.
@@ -52,7 +52,10 @@ class Conversation:
 
     @property
     def latest_message(self) -> Json:
-        """The parse result of the latest message, with `text`, `intent` and `entities`. Empty before the first one."""
+        """The parse result of the latest message, with `text`, `intent` and `entities`.
+
+        Empty before the first message.
+        """
         message = self._tracker.state.latest_message
         return {"text": message.text, **message.parse_data} if message is not None else {}
 
@@ -68,16 +71,16 @@ class Conversation:
 
     @property
     def events(self) -> list[Json]:
-        """The newest events of the session, oldest first, without those that were undone."""
+        """The newest events of the session, oldest first, without events that were undone."""
         return [event_to_wire(event) for event in self._tracker.applied]
 
 
 class CustomPolicy(Protocol):
     """The methods of a custom policy. It is created with its options from `config.yml`: `MyPolicy(options)`.
 
-    If the class declares `options`, a `msgspec.Struct`, it gets an object of it, and the options are checked before
-    training. Otherwise it gets the options as a dictionary. The option `priority` decides between predictions of equal
-    confidence.
+    If the class declares `options` (a subclass of `msgspec.Struct`), it receives an instance of that struct, and the
+    options are checked before training. Without this declaration, it receives a dictionary. The option `priority`
+    decides between predictions of equal confidence.
     """
 
     def train(self, stories: list[Json], domain: Json) -> None:
@@ -104,7 +107,7 @@ class CustomKind(Protocol):
 
 
 def find_kind(name: str, where: Where = Where()) -> CustomKind:  # noqa: B008 - immutable
-    """Return how the policy with this name in `config.yml` is trained and loaded.
+    """Return the object that trains and loads the policy with this name in `config.yml`.
 
     Raises:
         ProjectError: the class cannot be imported or lacks a method.
@@ -138,7 +141,7 @@ def problem(name: str, where: Where, error: BadExtension) -> ProjectError:
 
 
 class _Located:
-    """Adds the line of `config.yml` to the errors of a class."""
+    """Adds the line in `config.yml` to the errors of a policy class."""
 
     def __init__(self, kind: CustomKind, name: str, where: Where) -> None:
         self._kind = kind
@@ -159,7 +162,7 @@ class _Located:
 
 
 class _Kind:
-    """A class with the four methods."""
+    """A class with the four methods of `CustomPolicy`."""
 
     def __init__(self, found: Any, name: str) -> None:
         self._found = found
@@ -218,7 +221,7 @@ class _Adapter:
 
 
 def prediction_of(found: Mapping[str, float], name: str, priority: int, index: Mapping[str, int]) -> Prediction:
-    """Return the prediction for action → confidence."""
+    """Convert a mapping of actions to confidences into a prediction."""
     scores = {action: float(confidence) for action, confidence in found.items() if confidence > 0}
     action = max(scores, key=lambda each: (scores[each], -index[each]), default=None)
     confidence = scores.pop(action) if action is not None else 0.0

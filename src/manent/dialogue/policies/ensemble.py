@@ -20,7 +20,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         events: events to record before the action.
-        prediction: the selected prediction. None: no policy was asked.
+        prediction: the selected prediction. None: no policy was called.
     """
 
     action: str
@@ -52,7 +52,7 @@ class Ensemble:
         """Choose the next action. An action that has just refused to run cannot be chosen.
 
         Raises:
-            ModelError: `model_without_dialogue`; there is no policy.
+            ModelError: `model_without_dialogue`: the model has no policies.
         """
         best, events = self._ask(tracker, history_of(tracker, self._featurizer))
         if tracker.latest_action_name == LISTEN:
@@ -69,7 +69,7 @@ class Ensemble:
     def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
         """Return the best prediction. Also return the events of all predictions."""
         best: Prediction | None = None
-        is_settled = False  # whether the best prediction is certain, so that policies with `yields` need not run
+        is_settled = False  # if the best prediction is certain, policies with `yields` are skipped
         events: tuple[Event, ...] = ()
         for policy in self._by_priority:
             if is_settled and policy.yields:
@@ -104,7 +104,7 @@ class Ensemble:
 
 
 def _standing(prediction: Prediction) -> int:
-    """Return the rank of a prediction, which is compared before the confidence.
+    """Return the rank of a prediction. The ensemble compares ranks before it compares confidences.
 
     Predictions that are independent of the user's message have the highest rank. Predictions from the user's text
     follow, then all others.

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Sequence
 from manent.dialogue.states import DialogState
 
 _DECAY = 0.7
-"""Each older state has this fraction of the weight of the next newer one."""
+"""The weight of a state, as a fraction of the weight of the next newer state."""
 
 Weighted = dict[str, float]
 
@@ -69,7 +69,7 @@ def state_features(
         states: oldest first, the current one last.
         texts: user texts of end-to-end stories.
         least_similarity: minimum cosine, in [0, 1], at which a message counts as one of the texts.
-        known: features of the training data. Other features are removed before the norm is computed. So an entity or
+        known: features of the training data. Other features are removed before the norm is computed, so an entity or
             slot that no story contains does not reduce the weight of known features. None: keep all features.
     """
     features: Weighted = {}

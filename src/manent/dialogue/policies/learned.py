@@ -1,13 +1,16 @@
-"""The learned policy, which replaces TEDPolicy. It also predicts for conversations that match no story exactly.
+"""The learned policy, which replaces TEDPolicy.
+
+It also makes predictions for conversations that do not match a story exactly.
 
 Multinomial logistic regression over features of the recent states. Two rules change the predicted probabilities:
 
-- *Actions that stories show.* The stories show which actions follow a message with this intent, or follow this action.
+- *Actions that stories show.* The stories show which actions follow a message with this intent, or a certain action.
   The probabilities of all other actions are multiplied by 0.1. If no story listens at this point, the probability of
-  listening becomes 0. So the policy does not listen directly after a message or a form if a story continues there.
+  listening becomes 0. The policy therefore does not listen directly after a message or a form if a story continues
+  there.
 - *Unknown intents.* If no story contains the intent, the confidences are multiplied by 0.25, so that the core fallback
   wins. If the core fallback would send nothing, the policy instead raises its confidence above that of the fallback.
-  With `constrain_similarities` it does so only after known intents, as TEDPolicy does.
+  With `constrain_similarities`, it raises the confidence only after known intents, as TEDPolicy does.
 
 If a message is similar to a text of an end-to-end story, the policy uses that text instead of the intent.
 
@@ -30,7 +33,7 @@ from manent.dialogue.states import LISTEN, DialogState, History
 PRIORITY = 1
 DEFAULT_HISTORY = 5
 DOUBT = 0.25
-"""Factor for predictions after an intent that no story contains. With it, the core fallback wins."""
+"""Factor for predictions after an intent that no story contains. This factor makes the core fallback win."""
 
 _NO_CLAIM = 0.1
 """Factor for actions that never follow the last step in the stories."""
@@ -78,7 +81,7 @@ class LinearModel:
         self._rows = {name: row for row, name in enumerate(self.features)}
 
     def __contains__(self, feature: object) -> bool:
-        """Return whether the training data contains this feature."""
+        """Return whether the training data contain this feature."""
         return feature in self._rows
 
     def chances(self, features: Weighted) -> FloatArray:
@@ -98,12 +101,12 @@ class LearnedPolicy:
     Args:
         name: name of the policy in `config.yml` (`TEDPolicy`, `SklearnPolicy`).
         options: options of the policy in `config.yml`.
-        model: its labels are actions.
+        model: linear model whose labels are actions.
         texts: user texts of end-to-end stories.
         follows: `cue` of the last step → actions that follow this step in the stories.
         least: minimum confidence of a prediction other than listening, in [0, 1]. It is above 0 if the core fallback
-            would send nothing. Then the policy answers every message. With `constrain_similarities`, it does not answer
-            messages with unknown intents.
+            would send nothing, so that the policy answers every message. With `constrain_similarities`, it does not
+            answer messages with unknown intents.
     """
 
     def __init__(
@@ -191,7 +194,7 @@ def cue(state: DialogState, texts: KnownTexts, least_similarity: float, *, answe
         state: the current state.
         texts: user texts of end-to-end stories.
         least_similarity: minimum cosine, in [0, 1], at which a message counts as one of the texts.
-        answers: whether the next action follows a message. False: it follows another action.
+        answers: whether the next action follows a message (True) or another action (False).
     """
     if answers:
         return f"{LISTEN}|{said_in(state, texts, least_similarity)}"

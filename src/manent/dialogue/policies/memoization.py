@@ -27,7 +27,7 @@ Rasa uses the same number.
 class MemoizationOptions:
     """The policy's options in `config.yml`, with the same names.
 
-    If `max_history` is None, it uses the whole conversation.
+    If `max_history` is None, the policy uses the whole conversation.
     """
 
     max_history: Annotated[int | None, TURNS] = None
@@ -94,7 +94,7 @@ class MemoizationPolicy:
         return self.entries.get(tuple(reversed(key)))
 
     def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
-        """Look up the conversation as if it had started at one of its recent actions. Try the oldest of them first."""
+        """Look up the conversation as if it had started at one of its recent actions. Try the oldest action first."""
         if (last.previous, last.intent, last.text) not in self._endings:
             return None
         answers = tracker.latest_action_name == LISTEN  # the latest message is unanswered

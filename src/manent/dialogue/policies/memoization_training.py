@@ -27,7 +27,7 @@ def train_memoization(
         history = history_of(tracker, featurizer)
         actions = [event for event in tracker.applied if isinstance(event, ActionExecuted)]
         keys = [numbers.setdefault(state, len(numbers)) for state in history.visible]
-        if len(keys) != len(actions):  # the story contains `action_unlikely_intent`, for which there is no state
+        if len(keys) != len(actions):  # the story contains `action_unlikely_intent`, which has no state
             actions = [event for event in actions if event.name != "action_unlikely_intent"]
         for end, action in enumerate(actions, start=1):
             if end == 1:

@@ -1,4 +1,4 @@
-"""The interface of policies, and their predictions. `ensemble.py` selects one."""
+"""The interface of policies, and their predictions. `ensemble.py` selects one prediction."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,12 +11,14 @@ from manent.dialogue.states import History
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """The prediction of a policy. It is a msgspec struct, because every step of a turn creates several.
+    """The prediction of a policy.
+
+    This class is a msgspec struct because every step of a turn creates several objects of it.
 
     Attributes:
         action: name (or end-to-end text) of the likeliest action. None: the policy does not predict.
         confidence: confidence of that action, in [0, 1].
-        policy: name of the policy in the log.
+        policy: name of the policy, as recorded in the log.
         priority: among predictions with equal confidence, the one with the highest priority wins.
         others: confidences of other actions, for `…/predict`.
         is_no_user: whether the prediction is independent of the last user message. Such a prediction wins over
@@ -51,9 +53,9 @@ class Policy(Protocol):
 
     @property
     def yields(self) -> bool:
-        """Whether this policy may be skipped if a policy of the same or a higher priority is certain.
+        """Whether this policy can be skipped if a policy of the same or a higher priority is certain.
 
-        This is correct if its predictions win only by their confidence (at most 1.0) and have no events.
+        This is safe if its predictions win only by their confidence (at most 1.0) and have no events.
         """
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:

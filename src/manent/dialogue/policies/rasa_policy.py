@@ -35,7 +35,7 @@ Files = Mapping[str, bytes]
 
 
 def adapt(found: type) -> "RasaPolicyKind":
-    """Return how a policy that was written for Rasa is trained and loaded.
+    """Return the object that trains and loads a policy that was written for Rasa.
 
     Raises:
         BadExtension: the class was written for Rasa 1 or 2, or is not registered.
@@ -162,7 +162,7 @@ class _Adapter:
 
     def __init__(self, policy: Any, name: str, storage: ModelStorage, domain: Domain, built_in: Policy | None) -> None:
         self._policy = policy
-        self._storage = storage  # the policy may read from its folder as long as it lives
+        self._storage = storage  # the policy can read from its folder until the policy is deleted
         self._domain = RasaDomain(domain)
         self._index = domain.action_index
         self._built_in = built_in
@@ -208,7 +208,7 @@ class _Adapter:
     def _as_rasa(
         self, tracker: Tracker, history: History, made: list[tuple[PolicyPrediction, Prediction]]
     ) -> PolicyPrediction:
-        """Return the prediction of the built-in policy, and note which one it was."""
+        """Return the prediction of the built-in policy, and remember the prediction."""
         assert self._built_in is not None  # noqa: S101  # only policies that extend one ask for it
         prediction = self._built_in.predict(tracker, history)
         probabilities = [0.0] * len(self._index)

@@ -1,7 +1,7 @@
-"""RulePolicy: rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
+"""RulePolicy: predicts from rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
 
-`rule_training.py` compiles rules into sequences of conditions on states. These are indexed by the previous action and
-the intent of the newest state. So a prediction checks only a few rules, even if the project has many.
+`rule_training.py` compiles rules into sequences of conditions on states. The sequences are indexed by the previous
+action and the intent of the newest state, so a prediction checks only a few rules, even if the project has many.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ class RuleState(msgspec.Struct, frozen=True, array_like=True):
     """The conditions of a rule on one state. None and () stand for "no condition".
 
     Attributes:
-        no_loop: whether no loop may be active.
+        no_loop: whether the condition is that no loop is active.
         unset: slots that must not be set.
     """
 
@@ -91,8 +91,8 @@ class LoopEntry:
     """The action that training data shows in a loop after a message that does not answer the loop's question.
 
     Attributes: states: the last one or two states before that action.
-        interrupted: whether the loop continues after another question has interrupted it. The loop then must not
-            validate the message. False: an action other than the loop follows.
+        interrupted: whether the loop continues after another question has interrupted it. In this case, the loop must
+            not validate the message. False: an action other than the loop follows.
     """
 
     states: tuple[RuleState, ...]
@@ -134,8 +134,8 @@ class RuleOptions:
     """The options of RulePolicy in `config.yml`, with the same names.
 
     Attributes:
-        check_for_contradictions: whether training compares rules and stories. If not, training cannot know which turns
-            only rules contain. Then no turn is hidden from the policies that learn from stories.
+        check_for_contradictions: whether training compares rules and stories. Without this comparison, training cannot
+            find the turns that only rules contain, so it hides no turn from the policies that learn from stories.
     """
 
     core_fallback_threshold: Annotated[float, THRESHOLD] = 0.3
@@ -224,7 +224,8 @@ class RulePolicy:
     def predict(self, tracker: Tracker, history: History) -> Prediction:
         """Predict the next action.
 
-        Default intents have precedence over the happy path of a form, then follow rules, and then the fallback action.
+        Default intents take precedence over the happy path of a form, the happy path over rules, and rules over the
+        fallback action.
         """
         decision = self.decide(tracker, history)
         prediction = decision.prediction

@@ -164,7 +164,7 @@ def train_rules(
     loop_entries = _loop_entries(featurizer, [*rules, *stories])
     policy = RulePolicy(options, entries, loop_entries)
     if not is_checked:
-        # Only a comparison of rules and stories shows what only rules use.
+        # Only a comparison of rules and stories shows which slots and loops only rules use.
         return RuleTraining(policy=policy)
     problems += _incomplete(featurizer, rules)
     incomplete = {problem.path for problem in problems}
@@ -192,7 +192,7 @@ def train_rules(
 def _entries(featurizer: Featurizer, rules: Iterable[TrainingSequence], *, drop_ambiguous: bool) -> list[RuleEntry]:
     """Return the entries of the rules.
 
-    If rules contradict each other, keep the first rule. With `drop_ambiguous`, keep none of them.
+    If rules contradict each other, keep the first rule. With `drop_ambiguous`, keep no rule of a contradiction.
     """
     ambiguous: set[tuple[tuple[RuleState, ...], bool]] = set()
     found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
@@ -257,8 +257,8 @@ class _RuleAction:
     """The slots and the loop that a rule sets directly after one of its actions.
 
     Attributes:
-        sets: featurised slots that it sets after the action.
-        sets_loop: whether it activates or ends a loop after the action.
+        sets: featurised slots that the rule sets after the action.
+        sets_loop: whether the rule activates or ends a loop after the action.
         state: all conditions of the rule up to and including these slots and this loop.
     """
 
@@ -293,7 +293,7 @@ def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_R
 def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
     """Find actions after which one rule sets a slot or a loop that another rule does not mention.
 
-    A slot with an initial value is already set, so a rule need not mention it.
+    A slot with an initial value is already set, so a rule does not have to mention it.
     """
     initial = _initial_slots(featurizer).keys()
     actions = [each for rule in rules for each in _rule_actions(featurizer, rule)]
@@ -330,8 +330,8 @@ class _Checker:
     """Plays rules and stories, and compares each action with the prediction of the rules.
 
     Attributes:
-        incomplete: paths of the rules that are incomplete, as in `Problem.path`. What contradicts them is not reported,
-            because the contradiction may end when the rule is completed.
+        incomplete: paths of the rules that are incomplete, as in `Problem.path`. Contradictions with these rules are
+            not reported, because completing a rule can resolve them.
     """
 
     domain: Domain
@@ -371,7 +371,7 @@ class _Checker:
             if action == loop.name:
                 return NOTHING
             if is_rule and decision.action == LISTEN:
-                return decision  # the bot listens after the loop has asked, and the rule contradicts this
+                return decision  # the bot listens after the loop has asked, but the rule has another action here
             # All other training data inside a loop shows the actions that follow after the loop has rejected a message.
             tracker.update(ActionExecutionRejected(name=loop.name))
             decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))

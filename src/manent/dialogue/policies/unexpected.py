@@ -1,9 +1,8 @@
 """UnexpecTEDIntentPolicy: detects a message that no story contains at this point.
 
-It predicts `action_unlikely_intent`, an action that has no effect except its entry in the log. It does so if another
-intent is much likelier after the previous states. "Much likelier" means that the factor between the two is greater
-than in any story.
-It wins only if neither a rule nor a memorized story predicts an action.
+It predicts `action_unlikely_intent`, an action that has no effect except its entry in the log. The action is predicted
+if another intent is much likelier after the previous states, by a factor that is greater than in any story. The
+prediction wins only if neither a rule nor a memorized story predicts an action.
 """
 
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ PRIORITY = 2
 MOST = 0.03
 """An intent is unexpected only if its probability is less than this share of the likeliest intent's probability."""
 SLACK = 0.5
-"""And only if that share is less than this factor times the lowest share that the intent has in the stories."""
+"""An intent is unexpected only if that share is also less than this factor times its lowest share in the stories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,8 @@ class UnexpectedOptions:
     """The policy's options in `config.yml`, with the same names.
 
     Attributes:
-        tolerance: in [0, 1]. The higher it is, the fewer messages are unexpected. With 1, no message is.
+        tolerance: in [0, 1]. The higher the tolerance, the fewer messages are unexpected. With 1, every message is
+            expected.
     """
 
     max_history: Annotated[int | None, TURNS] = None
@@ -40,7 +40,7 @@ class UnexpectedOptions:
 
     @property
     def history(self) -> int:
-        """Number of states to use."""
+        """The number of states that the policy uses."""
         return self.max_history or DEFAULT_HISTORY
 
 
@@ -67,7 +67,7 @@ class UnexpectedIntentPolicy:
         self.history_needed = options.history + 1
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict `action_unlikely_intent` directly after an unexpected message, and nothing at other times."""
+        """Predict `action_unlikely_intent` directly after an unexpected message, and no action at any other time."""
         is_unexpected = tracker.latest_action_name == LISTEN and self._is_unexpected(tracker, history)
         return Prediction(
             action=UNLIKELY if is_unexpected else None,

@@ -1,1 +1,1 @@
-"""The components of the pipeline. Each file contains one of them, or a few that share their code."""
+"""The components of the pipeline. Each file contains one component, or a few that share code."""

@@ -1,8 +1,8 @@
-"""Custom components: a class of the project or of a package, with four methods.
+"""Custom components, which are classes of the project or of an installed package with four methods.
 
-`docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. It never
-comes from the model. A model contains only the files that the component's `persist` returned. Classes that were written
-for Rasa are in `rasa_component.py`.
+`docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. The class is
+never read from the model. A model contains only the files that the component's `persist` returned. Classes that were
+written for Rasa are in `rasa_component.py`.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ from manent.nlu.message import Message
 class CustomComponent(Protocol):
     """The methods of a custom component. It is created with its options from `config.yml`: `MyComponent(options)`.
 
-    If the class declares `options`, a `msgspec.Struct`, it gets an object of it, and the options are checked before
-    training. Otherwise it gets the options as a dictionary.
+    If the class declares `options` (a subclass of `msgspec.Struct`), it receives an instance of that struct, and the
+    options are checked before training. Without this declaration, it receives a dictionary.
     """
 
     def train(self, examples: list[Json]) -> None:
@@ -55,7 +55,7 @@ class _Adapter:
 
 
 def custom_kind(name: str, where: Where) -> Kind | None:
-    """Return the kind of a component by its path, or by the name under which a package registers it. None: unknown.
+    """Return the kind of a component by the path of its class, or by the name that a package registered. None: unknown.
 
     `where` is the line of `config.yml` that names the class.
 
@@ -80,7 +80,7 @@ def custom_kind(name: str, where: Where) -> Kind | None:
 
 
 def _located(kind: Kind, name: str, where: Where) -> Kind:
-    """Return a kind whose errors name the line of `config.yml`."""
+    """Return a copy of a kind that adds the line of `config.yml` to errors."""
 
     def train(options: Json, training: Training) -> Files:
         try:

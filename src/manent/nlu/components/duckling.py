@@ -1,4 +1,4 @@
-"""DucklingEntityExtractor: dates, numbers, amounts… from a Duckling server.
+"""DucklingEntityExtractor: finds dates, numbers, amounts and similar entities with a Duckling server.
 
 The pipeline itself does no I/O. `Pipeline.services` lists the servers. For each server, `server/outside/duckling.py`
 sends the request (`Service.form`), converts the response with `read_answer`, and passes the entities to
@@ -35,7 +35,7 @@ class Duckling:
 
 
 def read_answer(answer: object, service: Service) -> list[Json]:
-    """Convert a Duckling server's JSON into entities. Ignore values that have another shape."""
+    """Convert a Duckling server's JSON into entities. Ignore values that do not have the expected structure."""
     entities = []
     for match in answer if isinstance(answer, list) else []:
         if not isinstance(match, Mapping) or not isinstance(match.get("value"), Mapping):

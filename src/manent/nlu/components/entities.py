@@ -1,7 +1,7 @@
 """The entity extractor of DIETClassifier and CRFEntityExtractor: a conditional random field over the tokens.
 
 A token is described by its word (spelling, affixes, shape, meaning) and by the words around it. The scores that depend
-on only one word are computed once per word and cached. So a parse only adds up a few rows.
+on only one word are computed once per word and cached. A parse therefore only adds up a few rows.
 """
 
 import functools
@@ -39,7 +39,7 @@ _repeated = re.compile(r"(.)\1+")
 
 
 class Labels(msgspec.Struct, kw_only=True):
-    """Data stored next to the arrays.
+    """Data of an extractor that are stored next to its arrays.
 
     Attributes:
         names: the tags (`spans.py` explains them).
@@ -101,7 +101,7 @@ class EntityExtractor:
         self._places = _sort_atoms(atoms)
         edge = np.concatenate([self._row(f"{offset}:{_EDGE}") for offset in _OFFSETS])
         self._rows = WordRows(edge, self._describe, first=labels.frequent if rows is not None else (), rows=rows)
-        # A pair of adjacent words has two features: one for its second word, one for its first.
+        # A pair of adjacent words has one feature for its second word and one for its first word.
         self._pairs = {
             tuple(name[1:].split(" ")): (row, atoms[f">{name[1:]}"])
             for name, row in atoms.items()
@@ -160,8 +160,8 @@ class EntityExtractor:
         size = len(self._tags)
         places = self._places
         found = [atom for name, _ in _describe_word(word, self._context) for atom in places.get(name, ())]
-        # One product adds up the rows of each offset. It takes half the time of five sums and is as exact, because the
-        # summands are whole numbers.
+        # One product adds up the rows of each offset. The product takes half the time of five sums and is as exact,
+        # because the summands are whole numbers.
         scores = _SLOTS.take([slot for slot, _ in found], axis=1) @ self._sparse.rows([row for _, row in found])
         scores *= np.float32(self._sparse.unit)
         described: FloatArray = scores.ravel()
@@ -203,7 +203,10 @@ Annotators miss entities more often than they mark wrong ones, so this improves 
 
 
 _AROUND = np.arange(2, MAX_WORDS + 2)[:, None] + _OFFSETS
-"""Return for each token the indices of the words at `_OFFSETS`. The message is padded with two places on both sides."""
+"""Return for each token the indices of the words at `_OFFSETS`.
+
+The message is padded with two positions on both sides.
+"""
 
 _STEPS = np.arange(len(_OFFSETS))
 
@@ -214,7 +217,7 @@ _NO_PAIR = (-1, -1)
 def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ...]]]:
     """Return the features of a word.
 
-    Each has the positions of the word relative to the tokens that the feature describes.
+    Each feature has the positions of the word relative to the tokens that the feature describes.
     """
     low = word.lower()
     features = [
@@ -263,7 +266,7 @@ def _message_atoms(
 ) -> list[tuple[list[str], list[float]]]:
     """Return the names and the values of all features of all tokens, for training.
 
-    `EntityExtractor` uses the same features.
+    `EntityExtractor` uses the same features for parsing.
 
     Args:
         message: an example.
@@ -304,7 +307,8 @@ def _word_atoms(word: str, context: Context) -> list[tuple[str, ...]]:
 def _share_features(messages: Sequence[Message], vectors: WordVectors, chances: FloatArray) -> list[Shared]:
     """Return the dense features of all tokens.
 
-    These are the vectors of the token's word and of the adjacent words, and the probabilities of the message's intents.
+    The features are the vectors of the token's word and the adjacent words, and the probabilities of the message's
+    intents.
 
     Args:
         messages: the examples.
@@ -417,7 +421,7 @@ def train_entities(options: Json, training: Training, *, use_intents: bool) -> d
 def _batch_size(sentences: int) -> int:
     """Return a batch size.
 
-    With few sentences, small batches learn more. With many sentences, large batches are faster.
+    Small batches learn more from few sentences, and large batches are faster for many sentences.
     """
     return max(_SMALL_BATCH, min(_LARGE_BATCH, sentences // 150))
 

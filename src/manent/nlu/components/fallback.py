@@ -1,4 +1,4 @@
-"""FallbackClassifier: sets the intent `nlu_fallback` if no intent is likely or two are about equally likely."""
+"""FallbackClassifier: sets the intent `nlu_fallback` if no intent or more than one intent is likely."""
 
 from manent.core.config_options import THRESHOLD
 from manent.core.events import Json

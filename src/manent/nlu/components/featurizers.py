@@ -1,4 +1,4 @@
-"""Featurizers: they compute the features of a text. Classifiers and extractors call them when they need features."""
+"""Featurizers, which compute the features of a text. Classifiers and extractors call them."""
 
 import re
 import unicodedata
@@ -136,14 +136,14 @@ def _load_count_vectors(options: Json, files: Files, _: Context) -> Component:
 
 
 def load_nothing(_: Json, __: Files, ___: Context) -> Component:
-    """Return a component that does nothing."""
+    """Return a component that does not change messages."""
     return Idle()
 
 
 class LexicalFeatures(Idle):
     """Describes the spelling of the tokens around a token.
 
-    Each position of the window has a feature for each property that holds.
+    Each position of the window has a feature for each property that the token at this position has.
     """
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
@@ -174,7 +174,7 @@ _PROPERTIES: dict[str, Callable[[str], object]] = {
 """The properties that `features:` can name. `pos` and `pos2` are missing, because they would need spaCy."""
 
 _ALWAYS = frozenset({"BOS", "EOS"})
-"""These properties are ignored, because extractors always know the start and the end of a message."""
+"""These properties are ignored, because extractors always use the start and the end of a message as features."""
 
 _WINDOWS = [
     ["low", "title", "upper"],

@@ -1,6 +1,7 @@
 """DIETClassifier and CRFEntityExtractor.
 
-Their options decide which of the two built-in learners is used: the linear classifier, the entity extractor, or both.
+The options of these components decide whether they use the built-in linear classifier, the built-in entity extractor,
+or both.
 """
 
 from manent.core.config_options import FLAG, NAMES, NEURAL, SEED, either, mapped, whole

@@ -1,4 +1,4 @@
-"""KeywordIntentClassifier. The first training example that the message contains as whole words decides the intent."""
+"""KeywordIntentClassifier: the first training example that a message contains as whole words determines the intent."""
 
 import re
 
@@ -18,7 +18,7 @@ class Keywords:
     def process(self, message: Message) -> None:
         """Set the intent, with confidence 1, if the message contains a keyword.
 
-        If not, keep the intent of an earlier classifier.
+        If it contains no keyword, keep the intent of an earlier classifier.
         """
         for pattern, intent in self._patterns:
             if pattern.search(message.text):

@@ -41,7 +41,7 @@ class PatternExtractor:
 
 
 class PatternFeatures(Idle):
-    """Adds features to the tokens within a match. There is one feature for each pattern."""
+    """Adds features to the tokens within a match. Each pattern has one feature."""
 
     def __init__(self, patterns: Named, *, case_sensitive: bool) -> None:
         self._patterns = compile_all(patterns, case_sensitive=case_sensitive)
@@ -72,13 +72,13 @@ def collect(data: NluData, options: Json, only: frozenset[str] | None = None) ->
 
 def _alternatives(entries: Iterable[str], options: Json) -> str:
     edge = r"\b" if options["use_word_boundaries"] else ""
-    # The longest alternative is the first, so that "new york city" is not matched as "new york".
+    # The longest alternative comes first, so that "new york city" is not matched as "new york".
     escaped = (re.escape(entry) for entry in sorted(set(entries), key=lambda entry: (-len(entry), entry)))
     return f"{edge}(?:{'|'.join(escaped)}){edge}"
 
 
 def compile_all(patterns: Named, *, case_sensitive: bool) -> list[tuple[str, re.Pattern[str]]]:
-    """Compile patterns. Leave out invalid patterns, which the training reports."""
+    """Compile patterns. Omit invalid patterns, which training reports."""
     flags = 0 if case_sensitive else re.IGNORECASE
     compiled = []
     for name, pattern in patterns:

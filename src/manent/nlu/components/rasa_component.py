@@ -1,8 +1,8 @@
 """Runs NLU components that were written for Rasa: `GraphComponent` of Rasa 3, and `Component` of Rasa 1 and 2.
 
-`extensions/points.py` names `adapt` as the adapter of such classes. A message has a view, the message as these classes
-see it. Before a component is called, the view gets what other components have found; afterwards the message gets what
-the component has changed.
+`extensions/points.py` names `adapt` as the adapter of such classes. These classes receive a view of each message, which
+has the interface of Rasa's messages. Before a call of a component, the results of other components are copied to the
+view. After the call, the changes of the component are copied to the message.
 """
 
 import importlib.util
@@ -59,7 +59,7 @@ _OWN = frozenset({TEXT, _TOKENS, ENTITIES, INTENT, INTENT_RANKING_KEY, RESPONSE_
 _FEATURES = "features.json"
 _META = "component.json"
 _FOLDER = Resource("files")
-"""Where a component of Rasa 2 stores its files."""
+"""The folder in which a component of Rasa 2 stores its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,11 @@ class RasaComponent:
 
 
 def adapt(found: type) -> RasaComponent:
-    """Return how a class that was written for Rasa is trained and loaded.
+    """Return the kind that trains and loads a class that was written for Rasa.
 
     Raises:
-        BadExtension: the class is not registered, or its languages or packages do not fit.
+        BadExtension: the class is not registered, does not support the language, or needs a package that is not
+            installed.
     """
     name = f"{found.__module__}.{found.__qualname__}"
     driver = _driver_of(found, name)
@@ -145,7 +146,7 @@ def _check_packages(found: Any, name: str) -> None:
             name,
             f"a component that needs the module{'s' * (len(missing) > 1)} {', '.join(missing)}",
             "an installed module",
-            advice=f"Install what contains it, for example `pip install {' '.join(missing)}`",
+            advice=f"Install the package that contains it, for example `pip install {' '.join(missing)}`",
         )
 
 
@@ -153,7 +154,7 @@ def _check_packages(found: Any, name: str) -> None:
 
 
 class _Driver:
-    """Calls the methods of a class in the way of its version of Rasa."""
+    """Calls the methods of a class as the version of Rasa that it was written for does."""
 
     def __init__(self, found: Any, name: str) -> None:
         self.found = found
@@ -183,7 +184,7 @@ class _Driver:
             )
 
     def call(self, method: str, function: Callable[[], Any]) -> Any:
-        """Call a method of the class. An error in it becomes an error that names the class and the line.
+        """Call a method of the class. An error in the method becomes an error that names the class and the line.
 
         Raises:
             BadExtension: the method raised an error.
@@ -263,7 +264,7 @@ class _Version3(_Driver):
         return returned if isinstance(returned, TrainingData) else data
 
     def arguments(self, context: Context) -> Json:
-        """Return the model that the component asks for with `model_from`."""
+        """Return the model that the component requests with `model_from`."""
         source = self.registration.model_from
         if source is None:
             return {}
@@ -316,7 +317,7 @@ class _Version2(_Driver):
         return {_META: described, **storage.files()}
 
     def load(self, options: Json, files: Files, context: Context) -> "Loaded":
-        """Call `load` with what `persist` returned, and the folder with the files."""
+        """Call `load` with the return value of `persist` and the folder with the files."""
         meta = {**self._config(options), **load_json(files[_META], dict[str, Any])}
         stored = {name: content for name, content in files.items() if name not in (_FEATURES, _META)}
         storage = ModelStorage(stored)
@@ -339,7 +340,7 @@ class _Version2(_Driver):
         return view
 
     def prepare(self, instance: Any, data: TrainingData, arguments: Json) -> TrainingData:
-        """Call `process` for the examples that `train` has not prepared: the training of this component was skipped."""
+        """Call `process` for the examples that are unprepared because the training of this component was skipped."""
         if self.prepares:
             for view in data.training_examples:
                 if _is_unprepared(view, is_featurizer=self.is_featurizer):
@@ -355,7 +356,7 @@ class _Version2(_Driver):
 
 
 def _has_own(found: Any, method: str) -> bool:
-    """Return whether a class has a method that is not the one of Rasa 3."""
+    """Return whether a class overrides a method of Rasa 3's base class."""
     own = getattr(found, method, None)
     return own is not None and own.__func__ is not getattr(GraphComponent, method).__func__
 
@@ -365,7 +366,7 @@ def _is_unprepared(view: View, *, is_featurizer: bool) -> bool:
 
 
 def _guarded(name: str, storage: ModelStorage, make: Callable[[], Any]) -> Any:
-    """Call a function that may read files of the model. Components without files are not watched."""
+    """Call a function that may read files of the model. Pickles are checked only for components that have files."""
     if not storage.has_files:
         return make()
     with guarded(name):
@@ -387,9 +388,9 @@ class _Shape(msgspec.Struct, kw_only=True):
 
     Attributes:
         width: number of features of a text. 0: none.
-        size: typical norm of these features, by which they are divided.
+        size: typical norm of the features of a text, which are divided by this norm.
         token_width: number of features of a token. 0: none.
-        token_size: typical norm of these.
+        token_size: typical norm of the features of a token.
     """
 
     width: int = 0
@@ -404,11 +405,11 @@ class Loaded:
     def __init__(self, driver: Any, instance: Any, storage: ModelStorage, arguments: Json) -> None:
         self._driver = driver
         self._instance = instance
-        self._storage = storage  # the component may read from its folder as long as it lives
+        self._storage = storage  # the component can read from its folder until the component is deleted
         self._arguments = arguments
 
     def process(self, message: Message) -> None:
-        """Call the component, and take over what it has changed."""
+        """Call the component, and apply its changes to the message."""
         shown = _show(message)
         known = len(shown.features)
         driver = self._driver
@@ -434,10 +435,10 @@ class Loaded:
         return self._measure(training.messages)
 
     def _note_features(self, message: Message, features: Sequence[Features]) -> None:
-        """Keep the features that the component added. Components without features have none."""
+        """Store the features that the component added. Components without features store nothing."""
 
     def _measure(self, _: Sequence[Message]) -> Files:
-        """Return what must be known of the features when the model is loaded."""
+        """Return the data about the features that are needed when the model is loaded."""
         return {}
 
 
@@ -466,7 +467,7 @@ class LoadedFeaturizer(Loaded):
     def text_features(self, message: Message) -> SparseFeatures:
         """Return the indices and the values of a message's features."""
         if self not in message.features:
-            self.process(message)  # messages that the training makes up did not go through the pipeline
+            self.process(message)  # the pipeline has not processed messages that the training generates
         indices, values, width = _text_vector(message.features[self])
         if width and width != self._shape.width:
             raise ModelError(
@@ -526,9 +527,9 @@ def _typical_norm(vectors: Sequence[NDArray[np.float32]]) -> float:
 
 
 def _text_vector(features: Sequence[Features]) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
-    """Return the indices and the values of a text's features, and how many features there are.
+    """Return the indices and the values of a text's features, and the number of features.
 
-    Without features of the text, these are the means of the features of its words.
+    If the text has no features, return the means of the features of its words.
     """
     kind = FEATURE_TYPE_SENTENCE if any(each.type == FEATURE_TYPE_SENTENCE for each in features) else None
     indices, values, base = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)], 0
@@ -545,7 +546,10 @@ def _text_vector(features: Sequence[Features]) -> tuple[NDArray[np.int64], NDArr
 
 
 def _token_vectors(features: Sequence[Features], count: int) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Return the indices and the values of each token's features. Features of another number of rows are left out."""
+    """Return the indices and the values of each token's features.
+
+    Omit features whose number of rows is not the number of tokens.
+    """
     parts = [
         np.asarray(each.features if each.is_dense() else each.features.todense(), np.float32)
         for each in features
@@ -561,7 +565,7 @@ def _token_vectors(features: Sequence[Features], count: int) -> list[tuple[NDArr
 
 
 def training_data_of(training: Training) -> TrainingData:
-    """Return the training data as these classes see it. Its examples are the views of the messages."""
+    """Return the training data in the form that these classes expect. The examples are the views of the messages."""
     views = []
     for example, message in zip(training.examples, training.messages, strict=True):
         if message.view is None:
@@ -601,7 +605,7 @@ def _example_view(example: Example) -> View:
 
 
 def _show(message: Message) -> View:
-    """Return the view of a message, with what other components have found."""
+    """Return the view of a message, with the results of other components."""
     if message.view is None:
         message.view = View()
     view: View = message.view
@@ -648,7 +652,7 @@ def _take_over(message: Message, view: View, name: str) -> None:
             raise BadExtension(
                 name,
                 f'it adds "{key}" to the output with a value that is not JSON ({error})',
-                "names, numbers, texts and lists of them",
+                "strings, numbers, and lists or mappings of them",
             ) from error
 
 
@@ -663,7 +667,7 @@ def _take_over_text(message: Message, view: View) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value without types of NumPy, which have no JSON."""
+    """Return a value in which NumPy types are converted to types that JSON supports."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -27,7 +27,10 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class Selector:
-    """Ranks the responses of one retrieval intent. With the name `default`, it ranks those of all retrieval intents."""
+    """Ranks the responses of one retrieval intent.
+
+    With the name `default`, it ranks the responses of all retrieval intents.
+    """
 
     def __init__(self, classifier: TextClassifier | None, meta: _Meta, options: Json) -> None:
         self._classifier = classifier

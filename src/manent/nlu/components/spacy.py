@@ -1,4 +1,4 @@
-"""SpacyNLP and SpacyEntityExtractor. They find entities if spaCy and its language model are installed."""
+"""SpacyNLP and SpacyEntityExtractor, which find entities if spaCy and its language model are installed."""
 
 import functools
 import importlib
@@ -57,9 +57,8 @@ def open_model(name: str) -> Any:
 
 def _train_nlp(options: Json, training: Training) -> Files:
     if importlib.util.find_spec("spacy") is None:
-        theirs = f"those of {options['model']}" if options["model"] else "the option `model` with the name of a "
-        "spaCy model"
-        training.notes.append(f"SpacyNLP: Manent's own tokens and word vectors are used instead of {theirs}.")
+        model = options["model"] or "spaCy"
+        training.notes.append(f"SpacyNLP: Manent's own tokens and word vectors are used instead of those of {model}.")
     return {}
 
 

@@ -1,4 +1,4 @@
-"""The tokenizers of a pipeline. One of them determines the words of a message."""
+"""Tokenizers, which determine the words of a message."""
 
 import importlib
 import importlib.util
@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, Any] = {
 
 
 class Tokenizer:
-    """Finds tokens with a function, then splits them by the `token_pattern`, if there is one."""
+    """Finds tokens with a function, then splits them by the `token_pattern`, if it is set."""
 
     def __init__(self, find: Callable[[str], list[Token]], pattern: str | None) -> None:
         self._find = find

@@ -1,8 +1,8 @@
 """Parses the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
 
-Called by the readers of NLU data and of stories. It does no I/O. It converts a text to a plain text, mentions and
-doubts. As in Rasa, everything that is not an annotation is text, so a stray bracket is not an error. Such a bracket is
-a doubt, which the readers report as a warning.
+Called by the readers of NLU data and of stories. This module does no I/O. It converts an annotated text to a plain
+text, mentions of entities, and doubts. As in Rasa, text that is not a valid annotation stays plain text, so a stray
+bracket is not an error. Such a bracket is a doubt, which the readers report as a warning.
 """
 
 import json
@@ -21,10 +21,10 @@ _BLANK_BETWEEN = re.compile(r"\[[^\[\]]+\]\s+\(\w+\)")
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A part of a message that looks like an annotation, but is (at least partly) read as text.
+    """A part of a message that looks like an annotation, but is read as text (at least partly).
 
     Attributes:
-        found: the part, and the reason why it is not an annotation.
+        found: the part of the message, and the reason why it is not an annotation.
         expected: the annotation that was probably meant.
         suggestion: what to do.
         code: code of the problem without its first part, for example `annotation-text`.
@@ -52,7 +52,10 @@ class AnnotatedText:
 
 
 class AnnotationError(Exception):
-    """An invalid annotation, which Rasa rejects, too. Its braces are closed, but the text in them is not an entity."""
+    """An invalid annotation, which Rasa rejects, too.
+
+    The braces are closed, but the text between them is not an entity.
+    """
 
     def __init__(self, found: str, expected: str, suggestion: str = "") -> None:
         super().__init__(found)
@@ -65,7 +68,7 @@ def parse_annotated(text: str) -> AnnotatedText:
     """Split an annotated message into its plain text and its entities.
 
     Forms (docs/rasa-contract.md, 3): `[text](entity)`, `[text](entity:value)`, `[text]{"entity": …, "value": …, "role":
-    …, "group": …}`, `[text][{…}, {…}]`. A bracket that starts none of these is part of the text.
+    …, "group": …}`, `[text][{…}, {…}]`. A bracket that does not start one of these forms is part of the text.
 
     Raises:
         AnnotationError: the content of closed braces is not JSON, or not an entity.
@@ -146,16 +149,16 @@ class _Reader:
     def _take_literal(self, text: str) -> None:
         if "](" in text and (match := _STRAY_CLOSING.search(text)):
             expected = f"[{match[1]}]({match[2]})"
-            self.doubts.append(Doubt(f'"{match[0]}", whose bracket is not opened', expected, "Open the bracket"))
+            self.doubts.append(Doubt(f'"{match[0]}", which lacks the opening bracket', expected, "Open the bracket"))
         self._take(text)
 
     def _doubt_unclosed(self, opening: int) -> None:
         """Report a bracket that is not closed.
 
-        Ignore one that is not at the start of a word, because it may be a smiley (`:[`).
+        Ignore a bracket that is not at the start of a word, because it may be a smiley (`:[`).
         """
         follows = self._text[opening + 1 : opening + 2]
-        if follows and not follows.isspace() and follows != "{":  # `[…][{` is reported at its first bracket
+        if follows and not follows.isspace() and follows != "{":  # `[…][{` is reported at the first bracket
             found = f'"{self._text[opening:]}", whose bracket is not closed'
             self.doubts.append(Doubt(found, "[text](entity)", "Close the bracket"))
 

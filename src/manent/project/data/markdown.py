@@ -1,6 +1,6 @@
 """Determines what a Markdown file of format 1.x contains, and returns its lines without comments.
 
-Called by `reading`. It does no I/O. A file is training data because of its content. Its name does not matter, except
+Called by `reading`. It does no I/O. The content of a file determines whether it is training data. The name matters only
 for pages such as a README.
 """
 
@@ -22,7 +22,7 @@ _ACTION = re.compile(r"-\s*(?:form:\s*)?[\w./-]+\s*(?:$|\{)")
 
 
 def is_page(path: Path) -> bool:
-    """Return whether, by its name, a Markdown file is a page for people, such as a README."""
+    """Return whether the name of a Markdown file is that of a page for people, such as a README."""
     return path.stem.lower().startswith(_PAGES)
 
 

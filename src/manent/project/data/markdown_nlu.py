@@ -1,7 +1,7 @@
 """Reads NLU data and retrieval responses written in Markdown (format 1.x). Called by `reading` and `migration`.
 
-It converts the text to the document that the same data would have in YAML. The document has the line numbers of the
-Markdown file. The readers of YAML then check it.
+This module converts the text to the document that the YAML reader would return for the same data. The document has the
+line numbers of the Markdown file. The readers of YAML documents then check it.
 """
 
 import re
@@ -55,7 +55,7 @@ def _is_section(kind: str, name: str, line: int, file: str, report: Report) -> b
 
 
 def _drop_empty(items: Seq, examples: Seq | None) -> None:
-    """Drop the newest item if it has no entries, because a separate file contains them."""
+    """Drop the newest item if it has no entries because they are in a separate file."""
     if items and items[-1]["examples"] is examples and not examples:
         items.pop()
         items.lines.pop()
@@ -69,7 +69,7 @@ def _warn_line(line: str, number: int, file: str, report: Report) -> None:
 def add_markdown_responses(data: NluFiles, text: str, file: str, report: Report) -> None:
     """Add the data of a file with the responses of retrieval intents.
 
-    Each consists of `* faq/ask_name` and lines with texts.
+    Each response consists of `* faq/ask_name` and lines with texts.
     """
     responses = Map(1)
     variations: Seq | None = None

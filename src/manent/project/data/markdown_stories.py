@@ -1,7 +1,7 @@
 """Reads stories written in Markdown (format 1.x). Called by `reading`, `stories` and `migration`.
 
-It converts the text to the document that equivalent YAML would have. The document has the line numbers of the Markdown
-file. The reader of YAML then checks it.
+This module converts the text to the document that the YAML reader would return for the same stories. The document has
+the line numbers of the Markdown file. The reader of YAML documents then checks it.
 """
 
 import json
@@ -17,7 +17,7 @@ from manent.project.yaml.documents import Map, Seq
 _SEVERAL = re.compile(r"\s+OR\s+(?![^{}]*\})")
 _NAME = re.compile(r"/?([^{:]*)")
 _DEACTIVATE = {"action_deactivate_form": "action_deactivate_loop"}
-"""Actions that have another name in later formats."""
+"""Actions that have a different name in later formats."""
 
 _WITHOUT_EFFECT = frozenset(
     """
@@ -25,7 +25,7 @@ _WITHOUT_EFFECT = frozenset(
     form_validation action_execution_rejected undo_loop
     """.split()  # noqa: SIM905 - a list with one quoted name per line would be hard to read
 )
-"""Events that a story may contain and that training ignores."""
+"""Events that a story can contain and that training ignores."""
 
 _decoder = json.JSONDecoder()
 

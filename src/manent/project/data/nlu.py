@@ -1,6 +1,6 @@
 """Reads NLU training data: intents with examples, synonyms, regexes, lookups. Called by `reading` and `migration`.
 
-It returns responses in NLU files unchanged (`NluFiles.responses`). `reading` merges them into the domain.
+Responses in NLU files are returned unchanged (`NluFiles.responses`), and `reading` merges them into the domain.
 """
 
 import re
@@ -20,7 +20,10 @@ _COLUMN_EXAMPLE = "lines that start with `- ` in the first column of the block"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupFile:
-    """A text file with one entry of a lookup table per line. `file` and `line` are the place that names this file."""
+    """A text file with one entry of a lookup table per line.
+
+    `file` and `line` are the position of the reference to this file.
+    """
 
     name: str
     path: str
@@ -30,7 +33,10 @@ class LookupFile:
 
 @dataclass(slots=True)
 class NluFiles:
-    """The NLU data of the files read so far. `lookup_files` are named in these files and not read yet."""
+    """The NLU data of the files read so far.
+
+    `lookup_files` are the files that the NLU data name; they are not read yet.
+    """
 
     examples: list[Example] = field(default_factory=list)
     synonyms: dict[str, str] = field(default_factory=dict)
@@ -131,7 +137,7 @@ def _add_intent(data: NluFiles, name: str, item: Spot, spot: Spot) -> None:
 
 
 _FIRST_WITHOUT_BLANKS = "\u0e00"
-"""First character of the scripts that have no spaces between words. Thai is the first of them in Unicode."""
+"""First character of the scripts that have no spaces between words. Thai is the first such script in Unicode."""
 
 
 def cuts_word(text: str, place: int) -> bool:
@@ -177,7 +183,7 @@ def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) ->
 
 
 def add_regex(data: NluFiles, name: str, pattern: str, item: Spot, line: int) -> None:
-    """Add a pattern. If it is not a valid regular expression, ignore it and warn about it."""
+    """Add a pattern. Ignore a pattern that is not a valid regular expression, with a warning."""
     pattern = with_leading_flags(pattern)
     try:
         re.compile(pattern)
@@ -201,8 +207,8 @@ _FLAGS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?([aiLmsux]+)\)", re.DOT
 def with_leading_flags(pattern: str) -> str:
     """Move flags such as `(?i)` from inside a pattern to its start.
 
-    Rasa projects are written for Python up to 3.10. It accepts such flags anywhere and applies them to the whole
-    pattern. Later versions of Python accept them only at the start.
+    Rasa projects are written for Python 3.10 and earlier, which accepts such flags anywhere and applies them to the
+    whole pattern. Later versions of Python accept flags only at the start.
     """
     flags = "".join(dict.fromkeys("".join(match[1] or "" for match in _FLAGS.finditer(pattern))))
     if not flags:

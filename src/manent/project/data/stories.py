@@ -1,7 +1,7 @@
 """Reads stories, rules and test stories.
 
-Called by `reading`, and by commands that evaluate. It checks only the structure. `checks` checks the names, because it
-has the whole project.
+Called by `reading`, and by commands that evaluate. This module checks only the structure. `checks` checks the names,
+because it has the whole project.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ from manent.project.yaml.documents import Broken, parse_document, plain, read_te
 STORY_KEYS = ("story", "steps", "metadata")
 RULE_KEYS = ("rule", "steps", "condition", "conversation_start", "wait_for_user_input", "metadata")
 STEP_KEYS = ("intent", "user", "action", "bot", "checkpoint", "slot_was_set", "active_loop", "or")
-"""Kinds of steps. A checkpoint may contain the key `slot_was_set`, too, so `checkpoint` precedes `slot_was_set`."""
+"""Kinds of steps. A checkpoint can also contain the key `slot_was_set`, so `checkpoint` precedes `slot_was_set`."""
 _BESIDE = {
     "intent": ("intent", "user", "entities", "metadata"),
     "user": ("intent", "user", "entities", "metadata"),
@@ -59,8 +59,8 @@ class StoryFiles:
 def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Stories:
     """Read test stories.
 
-    In directories, these are files named `test_*.yml`, and Markdown files of format 1.x with texts of users. If a path
-    is a file, it may have any name.
+    In a directory, read the files named `test_*.yml`, and Markdown files of format 1.x with texts of users. A path to a
+    single file can have any name.
 
     Args:
         paths: files and directories.
@@ -190,10 +190,7 @@ def _steps(item: Spot, *, is_test: bool) -> tuple[Step, ...]:
 
 
 def _kind(entry: Spot, kinds: tuple[str, ...], code: str, what: str) -> str | None:
-    """Return the kind of an entry by its keys.
-
-    If the entry has none of these kinds, report a problem and return None.
-    """
+    """Return the kind of an entry, which its keys determine. If no kind matches, report a problem and return None."""
     if not isinstance(entry.value, dict):
         entry.error(code, f"{what}, {one_of(kinds)}", _key_hint(entry.value) if kinds == STEP_KEYS else "")
         return None
@@ -280,7 +277,7 @@ def _intent(entry: Spot, *, is_test: bool) -> str | None:
     name = name.removeprefix("/")
     if "/" in name and not is_test:
         retrieval = name.partition("/")[0]
-        spot.warn("story.retrieval-intent", f'"{retrieval}", because stories contain no response keys')
+        spot.warn("story.retrieval-intent", f'"{retrieval}", because stories do not contain response keys')
         return retrieval
     return name
 

@@ -48,9 +48,9 @@ def check_stories(
         stories: stories and rules.
         names: names of the domain.
         report: receives the problems.
-        are_rules_restricted: whether a rule may have only one user turn (RulePolicy's `restrict_rules`).
+        are_rules_restricted: whether a rule can have only one user turn (RulePolicy's `restrict_rules`).
         needs_actions: whether an unknown action in a story is an error, because a policy stores its index in the
-            domain. If not, it causes a warning, as in Rasa. In a rule it is always an error.
+            domain. If False, it causes a warning, as in Rasa. In a rule, an unknown action is always an error.
 
     Returns:
         The intents and actions that stories and rules mention.

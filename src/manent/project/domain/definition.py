@@ -41,8 +41,8 @@ def build_domain(raw: RawDomain, *, is_legacy: bool = False, legacy_forms: Json 
     """Create the domain from a merged domain.
 
     Args:
-        raw: merged domain in format 3.1. Its spots contain the report that receives the problems.
-        is_legacy: whether it was converted from format 2.0.
+        raw: merged domain in format 3.1. Its spots refer to the report that receives the problems.
+        is_legacy: whether the domain was converted from format 2.0.
         legacy_forms: the original `forms` section, if it was converted.
     """
     entities = {name: _entity(name, spot) for name, spot in raw.entities.items()}
@@ -205,7 +205,7 @@ def _add_automatic_slots(slots: dict[str, Slot], *, has_forms: bool, actions: tu
 def _original(raw: RawDomain) -> Json:
     """Return the domain for `GET /domain`.
 
-    It contains only the sections that the project has, with intents in alphabetical order.
+    The result contains only the sections that the project has, with intents in alphabetical order.
     """
     original: Json = {"version": "3.1"}
     lists: dict[str, list[Any]] = {

@@ -1,8 +1,8 @@
 """Converts a domain of format 1.x to format 2.0, in memory.
 
-Called by `reading`, before `format_2`. Three things differ in 1.x. Variations of responses may be plain texts. Sessions
-do not expire unless the domain sets an expiry time. The action `respond_faq` answers the retrieval intent `faq`. The
-other differences between 1.x and 3.x are those between 2.0 and 3.x.
+Called by `reading`, before `format_2`. Format 1.x differs from format 2.0 in three ways. Variations of responses may be
+plain texts. Sessions do not expire unless the domain sets an expiry time. The action `respond_faq` answers the
+retrieval intent `faq`. The other differences between 1.x and 3.x also exist between 2.0 and 3.x.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from manent.project.yaml.documents import Map, Seq
 _RESPOND = "respond_"
 _RASA = ("rasa.", "rasa_core.")
 _NEVER = 0
-"""`session_expiration_time` of a domain that has no `session_config`."""
+"""Default `session_expiration_time` of a domain without `session_config`."""
 
 
 def may_be_format_1(raw: RawDomain) -> bool:
@@ -73,14 +73,14 @@ def _with_mappings(response: Spot) -> Spot:
 
 
 def _with_short_type(slot: Spot) -> Spot:
-    """Return a slot with Rasa's name of its type instead of the path of Rasa's class."""
+    """Return a slot whose type is Rasa's short name of the type, not the path of Rasa's class."""
     kind = slot.value.get("type") if isinstance(slot.value, dict) else None
     short = SLOT_CLASSES.get(kind.rpartition(".")[2]) if isinstance(kind, str) and kind.startswith(_RASA) else None
     return _with(slot, "type", short) if short is not None else slot
 
 
 def _with(spot: Spot, key: str, value: Any) -> Spot:
-    """Return a copy of a mapping with another value for a key. Add the key if it is missing."""
+    """Return a copy of a mapping in which a key has this value. Add the key if it is missing."""
     new = Map(spot.line)
     for name, entry in spot.entries():
         put(new, name, entry.value, entry.line)

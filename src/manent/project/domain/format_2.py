@@ -18,7 +18,7 @@ from manent.project.yaml.documents import Map, Seq, plain
 
 _FORM_OPTIONS = ("required_slots", "ignored_intents")
 _NEEDS_NO_REQUEST = ("from_entity", "from_trigger_intent")
-"""Types of mappings that fill a slot even while the form asks for another slot."""
+"""Types of mappings that fill a slot even if the form is asking for another slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,8 @@ class Conversion:
 def convert_domain(raw: RawDomain) -> Conversion:
     """Convert a merged domain in place if it is in format 2.0.
 
-    It is in format 2.0 if its files declare no version of 3.0 or higher, no slot has `mappings`, and at least one entry
-    is valid only in format 2.0.
+    The domain is in format 2.0 if no file declares version 3.0 or higher, no slot has `mappings`, and at least one
+    entry is valid only in format 2.0.
     """
     triggers = dict(_triggers(raw))
     if not is_legacy(raw):
@@ -117,7 +117,10 @@ def _new_form(form: Spot, slots: dict[str, list[Spot]]) -> Spot:
 
 
 def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """Declare slots that only a form names, with the type text. Rasa's migration tool leaves them without a type."""
+    """Declare the slots that only a form names, as slots of type text.
+
+    Rasa's migration tool leaves them without a type.
+    """
     for form, slots in form_slots.items():
         for name in slots:
             if name not in raw.slots and not raw.is_broken:
@@ -158,7 +161,10 @@ def _mappings(
     *,
     is_autofilling: bool,
 ) -> Seq:
-    """Return the mappings of a slot. Those of all forms come first, then those that fill it automatically."""
+    """Return the mappings of a slot.
+
+    The mappings of all forms come first, then the mappings that fill the slot automatically.
+    """
     found = Seq(spot.line)
     for form, slots in form_slots.items():
         for mapping in slots.get(name, ()):
@@ -199,7 +205,7 @@ def _add_mapping(found: Seq, slot: str, form: str, mapping: Spot) -> None:
 def _add_implicit(found: Seq, slot: str, raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
     """Add the mapping of a slot that the form does not list.
 
-    If an action asks for it during the form, the entity of the same name fills it.
+    If an action asks for the slot while the form is active, the entity of the same name fills the slot.
     """
     conditions: list[Json] = [
         {"active_loop": form, "requested_slot": slot}

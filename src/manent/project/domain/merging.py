@@ -1,6 +1,6 @@
 """Merges the files of a domain into one domain.
 
-Each entry keeps its line. `reading` calls `read_domain`, and `definition` interprets the result.
+Each entry keeps its line number. `reading` calls `read_domain`, and `definition` interprets the result.
 
 Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used; a
 second one causes a warning. Files are read in the order of their names.
@@ -30,7 +30,7 @@ OTHER_KEYS = (
     "pipeline",
     "policies",
 )
-"""Keys that a domain file may also contain, because one file may have several purposes."""
+"""Keys of other file types that a domain file can also contain, because one file can have several purposes."""
 
 _SECTION_KINDS: dict[str, type | tuple[type, ...]] = {
     "intents": list,
@@ -46,7 +46,7 @@ DEFAULT_SESSION = {"session_expiration_time": 60, "carry_over_slots_to_new_sessi
 
 @dataclass(slots=True, kw_only=True)
 class RawDomain:
-    """A merged domain before it is interpreted: name → spot of its definition.
+    """A merged domain that is not interpreted yet. Each section maps names to the spots of their definitions.
 
     Attributes:
         intents, entities, actions: the value of a spot is the list item, which is a name or `{name: options}`.
@@ -54,7 +54,7 @@ class RawDomain:
         listed_forms: names of a `forms:` list (forms that run on the action server).
         version: the lowest version that a file declares. None: no file declares one.
         has_templates: whether a file contains `templates:`, the responses of format 1.x.
-        is_broken: whether a file could not be parsed, so that names may be missing.
+        is_broken: whether a file could not be parsed. If so, names may be missing.
     """
 
     intents: dict[str, Spot] = field(default_factory=dict)
@@ -151,7 +151,7 @@ def item_options(item: Spot) -> Spot | None:
 
 
 def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[str, Spot]) -> None:
-    """Merge a list by name. Skip the names in `but`: forms of earlier files, when actions are merged."""
+    """Merge a list by name. Skip the names in `but`, which are the forms of earlier files when actions are merged."""
     for item in spot.items():
         name = item_name(item, f"the name of one of the {title}")
         if name is None or name in but:

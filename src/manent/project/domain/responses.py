@@ -108,7 +108,7 @@ def _elements(spot: Spot) -> tuple[Any, ...]:
 
 
 def _conditions(spot: Spot) -> tuple[Json, ...] | None:
-    """Return the conditions of a variation, or None if one of them can never hold."""
+    """Return the conditions of a variation, or None if a condition can never be met."""
     found = spot.get("condition")
     if found is None:
         return ()

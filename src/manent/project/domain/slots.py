@@ -16,7 +16,7 @@ SLOT_CLASSES = {
     "AnySlot": "any",
     "UnfeaturizedSlot": "unfeaturized",
 }
-"""Rasa's slot classes. `type:` may name them by their module path."""
+"""Rasa's slot classes. `type:` can also contain the module path of a class."""
 
 SLOT_KEYS = (
     "type",
@@ -32,7 +32,7 @@ MAPPING_KEYS = ("type", "entity", "role", "group", "intent", "not_intent", "valu
 MAPPING_TYPES: tuple[str, ...] = get_args(MappingType)
 _MODULE_OF_SLOTS = "rasa."
 ANY_LABEL = "any_label"
-"""Key that the conversion from format 2.0 adds to a mapping. It means that the entity may have any role and group."""
+"""Key that the conversion from format 2.0 adds to a mapping. With this key, the entity can have any role and group."""
 
 
 def read_slot(name: str, spot: Spot) -> Slot | None:
@@ -209,7 +209,7 @@ def _conditions(spot: Spot) -> tuple[Condition, ...]:
             item.warn(
                 "slots.condition",
                 "`active_loop:` with the name of a form, or null",
-                "Without it, the condition means that no form is active",
+                "Without active_loop, the condition means that no form is active",
                 found="a condition without active_loop",
             )
             conditions.append(Condition(active_loop=None))

@@ -27,9 +27,9 @@ IMPORTERS = ("RasaFileImporter", "MultiProjectImporter")
 PLACEHOLDER_ID = "placeholder_default"
 
 ALL_COMPONENTS: dict[str, Options] = {name: kind.declared for name, kind in KINDS.items()}
-"""Components that a pipeline may contain, with their options."""
+"""Components that a pipeline can contain, with their options."""
 ALL_POLICIES: dict[str, Options] = {**POLICIES, **OLD_POLICIES}
-"""Names of policies that `policies:` may contain, including those of Rasa 2.x."""
+"""Names of policies that `policies:` can contain, including policies of Rasa 2.x."""
 
 
 def default_pipeline() -> tuple[ComponentConfig, ...]:
@@ -106,7 +106,7 @@ def _recipe(spot: Spot) -> str:
 
 
 def _assistant_id(spot: Spot, root: Path) -> str:
-    """Return the assistant id. If it is missing, derive it from the project folder, so that it is always the same."""
+    """Return the assistant id. If it is missing, derive a constant id from the project folder."""
     written = _text(spot, "assistant_id")
     if written and written != PLACEHOLDER_ID:
         return written
@@ -129,7 +129,7 @@ def _components(spot: Spot, key: str, known: Mapping[str, Options]) -> tuple[Com
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """`pipeline:` or `policies:`, while it is read.
+    """The state while `pipeline:` or `policies:` is read.
 
     Attributes:
         known: the built-in components, with their options.
@@ -142,7 +142,7 @@ class _Section:
 
 
 def _component(item: Spot, section: _Section) -> ComponentConfig | None:
-    """Return one entry, and add it to the earlier ones."""
+    """Return one component or policy, and add it to the earlier entries."""
     key, known = section.key, section.known
     what = "component" if key == "pipeline" else "policy"
     name_spot = item.get("name") if isinstance(item.value, dict) else item
@@ -161,7 +161,7 @@ def _component(item: Spot, section: _Section) -> ComponentConfig | None:
 
 
 def _own_component(item: Spot, name: str, name_spot: Spot, section: _Section) -> ComponentConfig | None:
-    """Return a component or policy that is not built in. Report a class that cannot be used, and wrong options."""
+    """Return a component or policy that is not built in. Report an unusable class and wrong options."""
     key, known = section.key, section.known
     what, point = ("component", COMPONENTS) if key == "pipeline" else ("policy", CUSTOM_POLICIES)
     place = replace(name_spot, path=key)
@@ -175,7 +175,7 @@ def _own_component(item: Spot, name: str, name_spot: Spot, section: _Section) ->
     if missing:
         place.error(
             code,
-            "the components that it needs before it in the pipeline",
+            "the components that it needs earlier in the pipeline",
             found=f'"{name}" without {" and ".join(missing)} before it',
         )
     section.earlier[name] = found

@@ -29,14 +29,14 @@ RASA_CHANNELS = (
     "hangouts",
     "rasa",
 )
-"""Rasa's channels, which projects name without a path."""
+"""Rasa's channels, which projects name without a module path."""
 
 
 def read_credentials(path: Path | None) -> dict[str, Json]:
     """Read the credentials file.
 
     Args:
-        path: the file. If it is None or the file does not exist, there are no credentials.
+        path: the file. If the path is None or the file does not exist, there are no credentials.
 
     Returns:
         Channel → options, in the order of the file. A channel without options has `{}`. Unsupported channels are

@@ -1,8 +1,8 @@
 """Reads `endpoints.yml`: the action server, the tracker store, and the other endpoints of contract §10.
 
-Called by the server and the exporter. It checks the structure of each section and returns the options. The code that
-opens a store or an action runner interprets them. Manent adds the keys `durability`, `conversations`, `limits`
-and `allow_private_addresses`.
+Called by the server and the exporter. This module checks the structure of each section and returns the options. The
+code that opens a store or an action runner interprets the options. Manent adds the keys `durability`, `conversations`,
+`limits` and `allow_private_addresses`.
 """
 
 import ipaddress
@@ -56,7 +56,7 @@ _HTTP = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 _MODEL_SOURCE = re.compile(r"(https?|s3a?|gs|az|azure|abfss?|adl)://[^\s/]|file:///\S", re.IGNORECASE)
 
 _URLS = {"models": _MODEL_SOURCE}
-"""What the URL of a section must match, if not `_HTTP`."""
+"""Section → pattern that its URL must match. The default is `_HTTP`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +66,16 @@ class Endpoints:
     Each section is a JSON object of its options, or None if the section is missing or empty.
 
     Attributes:
-        durability: whether a commit survives a power failure (`disk`) or only the end of the process (`process`).
-        retention_days: number of days after which an unchanged conversation is removed. None: it is never removed.
+        durability: whether a commit survives a power failure (`disk`) or only a crash of the process (`process`).
+        retention_days: number of days after which an unchanged conversation is removed. None: conversations are never
+            removed.
         lease_s: seconds after which another server may take over an unfinished turn of a server that does not renew its
             lease. None: the default.
         limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
-        allow_private_addresses: private addresses that URLs in requests may lead to: all, none, or these networks.
-        unsupported_store: type of a `tracker_store` that only Rasa has. `tracker_store` is then None, and a warning
-            names what the server uses instead. None: the store is supported.
+        allow_private_addresses: private addresses that the server may call if a request contains their URL: all, none,
+            or these networks.
+        unsupported_store: type of a `tracker_store` that only Rasa has. If it is set, `tracker_store` is None, and a
+            warning names the store that the server uses instead. None: the store is supported.
         trust_model_code: whether components of the project may run code from the model, such as pickled objects.
         warnings: the warnings of the file, by line.
     """
@@ -99,7 +101,7 @@ def read_endpoints(path: Path | None) -> Endpoints:
     """Read the endpoints file.
 
     Args:
-        path: the file. If it is None or the file does not exist, all sections are None.
+        path: the file. If the path is None or the file does not exist, all sections are None.
 
     Raises:
         ProjectError: contains all mistakes of the file.
@@ -142,7 +144,7 @@ def read_sections(root: Spot) -> Endpoints:
 
 
 def _section(name: str, spot: Spot, unsupported: dict[str, str]) -> Json | None:
-    """Return the options of a section, and note a part that Manent does not have. Its section is None."""
+    """Return the options of a section. For a section that Manent does not support, record a note and return None."""
     if spot.value is None:
         return None
     if not isinstance(spot.value, dict):
@@ -212,7 +214,9 @@ def _check_wait(spot: Spot) -> None:
 
 
 def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
-    """Report an unresolved variable in a URL. The variable is in quotes, or the environment does not contain it.
+    """Report an unresolved variable in a URL.
+
+    A variable is unresolved if it is in quotes or if the environment does not contain it.
 
     Returns:
         Whether the URL contains an unresolved variable.
@@ -279,7 +283,10 @@ def _trust(root: Spot) -> bool:
 
 
 def trusts_model_code(root: Path) -> bool:
-    """Return whether `endpoints.yml` of a project says `trust_model_code: true`. Other parts of it are not checked."""
+    """Return whether the project's `endpoints.yml` contains `trust_model_code: true`.
+
+    The rest of the file is not checked.
+    """
     path = root / "endpoints.yml"
     if not path.exists():
         return False

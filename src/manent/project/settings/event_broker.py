@@ -22,8 +22,8 @@ def check_event_broker(spot: Spot) -> str | None:
     """Report mistakes in the section: an unknown type, and wrong options.
 
     Returns:
-        The type of a broker that Manent does not have. The server then publishes no events, as Rasa, and a warning says
-        so. None: the broker is supported, or an error is reported.
+        The type of a broker that Manent does not support. A warning is added that the server publishes no events, as in
+        Rasa. None: the broker is supported, or an error is reported.
     """
     kind = kind_of(spot.value)
     type_spot = spot.get("type") or spot

@@ -40,7 +40,7 @@ PIPELINE_TEMPLATES: dict[str, tuple[Json, ...]] = {
     "pretrained_embeddings_convert": ({"name": "ConveRTTokenizer"}, {"name": "ConveRTFeaturizer"}, _EMBEDDING),
     "keyword": ({"name": "KeywordIntentClassifier"},),
 }
-"""Pipeline templates that `pipeline:` may name in Rasa 1.x and in its predecessor `rasa_nlu`."""
+"""Pipeline templates that `pipeline:` can name in Rasa 1.x and in its predecessor `rasa_nlu`."""
 
 OLD_NAMES: dict[str, str] = {
     "nlp_spacy": "SpacyNLP",
@@ -102,7 +102,7 @@ def has_old_names(document: Any) -> bool:
 
 
 def with_new_names(document: Any) -> Any:
-    """Return a parsed configuration whose pipeline has the names of 3.x. The document itself is not changed."""
+    """Return a parsed configuration whose pipeline contains only names of 3.x. The document itself is not changed."""
     if not has_old_names(document):
         return document
     line = document.lines["pipeline"]

@@ -1,7 +1,7 @@
 """Checks names and options of parts that `credentials.yml`, `endpoints.yml` and `config.yml` configure.
 
-One function for all extension points: it finds the class, compares the section with the options that the class
-declares, and reports each problem at its line.
+All extension points use these functions. They find the class, compare the section with the options that the class
+declares, and report each problem at its line.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from manent.project.yaml.documents import plain
 
 
 def find_class(point: ExtensionPoint, name: str, spot: Spot, code: str) -> Any:
-    """Return the class that a name means. None: the name is unknown, or the problem is reported at the spot."""
+    """Return the class that a name refers to. None: the name is unknown, or the problem is reported at the spot."""
     try:
         return find(point, name)
     except BadExtension as error:
@@ -30,8 +30,8 @@ def check_options(
     """Report unknown and wrong options of a section.
 
     Args:
-        spot: the section, a mapping or nothing.
-        declared: `options` of the class. None: the class takes any options.
+        spot: the section, which is a mapping or empty.
+        declared: `options` of the class. None: the class accepts any options.
         code: first part of the codes, for example `credentials`.
         besides: keys of the section that are not options of the class, such as `type`.
         required: whether missing options are reported.

@@ -1,7 +1,7 @@
 """Replaces policies of Rasa 2.x with their successors: components, options and rules. Called by `reading`.
 
-The contract (§1.1) describes how it reads `FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`, `MappingPolicy`,
-`SklearnPolicy` and others. The file `config.yml` is not changed.
+The contract (§1.1) describes how Manent reads `FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`,
+`MappingPolicy`, `SklearnPolicy` and others. The file `config.yml` is not changed.
 """
 
 from collections.abc import Mapping
@@ -202,7 +202,7 @@ def _intents(step: Step) -> set[str | None]:
 
 
 def _handled(stories: Stories) -> set[str]:
-    """Return the intents for which there already is a rule with one turn."""
+    """Return the intents that already have a rule with one turn."""
     handled: set[str] = set()
     for rule in stories.rules:
         first = rule.steps[0] if rule.steps else None

@@ -10,10 +10,10 @@ from manent.project.settings.options import check_options, find_class
 
 DIALECTS = ("sqlite", "postgresql", "postgres")
 RASA_TYPES = ("mongod", "redis", "dynamo", "mysql", "oracle", "mssql")
-"""Types of stores that Rasa has and Manent does not."""
+"""Types of stores that Rasa supports and Manent does not."""
 
 REPLACEMENT = "conversations.db"
-"""The file in which the conversations are then."""
+"""The SQLite file that replaces an unsupported store."""
 
 _SUPPORTED = "`type: InMemory`, `type: SQL` with `dialect: sqlite` or `postgresql`, or no tracker_store (a SQLite file)"
 _COMMANDS = {
@@ -29,8 +29,8 @@ def check_tracker_store(spot: Spot) -> str | None:
     """Report an unknown store, and wrong options.
 
     Returns:
-        The type of a store that only Rasa has. The server then uses `REPLACEMENT`, and a warning says so. None: the
-        store is supported, or an error is reported.
+        The type of a store that only Rasa supports. A warning is added that the server uses `REPLACEMENT` instead.
+        None: the store is supported, or an error is reported.
     """
     kind = spot.get("type") or spot.get("store_type")
     if kind is None or not kind.value:
@@ -75,7 +75,7 @@ def _warn(spot: Spot, name: str, command: str, *, found: str | None = None) -> s
 
 
 def _unsupported_dialect(spot: Spot) -> tuple[Spot, str] | None:
-    """Return the dialect of an SQL database that is not supported, and its place. None: it is supported."""
+    """Return the position and the name of an unsupported SQL dialect. None: the dialect is supported."""
     url, dialect = spot.get("url"), spot.get("dialect")
     scheme, separator, _ = str(url.value or "").partition("://") if url is not None else ("", "", "")
     place, name = (url, scheme) if separator else (dialect, str(dialect.value or "sqlite") if dialect else "sqlite")

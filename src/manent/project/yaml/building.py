@@ -1,7 +1,7 @@
-"""Builds documents that did not come from YAML text.
+"""Builds documents that are not parsed from YAML text.
 
-Their values have lines, so that problems can name a place. The conversions of older formats use this module, so that
-the readers of format 3.1 see only one kind of data.
+The values have line numbers, so that problems can refer to a position. The conversions of older formats use this
+module, so that the readers of format 3.1 see only one kind of data.
 """
 
 from typing import Any

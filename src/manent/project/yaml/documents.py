@@ -1,8 +1,8 @@
 """Parses YAML into data that has line numbers.
 
-No other module parses YAML. The readers of this package call `read_document`. It processes the events of libyaml, so a
-tag never creates a Python object. It reads scalars by the rules of YAML 1.2 (`yes` is a string, `010` is ten). It does
-not depend on domains and stories.
+No other module parses YAML. The readers of this package call `read_document`. This module processes the events of
+libyaml, so a tag never creates a Python object. Scalars are read by the rules of YAML 1.2 (`yes` is a string, `010` is
+ten).
 """
 
 import os
@@ -91,7 +91,7 @@ def read_document(path: Path, report: Report) -> Any:
 
 
 def read_text(path: Path, report: Report) -> str:
-    """Return the text of a UTF-8 file without its byte order mark. Lines end with line feeds.
+    """Return the text of a UTF-8 file without its byte order mark, with line feeds as line ends.
 
     Raises:
         Broken: the file is not readable or not UTF-8.
@@ -122,7 +122,10 @@ def read_text(path: Path, report: Report) -> str:
 
 
 def _without_separators(text: str, file: str, report: Report) -> str:
-    """Replace characters that end a line in YAML 1.1, but not in editors, by spaces. Pasted texts may contain them."""
+    """Replace characters that end a line in YAML 1.1, but not in editors, with spaces.
+
+    Pasted texts can contain such characters.
+    """
     if not _SEPARATOR.search(text):
         return text
     lines = text.split("\n")
@@ -136,7 +139,7 @@ def _without_separators(text: str, file: str, report: Report) -> str:
                 "yaml.line-separator",
                 found=f"the invisible line separator U+{ord(match[0]):04X}",
                 expected="a space (it is read as a space)",
-                suggestion="Replace it by a space, or by a new line",
+                suggestion="Replace it with a space or a new line",
             )
     return _SEPARATOR.sub(" ", text)
 
@@ -378,7 +381,7 @@ class _Open:
 
 
 def _merge(target: Map, merges: list[Any]) -> None:
-    """Apply `<<: *anchor`. The mapping's keys override those of anchors, and earlier anchors override later ones."""
+    """Apply `<<: *anchor`. The mapping's keys override the keys of anchors, and earlier anchors override later ones."""
     for merge in merges:
         for source in merge if isinstance(merge, list) else [merge]:
             if isinstance(source, Map):
@@ -400,7 +403,7 @@ _SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, 
 
 
 def _decode_escapes(text: str) -> str:
-    r"""Decode `\uXXXX` in a file that contains only ASCII, even outside of quotes, as Rasa does (contract §1)."""
+    r"""Decode `\uXXXX` in a file that contains only ASCII, also outside of quotes, as Rasa does (contract §1)."""
     if ("\\u" not in text and "\\U" not in text) or not text.isascii():
         return text
     try:

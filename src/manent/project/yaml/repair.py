@@ -21,8 +21,8 @@ class Repair:
 
     Attributes:
         text: the repaired text, with the same number of lines as before.
-        lost: 1-based first and last line whose meaning may be wrong after the repair. These are the repaired line, or
-            the entry from which a line was removed.
+        lost: 1-based first and last line whose meaning may be wrong after the repair. This is the repaired line, or the
+            entry from which a line was removed.
         loses_names: whether a line was removed, so that names in it are missing.
     """
 
@@ -59,7 +59,7 @@ def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
 
 
 def _endings(content: str) -> list[str]:
-    """Return texts that may be missing at the end of the line: quotes, brackets, or a colon."""
+    """Return characters that may be missing at the end of the line: quotes, brackets, or a colon."""
     endings = []
     if content.count('"') % 2:
         endings.append('"')
@@ -92,7 +92,7 @@ def _indent(line: str) -> int:
 
 
 def _indents(lines: list[str], index: int) -> Iterator[int]:
-    """Yield the indentations of the blocks above. Those that are closest to the line's indentation come first."""
+    """Yield the indentations of the blocks above. Indentations that are close to the line's indentation come first."""
     own = _indent(lines[index])
     seen: dict[int, None] = {}
     limit = own + 3

@@ -23,7 +23,7 @@ def explain_syntax_error(error: yaml.YAMLError, text: str, file: str) -> Problem
     line = mark.line + 1
     tab_line = next(_tab_lines(lines, mark.line), None)
     if tab_line is not None:
-        hint = "Replace the tab by spaces (the lines around it show how many)"
+        hint = "Replace the tab with spaces (the lines around it show how many)"
         return _problem(
             file, tab_line, "yaml.tab", found="a tab in the indentation", expected="spaces", suggestion=hint
         )
@@ -51,7 +51,7 @@ def _open_quote(lines: list[str], first: int, last: int) -> int | None:
 def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
     """Yield the 1-based numbers of lines near the error that have a tab in their indentation.
 
-    The line of the error is the first.
+    Yield the line of the error first.
     """
     for index in (around, around - 1, around + 1):
         if 0 <= index < len(lines):
@@ -69,7 +69,7 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
         return (
             "yaml.indentation",
             f"{what} in the same column as its block, which starts on line {begins}",
-            "Check the indentation of this line and of those above it",
+            "Check the indentation of this line and the lines above it",
         )
     if "mapping values are not allowed" in problem:
         return (
@@ -78,8 +78,11 @@ def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
             "Check the indentation; put a text that contains a colon in quotes",
         )
     if "could not find expected ':'" in problem:
-        return "yaml.colon", "a colon after the key", "Add the colon; if the line continues a text, put the text "
-        "below `|` or in quotes"
+        return (
+            "yaml.colon",
+            "a colon after the key",
+            "Add the colon; if the line continues a text, put the text below `|` or in quotes",
+        )
     if "escape" in problem:
         return "yaml.syntax", "a valid YAML escape", "Write \\\\ for a backslash, or use single quotes"
     if "block sequence entries are not allowed" in problem:

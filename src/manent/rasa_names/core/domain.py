@@ -1,4 +1,4 @@
-"""Stand-ins for `rasa.core.domain`, where Rasa 1 had this class."""
+"""Stand-ins for `rasa.core.domain`, the location of this class in Rasa 1."""
 
 from manent.rasa_names.shared.core.domain import Domain, InvalidDomain
 

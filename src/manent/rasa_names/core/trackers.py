@@ -1,4 +1,4 @@
-"""Stand-ins for `rasa.core.trackers`, where Rasa 1 had this class."""
+"""Stand-ins for `rasa.core.trackers`, the location of this class in Rasa 1."""
 
 from manent.rasa_names.shared.core.trackers import DialogueStateTracker
 

@@ -9,17 +9,17 @@ from manent.rasa_names.engine.storage.storage import ModelStorage
 
 @dataclass
 class GraphSchema:
-    """The graph that a component belongs to. Manent has no graphs, so it is empty."""
+    """The graph to which a component belongs. It is empty, because Manent has no graphs."""
 
     nodes: dict[str, Any]
 
 
 @dataclass
 class ExecutionContext:
-    """What a component may know about its surroundings.
+    """The model and the pipeline in which a component runs.
 
     Attributes:
-        model_id: id of the model. None: it is being trained.
+        model_id: id of the model, or None while the component is being trained.
         node_name: unique name of the component in the pipeline.
     """
 
@@ -35,7 +35,7 @@ class GraphComponent:
 
     @classmethod
     def required_components(cls) -> list[type]:
-        """Return classes of components that must be in the pipeline before this one."""
+        """Return the classes of components that must precede this component in the pipeline."""
         return []
 
     @classmethod
@@ -46,10 +46,10 @@ class GraphComponent:
         resource: Resource,
         execution_context: ExecutionContext,
     ) -> "GraphComponent":
-        """Create the component for its training. Classes of projects override this.
+        """Create the component for its training. Subclasses must override this.
 
         Raises:
-            NotImplementedError: the class does not.
+            NotImplementedError: the subclass does not override this method.
         """
         raise NotImplementedError(f"{cls.__name__} does not define `create`")
 
@@ -62,7 +62,7 @@ class GraphComponent:
         execution_context: ExecutionContext,
         **_: Any,
     ) -> "GraphComponent":
-        """Create the component with what its training stored. Without training, this is `create`."""
+        """Create the component from the files that its training stored. The default calls `create`."""
         return cls.create(config, model_storage, resource, execution_context)
 
     @staticmethod
@@ -77,10 +77,10 @@ class GraphComponent:
 
     @staticmethod
     def not_supported_languages() -> list[str] | None:
-        """Return the languages that the component does not support. None: it supports all."""
+        """Return the languages that the component does not support. None means that it supports all languages."""
         return None
 
     @staticmethod
     def required_packages() -> list[str]:
-        """Return modules that must be installed."""
+        """Return the names of modules that must be installed."""
         return []

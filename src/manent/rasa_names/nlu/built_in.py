@@ -1,7 +1,7 @@
-"""Creates stand-ins for the components that Manent has built in. Rasa itself has no such module.
+"""Creates stand-ins for Manent's built-in components. Rasa has no such module.
 
-Classes of projects name them in `required_components`. They cannot be subclassed, because Manent's components work in
-another way.
+Classes of projects can list these stand-ins in `required_components`, but cannot extend them, because Manent's
+components have a different interface.
 """
 
 from typing import Any
@@ -10,19 +10,19 @@ from manent.rasa_names.shared.exceptions import RasaException
 
 
 class BuiltInComponent:
-    """A component that Manent has built in."""
+    """Base class of the stand-ins for built-in components."""
 
 
 class NotExtensible(RasaException):
-    """A class extends a component or a policy of Rasa that Manent implements in another way."""
+    """A class extends a component or a policy of Rasa that Manent implements differently."""
 
 
 def built_in(name: str, *bases: type) -> Any:
-    """Return a class that stands for a built-in component in `required_components`."""
+    """Return a class that represents a built-in component in `required_components`."""
 
     def refuse(cls: Any, /, **_: Any) -> Any:
         raise NotExtensible(
-            f"{cls.__name__} extends {name}, which Manent implements in another way. Extend GraphComponent instead, or "
+            f"{cls.__name__} extends {name}, which Manent implements differently. Extend GraphComponent instead, or "
             f"use {name} and a second component behind it"
         )
 

@@ -1,24 +1,21 @@
-"""Gives components the options under the names that Rasa 2 and Rasa 3 use. Rasa itself has no such module."""
+"""Provides the options of components under the names that Rasa 2 and Rasa 3 use. Rasa has no such module."""
 
 from typing import Any
 
 
 class Configured:
-    """Has options, with the defaults of the class.
+    """Combines options with the defaults of the class: `get_default_config` in Rasa 3, `defaults` in Rasa 2."""
 
-    Rasa 3 has the defaults in `get_default_config`, Rasa 2 in `defaults`.
-    """
-
-    defaults: Any = {}  # noqa: RUF012  # classes of Rasa 2 replace it
+    defaults: Any = {}  # noqa: RUF012  # classes of Rasa 2 override it
 
     @classmethod
     def required_components(cls) -> list[type]:
-        """Return classes of components that must be in the pipeline before this one."""
+        """Return the classes of components that must precede this component in the pipeline."""
         return []
 
     @classmethod
     def required_packages(cls) -> list[str]:
-        """Return modules that must be installed."""
+        """Return the names of modules that must be installed."""
         return []
 
     def __init__(self, component_config: dict[str, Any] | None = None) -> None:

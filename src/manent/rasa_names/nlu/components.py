@@ -14,10 +14,10 @@ class Component(Configured):
     """A component of the pipeline.
 
     Attributes:
-        provides: names of what it adds to a message. It has no effect.
-        requires: names of what it needs. It has no effect.
+        provides: names of the attributes that the component adds to a message. It has no effect.
+        requires: names of the attributes that the component needs. It has no effect.
         defaults: default options.
-        language_list: languages that it supports. None: all.
+        language_list: languages that the component supports, or None if it supports all languages.
     """
 
     provides: Any = ()
@@ -38,7 +38,7 @@ class Component(Configured):
 
     @property
     def unique_name(self) -> str:
-        """Name of the class and place in the pipeline."""
+        """Name of the class and index in the pipeline."""
         return f"component_{self.component_config.get('index', 0)}_{self.name}"
 
     @classmethod
@@ -48,23 +48,23 @@ class Component(Configured):
 
     @classmethod
     def load(cls, meta: dict[str, Any], *_: Any, **__: Any) -> "Component":
-        """Create the component with what `persist` returned."""
+        """Create the component from the value that `persist` returned."""
         return cls(meta)
 
     def provide_context(self) -> dict[str, Any] | None:
-        """Return what later components get as keyword arguments. None: nothing."""
+        """Return keyword arguments for the following components. None: nothing."""
         return None
 
     def train(self, training_data: Any, config: Any = None, **_: Any) -> None:
-        """Train the component. Components without training do nothing."""
+        """Train the component. The default does nothing."""
 
     def process(self, message: Any, **_: Any) -> None:
-        """Change a message."""
+        """Process a message by changing its attributes."""
 
     def persist(self, file_name: str, model_dir: str) -> dict[str, Any] | None:  # noqa: ARG002
-        """Write files to a folder and return what `load` gets. None: nothing."""
+        """Write files to a folder and return metadata for `load`. None: nothing."""
         return None
 
     def prepare_partial_processing(self, pipeline: Any, context: Any) -> None:
-        """Set the components before this one. Manent does not call it."""
+        """Set the components that precede this component. Manent does not call this."""
         self.partial_processing_pipeline, self.partial_processing_context = pipeline, context

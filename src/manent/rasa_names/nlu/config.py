@@ -4,7 +4,7 @@ from typing import Any
 
 
 class RasaNLUModelConfig:
-    """The configuration of a pipeline, as components of Rasa 1 and 2 see it.
+    """The configuration of a pipeline, for components of Rasa 1 and 2.
 
     Attributes:
         language: language of the assistant.
@@ -28,7 +28,7 @@ class RasaNLUModelConfig:
             setattr(self, name, value)
 
     def for_component(self, index: int, defaults: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the options of a component by its place."""
+        """Return the options of the component at an index."""
         return {**(defaults or {}), **self.pipeline[index]}
 
     @property

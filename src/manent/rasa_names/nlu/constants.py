@@ -1,4 +1,4 @@
-"""Stand-ins for `rasa.nlu.constants`. Rasa 1 had here what later versions have in `rasa.shared.nlu.constants`."""
+"""Stand-ins for `rasa.nlu.constants`. It includes constants that moved to `rasa.shared.nlu.constants` after Rasa 1."""
 
 from manent.rasa_names.shared.nlu.constants import (
     ACTION_NAME,

@@ -4,7 +4,7 @@ from typing import Any
 
 
 class Metadata:
-    """Information about a model, as components of Rasa 1 and 2 see it."""
+    """Information about a model, for components of Rasa 1 and 2."""
 
     def __init__(self, metadata: dict[str, Any], model_dir: str | None = None) -> None:
         self.metadata = metadata

@@ -6,7 +6,7 @@ from manent.rasa_names.shared.utils.io import raise_warning
 
 
 def lazy_property(function: Any) -> property:
-    """Return a property that is computed once."""
+    """Return a property whose value is computed once."""
     name = f"_lazy_{function.__name__}"
 
     def get(instance: Any) -> Any:

@@ -10,14 +10,14 @@ TIMEOUT_S = 300
 
 
 def concat_url(base: str, subpath: str | None) -> str:
-    """Return an address below a base address."""
+    """Return the URL of a path below a base URL."""
     if not subpath:
         return base
     return f"{base.rstrip('/')}/{subpath.lstrip('/')}"
 
 
 class EndpointConfig:
-    """The address of a server, and what its requests have in common."""
+    """The URL of a server, with the headers, parameters and credentials for its requests."""
 
     def __init__(
         self,
@@ -57,13 +57,13 @@ class EndpointConfig:
         method: str = "post",
         subpath: str | None = None,
         content_type: str | None = "application/json",
-        compress: bool = False,  # noqa: FBT001, FBT002  # as callers pass it
+        compress: bool = False,  # noqa: FBT001, FBT002  # Rasa's signature
         **kwargs: Any,
     ) -> Any:
-        """Send a request and return the JSON of the answer. None: the answer is not JSON.
+        """Send a request and return the JSON of the response, or None if it is not JSON.
 
         Raises:
-            ClientResponseError: the server answered with a status of 400 or more.
+            ClientResponseError: the status of the response is 400 or higher.
         """
         headers = {
             **({"Content-Type": content_type} if content_type else {}),
@@ -82,7 +82,7 @@ class EndpointConfig:
             ) as session,
             session.request(method, url, params=params, compress=compress or None, ssl=context, **kwargs) as answer,
         ):
-            if answer.status >= 400:  # noqa: PLR2004  # every error of HTTP
+            if answer.status >= 400:  # noqa: PLR2004  # HTTP errors
                 raise ClientResponseError(answer.status, answer.reason or "", await answer.text())
             try:
                 return await answer.json()
@@ -91,7 +91,7 @@ class EndpointConfig:
 
 
 class ClientResponseError(aiohttp.ClientError):
-    """A server answered with an error."""
+    """The response of a server has an error status."""
 
     def __init__(self, status: int, message: str, text: str) -> None:
         super().__init__(f"{status}, {message}, body={text!r}")
@@ -100,13 +100,13 @@ class ClientResponseError(aiohttp.ClientError):
         self.text = text
 
 
-def bool_arg(request: Request, name: str, default: bool = True) -> bool:  # noqa: FBT001, FBT002  # as callers pass it
-    """Return a query parameter that is true or false."""
+def bool_arg(request: Request, name: str, default: bool = True) -> bool:  # noqa: FBT001, FBT002  # Rasa's signature
+    """Return a query parameter as a boolean."""
     return str(request.args.get(name, str(default))).lower() == "true"
 
 
 def float_arg(request: Request, key: str, default: float | None = None) -> float | None:
-    """Return a query parameter that is a number."""
+    """Return a query parameter as a number."""
     try:
         return float(request.args[key][0])
     except (KeyError, IndexError, ValueError, TypeError):
@@ -114,6 +114,6 @@ def float_arg(request: Request, key: str, default: float | None = None) -> float
 
 
 def int_arg(request: Request, key: str, default: int | None = None) -> int | None:
-    """Return a query parameter that is a whole number."""
+    """Return a query parameter as a whole number."""
     found = float_arg(request, key)
     return default if found is None else int(found)

@@ -17,23 +17,23 @@ from manent.rasa_names.shared.utils.io import (
 
 
 def json_pickle(file_name: str | Path, obj: Any) -> None:
-    """Write plain data to a JSON file. Rasa stores objects of any class; Manent does not."""
+    """Write plain data to a JSON file. Unlike in Rasa, objects of other classes are not supported."""
     dump_obj_as_json_to_file(file_name, obj)
 
 
 def json_unpickle(file_name: str | Path, **_: Any) -> Any:
-    """Read what `json_pickle` has written."""
+    """Read a file that `json_pickle` has written."""
     return read_json_file(file_name)
 
 
 def pickle_dump(filename: str | Path, obj: Any) -> None:
-    """Write an object to a file. A server reads it only if `trust_model_code` allows it."""
+    """Write an object to a file. A server reads the file only if `trust_model_code` is set."""
     Path(filename).write_bytes(pickle.dumps(obj))
 
 
 def pickle_load(filename: str | Path) -> Any:
-    """Read what `pickle_dump` has written."""
-    return pickle.loads(Path(filename).read_bytes())  # noqa: S301  # the guard of models refuses code
+    """Read a file that `pickle_dump` has written."""
+    return pickle.loads(Path(filename).read_bytes())  # noqa: S301  # loading rejects models with code by default
 
 
 __all__ = [

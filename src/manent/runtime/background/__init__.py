@@ -1,1 +1,1 @@
-"""Tasks that run in the background, outside of turns: publishing, reminders, retention."""
+"""Tasks that run in the background, outside of turns, for example publishing, reminders and retention."""

@@ -1,12 +1,12 @@
 """Publishes committed events to the event broker.
 
-Each log has a publishing cursor: the number of the last published event. After a commit, a turn only adds the id of its
-conversation to the waiting conversations. A background task takes a batch of waiting conversations, acquires leases on
-their cursors, reads the events after the cursors, publishes them, and then moves the cursors. The events of a
+Each log has a publishing cursor: the number of the last published event. After a commit, a turn adds the id of its
+conversation to the set of waiting conversations. A background task takes a batch of waiting conversations, acquires
+leases on their cursors, reads the events after the cursors, publishes them, and then moves the cursors. The events of a
 conversation are published in order and at least once: after a crash, the last batch is published again. If a log and
-its cursor have different epochs, the log was erased or replaced. The task then publishes one message about this, and
-does not publish the remaining events of the old log. Every server that uses the store publishes. Each server also
-searches all conversations from time to time, to find unpublished events of a server that crashed or of a command.
+its cursor have different epochs, the log was erased or replaced. The task then publishes one message that reports the
+change, and skips the remaining events of the old log. Every server that uses the store publishes events. Each server
+also searches all conversations from time to time for unpublished events of crashed servers and of commands.
 """
 
 import asyncio
@@ -45,7 +45,10 @@ batch forever.
 
 PUBLISH_S: Final = 10.0
 LEASE_S: Final = 30.0
-"""Duration of a lease. It is longer than a round, so that leases need not be renewed."""
+"""Duration of a lease.
+
+Seconds until a lease ends. This is longer than one round of publishing, so leases are not renewed.
+"""
 
 SEARCH_INTERVAL_S: Final = 30.0
 SEARCH_BATCH: Final = 1_000
@@ -56,16 +59,16 @@ So searching takes at most a tenth of the time.
 """
 
 BUSY_S: Final = 0.25
-"""Pause if another server publishes the same conversations."""
+"""Pause in seconds if another server publishes the same conversations."""
 
 RETRY_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Pauses between attempts while the broker is unavailable. The last pause is repeated."""
+"""Pauses in seconds between attempts while the broker is unavailable. The last pause is repeated."""
 
 MAX_WAITING: Final = 100_000
-"""Maximum number of waiting conversations in memory. The search finds the others."""
+"""Maximum number of waiting conversations in memory. The search for unpublished events finds the others."""
 
 ERASED: Final = "conversation_erased"
-"""Type of the message which says that all events published of this conversation so far are invalid."""
+"""Type of the message which reports that all events of a conversation published so far are invalid."""
 
 
 class Publisher:
@@ -75,13 +78,13 @@ class Publisher:
         store: contains the logs and their cursors.
         broker: receives the events.
         owner: name of this process in leases.
-        now: the clock for leases, in seconds since the epoch. All servers must use the same one.
+        now: the clock for leases, in seconds since the epoch. All servers must use the same clock.
         metrics: counts failed rounds.
 
     Attributes:
         published: number of messages that the broker has stored.
         failures: number of failed attempts.
-        trouble: code of the error that currently prevents publishing. None: publishing works.
+        trouble: code of the error that currently prevents publishing. None if publishing works.
     """
 
     def __init__(
@@ -124,7 +127,7 @@ class Publisher:
     async def close(self, *, within_s: float = 3.0) -> None:
         """Publish waiting events within the time limit, if the broker is available.
 
-        The rest is published after the next start.
+        The other events are published after the next start.
         """
         await self._searching.close()
         self._wake.set()
@@ -141,7 +144,7 @@ class Publisher:
 
     @property
     def lag_s(self) -> float:
-        """Seconds since the oldest of these conversations started to wait."""
+        """Seconds since the longest waiting conversation started to wait."""
         since = min([*self._waiting.values(), *self._in_hand.values()], default=None)
         return 0.0 if since is None else max(0.0, time.monotonic() - since)
 
@@ -157,7 +160,7 @@ class Publisher:
         self._wake.set()
 
     async def _publish(self) -> float:
-        """Publish one batch as soon as something waits. Return the pause until the next one in seconds."""
+        """Publish one batch as soon as a conversation waits. Return the pause until the next batch in seconds."""
         try:
             await self._publish_batch()
         except (BrokerError, TimeoutError) as error:
@@ -180,7 +183,7 @@ class Publisher:
             self._wake.clear()
             self._idle.set()
             await self._wake.wait()
-            await self.broker.connect()  # the connection may have been lost while nothing was published
+            await self.broker.connect()  # the connection was possibly lost while no events were published
         if len(self._waiting) < CONVERSATIONS_AT_ONCE:
             await asyncio.sleep(GATHER_S)
         self._in_hand = dict(islice(self._waiting.items(), min(CONVERSATIONS_AT_ONCE, self._room)))
@@ -197,7 +200,7 @@ class Publisher:
                 self._note(sender_id, taken[sender_id])
 
     async def _round(self, sender_ids: list[str]) -> list[str]:
-        """Publish the events of these conversations. Return the conversations that may have more."""
+        """Publish the events of these conversations. Return the conversations that can have more events."""
         lease = Lease(owner=self.owner, until=self.now() + LEASE_S)
         claimed = await self.store.claim(sender_ids, lease, now=self.now(), over=self._dead)
         mine = [one for one in claimed if one.lease == lease]
@@ -211,7 +214,7 @@ class Publisher:
             found = await self.store.unpublished(mine, limit=limit)
             messages = [message for one in found for message in messages_of(one)]
             if self.now() + PUBLISH_S > lease.until:
-                return sender_ids  # the delay was so long that the leases are about to expire
+                return sender_ids  # publishing took so long that the leases are about to expire
             if messages:
                 async with asyncio.timeout(PUBLISH_S):
                     await self.broker.publish(messages)
@@ -265,7 +268,7 @@ def message_of(sender_id: str, event: bytes, *, epoch: str, seq: int | str) -> O
 
 
 def messages_of(unpublished: UnpublishedEvents) -> list[Outgoing]:
-    """Return the messages for one conversation: its next events, or a message that it was erased or replaced."""
+    """Return the messages for one conversation: its next events, or the report that it was erased or replaced."""
     sender_id, epoch = unpublished.cursor.sender_id, unpublished.cursor.epoch
     if unpublished.epoch != epoch:
         notice = msgspec.json.encode({"event": ERASED, "timestamp": time.time()})
@@ -285,7 +288,7 @@ def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
 
 
 def may_have_more(unpublished: UnpublishedEvents, limit: int) -> bool:
-    """Return whether there may be more to publish, in a new log or beyond the limit."""
+    """Return whether a conversation can have more unpublished events, in a new log or beyond the limit."""
     if unpublished.epoch != unpublished.cursor.epoch:
         return unpublished.epoch is not None
     return len(unpublished.events) == limit

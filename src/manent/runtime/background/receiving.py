@@ -1,9 +1,9 @@
-"""Gives messages that platforms deliver to their conversations: each once, and in order.
+"""Submits messages from messenger platforms to their conversations, each exactly once and in order.
 
 A webhook stores its message with `receive` and confirms it to the platform. A background task claims stored messages,
-also those that another server received, and submits them. One server at a time handles a conversation. A message is
-removed from the store when its conversation has accepted it. After a crash between the two, the message is submitted
-again, and the conversation recognises its id.
+including those that other servers received, and submits them. One server at a time handles a conversation. A message is
+removed from the store when its conversation has accepted it. After a crash between acceptance and removal, the message
+is submitted again, and the conversation recognises its id.
 """
 
 import asyncio
@@ -31,46 +31,47 @@ from manent.runtime.user_messages import MAX_MESSAGE_ID, checked_metadata, check
 log = logging.getLogger("manent.channels")
 
 POLL_S: Final = 1.0
-"""Interval at which the store is searched for messages of other servers."""
+"""Seconds between two searches of the store for messages that other servers received."""
 
 LEASE_S: Final = 30.0
 RENEW_S: Final = 10.0
 CLAIM_LIMIT: Final = 256
 MAX_IN_HAND: Final = 1_000
 MAX_WAITING: Final = 200
-"""Messages that may wait in one conversation. The platform delivers more later."""
+"""Maximum number of waiting messages per conversation. The platform delivers further messages again later."""
 
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Pauses between attempts to submit a message. The last one repeats."""
+"""Pauses in seconds between attempts to submit a message. The last one repeats."""
 
 MAX_FAULTS: Final = 5
-"""Attempts after which a message that ends in an internal error is given up."""
+"""Number of attempts after which a message that causes an internal error is dropped."""
 
 KEEP_KEYS_S: Final = 8 * 86_400.0
-"""How long the key of a message is kept. WhatsApp repeats unconfirmed deliveries for seven days, others for less."""
+"""Seconds for which the key of a message is kept. WhatsApp repeats unconfirmed deliveries for seven days, and other
+platforms for a shorter time."""
 
 FORGET_INTERVAL_S: Final = 3_600.0
 TYPING_S: Final = 5.0
 MAX_ADDRESS: Final = 200
-"""Characters of an address, so that `<channel>:<address>` fits into the id of a conversation."""
+"""Maximum number of characters of an address. With it, `<channel>:<address>` fits into the id of a conversation."""
 
 WRONG_TEXT: Final = "message_id_conflict"
-"""The code for a message that was accepted with another text: its button was looked up among other messages."""
+"""Error code for a message that was accepted with another text, because its button was found in another bot message."""
 
 _PASSING: Final = frozenset({"busy", "server_closing", "too_many_requests", "no_model"})
 
 
 class Receiver:
-    """Receives the messages of all messenger channels. Open it after the conversations, close it before.
+    """Receives the messages of all messenger channels. Open it after the conversations and close it before them.
 
     Args:
         conversations: where messages go.
         messengers: the channels by name.
 
     Attributes:
-        received: messages that were stored, by channel.
-        repeated: deliveries of messages that were received before, by channel.
-        lost: messages that could not be processed, by channel. Each is logged.
+        received: number of stored messages, by channel.
+        repeated: number of repeated deliveries, by channel.
+        lost: number of messages that could not be processed, by channel. Each is logged.
     """
 
     def __init__(self, conversations: Conversations, messengers: Mapping[str, Messenger]) -> None:
@@ -95,7 +96,7 @@ class Receiver:
         self._loop.open()
 
     async def close(self) -> None:
-        """Stop. Messages that are not accepted yet are submitted by another server, or after the next start."""
+        """Stop. Another server, or this server after its next start, submits the messages that are not accepted yet."""
         await self._loop.close()
         tasks = [*self._handlers.values(), *self._typing]
         for task in tasks:
@@ -105,12 +106,12 @@ class Receiver:
             await self._store.release_received(self._leases.owner)
 
     async def receive(self, message: ReceivedMessage) -> bool:
-        """Store a message durably. Return whether it is new: False if it was received before.
+        """Store a message durably. Return whether the message is new, or False if it was received before.
 
         Raises:
             RequestError: `bad_request` or `too_long`: the message can never be processed. `busy`: too many messages
                 of this conversation wait.
-            StoreError: the message was not stored; the platform must deliver it again.
+            StoreError: the message was not stored, and the platform must deliver it again.
         """
         message = checked_message(message, text_limit=self._engine.limits.text)
         start = await self._start_of(message)
@@ -125,8 +126,8 @@ class Receiver:
     async def _start_of(self, message: ReceivedMessage) -> Route:
         """Return the route to create for an address that has none.
 
-        A conversation of the same id continues if it came from this channel, for example one imported from Rasa.
-        Otherwise it belongs to another channel.
+        If a conversation of this channel has the address as its id, for example after an import from Rasa, the route
+        continues it.
         """
         address, channel = message.address, message.channel
         route = await self._store.route_at(channel, address)
@@ -185,7 +186,8 @@ class Receiver:
     async def _finish(self, queue: deque[ReceivedMessage], error: ManentError | None) -> None:
         message = queue[0]
         is_erased = error is not None and error.code == "conversation_changed"
-        finished = list(queue) if is_erased else [message]  # messages that waited for an erased log are dropped, too
+        # other messages that waited for an erased conversation are also dropped
+        finished = list(queue) if is_erased else [message]
         if error is not None and error.code != WRONG_TEXT:
             self.lost[message.channel] = self.lost.get(message.channel, 0) + len(finished)
             log.warning(
@@ -209,7 +211,7 @@ class Receiver:
             self._in_hand.discard(one.number)
 
     async def _until_accepted(self, message: ReceivedMessage) -> ManentError | None:
-        """Submit a message until its conversation has accepted it. Return the error if it never will."""
+        """Submit a message until its conversation accepts it. Return the error if the conversation never does."""
         attempt, faults = 0, 0
         while True:
             pause_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
@@ -232,7 +234,7 @@ class Receiver:
             await asyncio.sleep(pause_s)
 
     async def _submit(self, message: ReceivedMessage) -> None:
-        """Submit a message and wait until it is durable in the log."""
+        """Submit a message and wait until the log contains it durably."""
         messenger = self.messengers.get(message.channel)
         text, title = message.text, message.title
         if messenger is not None and may_be_choice(text):
@@ -266,7 +268,7 @@ class Receiver:
 
 
 def checked_message(message: ReceivedMessage, *, text_limit: int) -> ReceivedMessage:
-    """Return a message as it is stored.
+    """Return a message in the form in which it is stored.
 
     Raises:
         RequestError: `bad_request` or `too_long`.

@@ -1,8 +1,9 @@
-"""Fires reminders when they are due. The store keeps them, so that they survive a restart.
+"""Fires reminders when they are due. Reminders are stored, so they survive a restart.
 
-Every server that uses the store looks for due reminders. The append of the turn removes the reminder, so only one
-server can fire it. Connected sockets receive the messages immediately. Other clients find the messages in the log. If
-the reminder was scheduled on a channel that can send without a request (callback), this channel sends the messages.
+Every server that uses the store looks for due reminders. The append of the reminder's turn also removes the reminder,
+so only one server can fire it. Connected sockets receive the messages immediately. Other clients find the messages in
+the log. If the reminder was scheduled on a channel that can send without a request, such as `callback`, this channel
+sends the messages.
 """
 
 import asyncio
@@ -22,23 +23,24 @@ from manent.runtime.ports.store import ReminderGone, VersionConflict
 log = logging.getLogger("manent.reminders")
 
 POLL_INTERVAL_S = 5.0
-"""Maximum time between two reads of the store, which find reminders that other servers scheduled."""
+"""Maximum number of seconds between two reads of the store, which find reminders that other servers scheduled."""
 
 RETRY_S = 1.0
 MAX_RETRY_S = 60.0
-"""Pause before a reminder that failed is fired again. It doubles with each failure, up to the maximum."""
+"""Pause in seconds before a failed reminder is fired again. The pause doubles with each failure, up to the maximum."""
 
 DUE_AT_ONCE = 100
-"""Due reminders that one read adds to those that are being fired."""
+"""Maximum number of due reminders that one read of the store adds."""
 
 MAX_FIRING = 2_000
-"""Reminders that are fired at once or wait for another attempt."""
+"""Maximum number of reminders that are being fired or wait for another attempt."""
 
 FIRING_POLL_S = 0.2
-"""Pause while a reminder is being fired. Until its turn is committed, the store still returns it as the next one."""
+"""Pause in seconds while a reminder is being fired. The store returns it as the next reminder until its turn is
+committed."""
 
 _PAGE = 500
-"""Number of entries that are read at a time."""
+"""Number of log entries per read."""
 
 
 class Reminders:
@@ -69,7 +71,7 @@ class Reminders:
             self._loop.wake()
 
     async def _round(self) -> float:
-        """Fire what is due, and return the pause until the next reminder in seconds."""
+        """Fire the due reminders, and return the pause until the next one in seconds."""
         await self._fire_due()
         due = await self.engine.store.next_reminder()
         if due is None:
@@ -80,7 +82,7 @@ class Reminders:
     async def _fire_due(self) -> None:
         if self.engine.is_closing or self.engine.model is None:
             return
-        # The store still has those that are being fired: ask for more, so that the others are not behind them for ever.
+        # The store still returns reminders that are being fired, so read enough to include others after them.
         limit = min(DUE_AT_ONCE + len(self._firing), MAX_FIRING)
         for reminder in await self.engine.store.due_reminders(now=self.engine.leases.now(), limit=limit):
             key = (reminder.sender_id, reminder.name, reminder.seq)
@@ -89,7 +91,7 @@ class Reminders:
                 task.add_done_callback(lambda _, key=key: self._firing.pop(key, None))  # type: ignore[misc]
 
     async def _fire_until_done(self, reminder: Reminder) -> None:
-        """Fire one reminder. While it fails, it remains in the store and is fired again."""
+        """Fire one reminder. If the turn fails, the reminder remains in the store and is fired again."""
         extra: dict[str, object] = {"sender_id": reminder.sender_id, "reminder": reminder.name}
         failures = 0
         while True:
@@ -131,14 +133,15 @@ class Reminders:
                 break
             after = entries[-1].seq
         if check.is_void() or check.saw_session:
-            return check.is_void()  # a tracker has only events of the newest session: nothing to look up there
+            # the tracker has only events of the newest session, and the event is from an earlier one
+            return check.is_void()
         return await conversation.perform(lambda alone: _is_reverted(alone, reminder))
 
 
 async def _is_reverted(conversation: Conversation, reminder: Reminder) -> bool:
     _, tracker = await conversation.record.load()
     if tracker.truncated:
-        return False  # the event may be older than the tracker's window
+        return False  # the tracker's window possibly does not contain the event
     return not any(
         isinstance(event, ReminderScheduled) and event.intent == reminder.intent for event in tracker.applied
     )

@@ -1,6 +1,6 @@
 """Removes conversations that have not changed for a configured time (`conversations: {retention_days: N}`).
 
-`server/app.py` opens and closes it. Several servers may run it on one store.
+`server/app.py` opens and closes this task. Several servers can run it on one store.
 """
 
 import logging
@@ -23,7 +23,7 @@ class Retention:
 
     Args:
         store: contains the conversations.
-        days: number of days after its last change for which a conversation is kept. None: forever.
+        days: number of days for which a conversation is kept after its last change. None means forever.
         metrics: counts failed removals.
         now: returns the time in seconds since the epoch.
     """
@@ -42,7 +42,7 @@ class Retention:
         self._loop = Loop("retention", self._purge, metrics=metrics or Metrics())
 
     async def open(self) -> None:
-        """Start removing. The first removal runs immediately."""
+        """Start removing. Start the task. The first removal runs immediately."""
         if self.days is not None:
             self._loop.open()
 

@@ -1,12 +1,12 @@
 """Sends bot messages over the channels of messenger platforms. The log is the outbox: each route has a position in it.
 
-After a commit, `note` adds the conversation. A background task acquires leases on routes and sends what the log has
-after their positions, one part after the other, and moves the position after each part. So a conversation's messages
-are sent in order and at least once: if a crash cuts off a send, that part is sent again. Every server on a store sends;
-each also searches all routes, to find what a dead server has not sent.
+After a commit, `note` adds the conversation. A background task acquires leases on routes, sends the messages after
+their positions part by part, and moves the position after each part. So a conversation's messages are sent in order and
+at least once: if a crash interrupts a part, the part is sent again. Every server that uses the store sends messages,
+and searches all routes for messages that a dead server has not sent.
 
-Each channel sends to many conversations at the same time, and each conversation waits only for itself: a platform that
-is slow or refuses calls delays neither other channels nor other conversations.
+Each channel sends to many conversations at the same time. A platform that is slow or rejects calls delays neither other
+channels nor other conversations.
 """
 
 import asyncio
@@ -32,34 +32,35 @@ from manent.runtime.server_name import is_dead
 log = logging.getLogger("manent.channels")
 
 AT_ONCE: Final = 64
-"""Conversations that one channel sends to at the same time."""
+"""Maximum number of conversations to which one channel sends at the same time."""
 
 MAX_WAITING: Final = 100_000
-"""Waiting conversations kept in memory for each channel. The search finds the others."""
+"""Maximum number of waiting conversations in memory per channel. The search of the routes finds the others."""
 
 BATCH: Final = 256
 PAGE: Final = 200
 SEND_TIMEOUT_S: Final = 45.0
 LEASE_S: Final = 120.0
-"""Longer than a send with its timeout. Each sent part renews the lease."""
+"""Seconds until a lease ends. This is longer than the timeout of a send. Each sent part renews the lease."""
 
 BUSY_S: Final = 0.5
-"""Pause if another server sends the same conversation."""
+"""Pause in seconds if another server sends the messages of a conversation."""
 
 SEARCH_INTERVAL_S: Final = 5.0
 SEARCH_BATCH: Final = 1_000
 PAUSE_FACTOR: Final = 9.0
-"""The pause after a search of one batch, as a multiple of its duration: searching takes at most a tenth of the time."""
+"""Pause after the search of one batch, as a multiple of its duration. With 9, searching takes at most a tenth of the
+time."""
 
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-"""Pauses after failed attempts to send. The last one repeats."""
+"""Pauses in seconds after failed attempts to send. The last one repeats."""
 
 MAX_RETRY_AFTER_S: Final = 3_600.0
 GIVE_UP_S: Final = 86_400.0
-"""Age at which a message that the platform does not take becomes undeliverable."""
+"""Age in seconds at which an unsent message becomes undeliverable."""
 
 MAX_REASON: Final = 300
-"""Characters of a reason that are kept."""
+"""Maximum number of characters of a stored reason."""
 
 
 @dataclass(slots=True)
@@ -68,13 +69,13 @@ class Lane:
 
     Attributes:
         messenger: the channel.
-        waiting: ids of conversations that may have messages to send.
-        running: the conversations that are sent to now.
-        again: conversations whose log has grown since.
+        waiting: ids of conversations that can have messages to send.
+        running: the conversations to which messages are being sent.
+        again: running conversations to which new events were appended.
         sent: number of parts that were sent.
         retried: number of failed attempts.
-        undeliverable: number of parts that were refused.
-        trouble: reason of the last failed attempt. None: the last attempt succeeded.
+        undeliverable: number of parts that the platform rejected.
+        trouble: reason of the last failed attempt. None if the last attempt succeeded.
     """
 
     messenger: Messenger
@@ -88,17 +89,17 @@ class Lane:
 
 
 class Sender:
-    """Sends the bot messages of all messenger channels. Open it after the store, close it before.
+    """Sends the bot messages of all messenger channels. Open it after the store and close it before the store.
 
     Args:
-        store: has the logs and the routes.
+        store: contains the logs and the routes.
         messengers: the channels by name.
         owner: name of this process in leases.
-        now: the clock for leases, in seconds since the epoch. All servers must use the same one.
+        now: the clock for leases, in seconds since the epoch. All servers must use the same clock.
         metrics: counts failed rounds.
 
     Attributes:
-        lanes: the channels by name, with their counts.
+        lanes: channel name → its conversations and counts.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class Sender:
         self._searching.open()
 
     async def close(self, *, within_s: float = 5.0) -> None:
-        """Let sends that are running finish within the time limit. The rest is sent after the next start."""
+        """Let running sends finish within the time limit. The other messages are sent after the next start."""
         self._is_closing = True
         await self._searching.close()
         await self._distributing.close()
@@ -150,13 +151,13 @@ class Sender:
 
     def note(self, sender_id: str, entries: Sequence[LogEntry] = ()) -> None:
         """Add a conversation whose log has changed. Registered in `Engine.log_readers`."""
-        del entries  # read from the store when they are sent
+        del entries  # events are read from the store when they are sent
         if len(self._noted) < MAX_WAITING:
             self._noted[sender_id] = None
             self._distributing.wake()
 
     async def _distribute(self) -> float:
-        """Put noted conversations into the lanes of their channels, and start to send where there is room.
+        """Add noted conversations to the lanes of their channels, and start sending in lanes below their limit.
 
         Return the pause until the next round in seconds.
         """
@@ -195,7 +196,7 @@ class Sender:
             self._note_later(route.sender_id, max(route.retry_at - now, BUSY_S))
 
     def _note_later(self, sender_id: str, delay_s: float) -> None:
-        """Note a conversation after a pause. "": only wake up."""
+        """Add a conversation again after a pause. "": only wake up."""
         if self._is_closing or (len(self._timers) >= MAX_WAITING and sender_id not in self._timers):
             return  # the search finds it
         before = self._timers.pop(sender_id, None)
@@ -210,7 +211,7 @@ class Sender:
         self._distributing.wake()
 
     async def _send_all(self, lane: Lane, route: Route) -> None:
-        """Send everything that the log has after a route's position, and release the lease."""
+        """Send all messages after a route's position, and release the lease."""
         try:
             while True:
                 lane.again.discard(route.sender_id)
@@ -223,7 +224,7 @@ class Sender:
                     return
         except ManentError as error:
             extra = {"sender_id": route.sender_id, "code": error.code, "error": error.message}
-            log.warning("could not read or move a position; trying again", extra=extra)
+            log.warning("could not read or store the position of a messenger conversation; trying again", extra=extra)
             self._note_later(route.sender_id, BUSY_S)
         except Exception:
             log.exception("could not send", extra={"sender_id": route.sender_id, "channel": route.channel})
@@ -236,13 +237,16 @@ class Sender:
             self._distributing.wake()
 
     async def _send_page(self, lane: Lane, route: Route) -> tuple[Route, bool] | None:
-        """Send the next entries. Return the new position and whether it is the end. None: the lease was given up."""
+        """Send the next entries.
+
+        Return the new position, and whether it is the end of the log. Return None if the lease was released.
+        """
         head = await self._store.head(route.sender_id)
         if head is None:
             return route, True
         if route.epoch == "":
             route = replace(route, epoch=head.epoch)
-        elif route.epoch != head.epoch:  # the log was replaced: the visitor has seen what it contains
+        elif route.epoch != head.epoch:  # the log was replaced, and the visitor has already seen its messages
             return replace(route, epoch=head.epoch, seq=head.version, part=0, failures=0), True
         entries = await self._store.entries(route.sender_id, after=route.seq, limit=PAGE)
         for entry in entries:
@@ -256,7 +260,7 @@ class Sender:
         return route, len(entries) < PAGE
 
     async def _send_message(self, lane: Lane, route: Route, seq: int, event: BotUttered) -> Route | None:
-        """Send the parts of a bot message that are not sent yet. None: the lease was given up."""
+        """Send the parts of a bot message that are not sent yet. Return None if the lease was released."""
         parts = lane.messenger.parts(event)
         for number in range(min(route.part, len(parts)), len(parts)):
             undelivered = None
@@ -281,7 +285,9 @@ class Sender:
                 lease=Lease(owner=self._owner, until=self._now() + LEASE_S),
             )
             if not await self._store.move_route(route, owner=self._owner, undelivered=undelivered):
-                log.warning("another server sends this conversation now", extra={"sender_id": route.sender_id})
+                log.warning(
+                    "another server is sending the messages of this conversation", extra={"sender_id": route.sender_id}
+                )
                 return None
         return replace(route, seq=seq, part=0)
 
@@ -289,7 +295,7 @@ class Sender:
         lane.retried += 1
         if lane.trouble is None:
             extra = {"channel": route.channel, "sender_id": route.sender_id, "error": failure.message}
-            log.warning("the platform did not take a message; it is sent again later", extra=extra)
+            log.warning("the platform did not accept a message; it is sent again later", extra=extra)
         lane.trouble = failure.message
         pause_s = RETRY_S[min(route.failures, len(RETRY_S) - 1)]
         if failure.retry_after is not None:
@@ -308,7 +314,7 @@ class Sender:
         return Undelivered(seq=seq, part=part, reason=reason, time=time.time())
 
     async def _search(self) -> float:
-        """Search all routes for messages that are not sent. Return the pause until the next search in seconds."""
+        """Search all routes for unsent messages. Return the pause until the next search in seconds."""
         after: str | None = ""
         while after is not None:
             began = time.monotonic()

@@ -1,1 +1,1 @@
-"""One conversation (its mailbox, turns, log and delivery), and the registry of all conversations."""
+"""Implements conversations (mailbox, turns, log and delivery to subscribers) and the registry of all conversations."""

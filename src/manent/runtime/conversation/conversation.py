@@ -1,8 +1,9 @@
-"""One conversation: accepts messages and other work, and runs one job at a time.
+"""Implements one conversation, which accepts messages and other jobs and runs one job at a time.
 
-`submit` puts a message into the mailbox (`mailbox.py`). When the message is the next job, `turns.py` runs its turn,
-appends the events to the log (`record.py`), and publishes them to all subscribers (`feed.py`). Nothing is acknowledged
-or published before it is durable. This module does not know wire formats or transports.
+`submit` adds a message to the mailbox (`mailbox.py`). When the message is the next job, `turns.py` runs its turn,
+appends the events to the log (`record.py`), and publishes them to all subscribers (`feed.py`). Messages are
+acknowledged, and events published, only when they are durable. This module is independent of wire formats and
+transports.
 """
 
 import asyncio
@@ -30,14 +31,14 @@ T = TypeVar("T")
 
 
 class Conversation:
-    """One `sender_id` in this process.
+    """The conversation of one `sender_id` in this process.
 
     Args:
         sender_id: key of the conversation.
         engine: shared by all conversations.
         on_start: called with the worker task when the mailbox starts running jobs.
-        on_rest: called with the worker task when no job is left. It must not refer to the conversation: a cycle of
-            references would keep a forgotten conversation in memory until a garbage collection.
+        on_rest: called with the worker task when no job is left. The function must not refer to the conversation,
+            because a reference cycle delays freeing its memory until a garbage collection.
 
     Attributes:
         engine: shared by all conversations.
@@ -45,7 +46,7 @@ class Conversation:
         feed: the subscribers.
         turns: runs the turns.
         mailbox: the jobs.
-        tickets: message id → ticket of a message that waits or is being processed.
+        tickets: tickets of messages that wait or are being processed, by message id.
     """
 
     __slots__ = ("engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
@@ -70,7 +71,7 @@ class Conversation:
     def subscribers(self) -> list[Subscriber]:
         """The subscribers.
 
-        Before you add one, get the conversation with `Conversations.get`. After you remove one, call
+        Before you add a subscriber, get the conversation with `Conversations.get`. After you remove one, call
         `Conversations.release`.
         """
         return self.feed.subscribers
@@ -86,20 +87,20 @@ class Conversation:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it has no subscribers and no jobs."""
+        """Whether the conversation has no subscribers and no jobs."""
         return not self.mailbox.is_busy and not self.feed.subscribers
 
     def submit(
         self, message: UserMessage, *, epoch: str | None = None, confirm: Callable[[Head], None] | None = None
     ) -> Ticket:
-        """Put a message into the mailbox and return its ticket.
+        """Add a message to the mailbox and return its ticket.
 
         If a message with the same `message_id` waits or is being processed, its ticket is returned.
 
         Args:
             message: the message.
-            epoch: the epoch that the client expects. None: any epoch.
-            confirm: called with the head of the log. It raises an error if the sender may no longer use the
+            epoch: the epoch that the client expects. None means any epoch.
+            confirm: called with the head of the log. It raises an error if the sender no longer has access to the
                 conversation.
 
         Raises:
@@ -131,10 +132,10 @@ class Conversation:
         return ticket
 
     async def perform(self, work: Callable[["Conversation"], Awaitable[T]]) -> T:
-        """Run `work` as a mailbox job, so that nothing else happens in the conversation, and return its result.
+        """Run `work` as a mailbox job, when no other job of the conversation runs, and return its result.
 
         Raises:
-            RequestError: `busy` or `server_closing`. Also raises what `work` raises.
+            RequestError: `busy` or `server_closing`. Exceptions that `work` raises are raised here, too.
         """
         self._check_room()
         return await self._perform(work)
@@ -142,7 +143,7 @@ class Conversation:
     async def erase(self, *, new_epoch: str | None) -> bool:
         """Erase the conversation.
 
-        This does not wait for a running action. Waiting messages are rejected with `conversation_changed`. Later
+        The erase does not wait for a running action. Waiting messages are rejected with `conversation_changed`. Later
         results for the erased log are discarded. The caller must notify the subscribers.
 
         Args:
@@ -172,7 +173,7 @@ class Conversation:
                 ticket.fail(error)
 
     async def replace(self, events: Sequence[Event]) -> None:
-        """Replace the log by these events, with another epoch. Call it only inside `perform`.
+        """Replace the log by a log with these events and a new epoch. Call it only inside `perform`.
 
         Raises:
             VersionConflict: another server replaced the log first.
@@ -186,14 +187,14 @@ class Conversation:
         self.feed.notify_moved("erased", head.epoch)
 
     async def catch_up(self, epoch: str, version: int) -> None:
-        """Publish the events that other servers have appended, as `Feed.catch_up` does."""
+        """Publish events that other servers have appended (`Feed.catch_up`)."""
         await self.feed.catch_up(epoch, version)
 
     def forget_if_gone(self, position: tuple[str, int] | None) -> bool:
-        """Remove a log from memory that was erased on another server, unless jobs run. Return whether it was removed.
+        """Remove a log that another server has erased from memory, unless jobs run. Return whether it was removed.
 
         Args:
-            position: epoch and version in the store. None: the store does not contain the conversation.
+            position: epoch and version in the store. None if the store does not contain the conversation.
         """
         head = self.record.head
         if head is None or self.mailbox.is_busy or (position is not None and position[0] == head.epoch):
@@ -204,7 +205,7 @@ class Conversation:
     def confirm_plain(self, seq: int) -> None:
         """Record that a plain client has received everything up to `seq`.
 
-        The next commit stores this. If there is no next commit soon, it is stored alone.
+        The next commit stores this position. If no commit follows soon, the position is stored alone.
         """
         if seq > self.record.plain_seq:
             self.record.plain_seq = seq

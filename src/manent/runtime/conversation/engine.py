@@ -1,6 +1,6 @@
-"""The parts that turns of all conversations share: store, model, actions, clock, ids, limits, metrics, leases.
+"""Provides the resources that all conversations share: store, model, actions, clock, ids, limits, metrics, leases.
 
-`server/app.py` builds one engine per process. `registry.py` opens and closes it. The engine does not know
+`server/app.py` builds one engine per process. `registry.py` opens and closes it. The engine does not refer to
 conversations. `Record`, `Feed` and `TurnRunner` receive it as an argument.
 """
 
@@ -28,20 +28,21 @@ from manent.runtime.tracker_json import tracker_to_wire
 
 
 class Engine:
-    """Provides everything that turns need from outside the conversation. Call `open` before use and `close` at the end.
+    """The resources that all conversations of a process share. Call `open` before use and `close` after use.
 
     Attributes:
         store: contains the logs.
-        model: the model that the next turn uses. None: no model is loaded. Assign another model to replace it.
-        actions: runs custom actions. None: no action endpoint is configured.
-        generator: generates response texts. None: no NLG endpoint is configured.
+        model: the model that the next turn uses. None if no model is loaded. Assign another model to replace it.
+        actions: runs custom actions. None if no action endpoint is configured.
+        generator: generates response texts. None if no NLG endpoint is configured.
         limits: the configured limits.
         metrics: counters and histograms of this process.
         leases: the leases of this process on open turns, and the store's clock.
         is_closing: whether new messages are rejected because the server is shutting down.
-        log_readers: called with `sender_id` and entries after every append, and with no entries after an erase.
-        outputs: name → output channel that can send without a request. None: the sockets of this channel subscribe to
-            the conversation instead.
+        log_readers: functions that are called with `sender_id` and entries after every append, and without entries
+            after an erase.
+        outputs: output channels that can send without a request, by channel name. None if the sockets of this channel
+            subscribe to the conversation instead.
         session_token: returns the token that proves ownership of a conversation.
     """
 
@@ -68,7 +69,8 @@ class Engine:
         self.outputs: dict[str, Output | None] = {}
         self.session_token: Callable[[str], str] = lambda _: ""
         self._batcher = ParseBatcher()
-        self._rng = random.Random(secrets.randbits(256))  # noqa: S311  # it only picks response variations and generates ids
+        # the random numbers only select response variations and generate ids
+        self._rng = random.Random(secrets.randbits(256))  # noqa: S311
         self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp if assistant else {})
 
     async def open(self) -> None:
@@ -96,7 +98,7 @@ class Engine:
         return self.model
 
     def new_id(self) -> str:
-        """Return a unique id, for example for a message. The id can be guessed, so use `secrets` for tokens."""
+        """Return a unique id, for example for a message. Such ids can be guessed, so use `secrets` for tokens."""
         return f"{self._rng.getrandbits(128):032x}"
 
     def env(self, assistant: Assistant) -> Env:
@@ -113,7 +115,7 @@ class Engine:
         """Run a custom action or generate a response.
 
         Args:
-            head: head of the committed log.
+            head: head of the log after the last commit.
             tracker: state at this head.
             step: the action to run or the response to generate.
 
@@ -138,7 +140,7 @@ class Engine:
         )
 
     async def _session_events(self, head: Head) -> list[bytes]:
-        """Return the session's events as JSON. If there are too many, start at a user event."""
+        """Return the session's events as JSON. If the session has too many events, start at a later user event."""
         newest = self.actions.newest_events if self.actions is not None else NEWEST_EVENTS
         limit = newest or max(1, head.version)
         events = await self.store.tail(head.sender_id, after=max(0, head.session_seq - 2), limit=limit)

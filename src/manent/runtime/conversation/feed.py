@@ -1,7 +1,7 @@
-"""The subscribers of one conversation, and what they have received.
+"""Publishes the events of one conversation to its subscribers.
 
-`commit` appends events to the log and then publishes them, so it publishes only durable events. `catch_up`
-publishes what other servers have appended. The feed does not know wire formats or transports.
+`commit` appends events to the log and then publishes them, so all published events are durable. `catch_up` publishes
+events that other servers have appended. The feed is independent of wire formats and transports.
 """
 
 import time
@@ -22,7 +22,7 @@ from manent.runtime.ports.store import VersionConflict
 
 
 class Committed(msgspec.Struct, frozen=True):
-    """New visible entries of the log, which are durable.
+    """New visible entries of the log, all of them durable.
 
     Attributes:
         entries: the entries, oldest first.
@@ -42,10 +42,10 @@ class Typing(msgspec.Struct, frozen=True):
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """The conversation was erased or claimed, or continues in another one.
+    """The conversation was erased or claimed, or continues in another conversation.
 
     Attributes:
-        payload: payload of the protocol's `session_changed` event.
+        payload: payload of the protocol event `session_changed`.
     """
 
     payload: Json
@@ -56,8 +56,8 @@ class Failed(msgspec.Struct, frozen=True):
 
     Attributes:
         error: the error to show to the visitor.
-        message_id: id of the message, if the turn answers a message.
-        seq: `seq` of the bot message that was sent instead of an answer. None: no message was sent.
+        message_id: id of the message that the turn answers, if any.
+        seq: `seq` of the bot message that was sent instead of an answer. None if no message was sent.
     """
 
     error: ManentError
@@ -69,10 +69,10 @@ News: TypeAlias = Committed | Typing | Moved | Failed
 
 
 class Subscriber(Protocol):
-    """Receives the news of a conversation: a socket, or a request that waits for replies."""
+    """Receives news of a conversation, for example a socket or a request that waits for replies."""
 
     def notify(self, news: News) -> None:
-        """Process a piece of news. This must not block."""
+        """Process one piece of news. This must not block."""
 
 
 class Feed:
@@ -80,8 +80,8 @@ class Feed:
 
     Attributes:
         subscribers: receivers of the news.
-        position: epoch and version up to which the subscribers have received everything. None: there is no position
-            yet.
+        position: epoch and version up to which the subscribers have received everything. None if no position was
+            recorded yet.
     """
 
     __slots__ = ("_engine", "_record", "position", "subscribers")
@@ -95,13 +95,13 @@ class Feed:
     async def commit(
         self, events: Sequence[Event], cause: TurnCause, *, open_turn: bool, copied: Copied | None = None
     ) -> None:
-        """Append events, then resolve the ticket and publish. The arguments are those of `Record.append`.
+        """Append events, then resolve the ticket and publish. The arguments are the same as for `Record.append`.
 
         Args:
             events: the events in order.
             cause: the cause of the turn.
             open_turn: whether the turn continues after this commit.
-            copied: set if the events come from another conversation.
+            copied: origin of the events, if they come from another conversation.
 
         Raises:
             VersionConflict, ReminderGone, DuplicateMessage, StoreError: as in `Record.append`. Nothing was written.
@@ -109,7 +109,7 @@ class Feed:
         """
         record, engine, ticket = self._record, self._engine, cause.ticket
         before = record.head
-        if before is None:  # erased on another server while the turn waited for an action
+        if before is None:  # another server erased the log while the turn waited for an action
             raise Erased if cause.has_begun else VersionConflict(record.sender_id)
         if not events and not open_turn and not before.open_turn:
             return
@@ -117,7 +117,7 @@ class Feed:
         entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
         engine.metrics.appended.observe(time.perf_counter() - started)
         if self.position is not None and self.position != (before.epoch, before.version):
-            await self.catch_up(before.epoch, before.version)  # another server appended before this commit
+            await self.catch_up(before.epoch, before.version)  # another server appended events before this commit
         self.position = (before.epoch, before.version + len(entries))
         visible = [entry for entry in entries if entry.view is not None]
         if ticket is not None:
@@ -141,17 +141,17 @@ class Feed:
             self.notify(Committed(entries))
 
     def notify(self, news: News, *, exclude: Subscriber | None = None) -> None:
-        """Send news to every subscriber in this process except one."""
+        """Send news to all subscribers in this process except one."""
         for subscriber in tuple(self.subscribers):
             if subscriber is not exclude:
                 subscriber.notify(news)
 
     async def catch_up(self, epoch: str, version: int) -> None:
-        """Publish what other servers have appended, up to this version.
+        """Publish events that other servers have appended, up to this version.
 
         Args:
-            epoch: the epoch that the store has. If it is another one, the log was erased or replaced.
-            version: the version that the store has.
+            epoch: the epoch of the log in the store. A different epoch means that the log was erased or replaced.
+            version: the version of the log in the store.
         """
         record = self._record
         if self.position is None:
@@ -178,7 +178,7 @@ class Feed:
                 self._notify_successor(successor)
 
     def log_vanished(self) -> None:
-        """Notify subscribers that the store no longer has the log: it was erased or has expired."""
+        """Notify subscribers that the log was erased or has expired."""
         if self.position is not None:
             self._record.forget()
             self._record.owner = None
@@ -186,10 +186,10 @@ class Feed:
             self.notify_moved("erased", "")
 
     def restart(self, head: Head | None) -> None:
-        """Forget everything about the old log after it was erased or replaced.
+        """Drop all data of the old log after it was erased or replaced.
 
         Args:
-            head: head of the new log. None: there is no new log.
+            head: head of the new log. None if the log was erased.
         """
         self._record.forget()
         self._record.owner = None
@@ -197,7 +197,10 @@ class Feed:
         self.position = (head.epoch, head.version) if head is not None else None
 
     def notify_moved(self, reason: str, epoch: str) -> None:
-        """Notify subscribers that the conversation changed but keeps its id. `reason`: `erased` or `claimed`."""
+        """Notify subscribers that the conversation was replaced but has the same id.
+
+        `reason`: `erased` or `claimed`.
+        """
         self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
 
     def _check_owner(self, head: Head) -> None:

@@ -1,6 +1,6 @@
-"""A mailbox: runs the jobs of one conversation one at a time, in the order of their arrival.
+"""A mailbox, which runs the jobs of one conversation one at a time in the order of their arrival.
 
-Each `Conversation` has one. The mailbox does not know what its jobs do. Each job must handle its errors itself.
+Each `Conversation` has one. Each job must handle its own errors.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Mailbox:
-    """Waiting jobs, and the task that runs them while there are any.
+    """A queue of jobs, and the task that runs them.
 
     Args:
         on_start: called with the worker task when the task starts.
-        on_empty: called with the worker task when no job is left. The task ends after the call.
+        on_empty: called with the worker task when no job is left. The worker task ends after the call.
     """
 
     __slots__ = ("_jobs", "_on_empty", "_on_start", "_worker")
@@ -27,11 +27,12 @@ class Mailbox:
     ) -> None:
         self._on_start = on_start
         self._on_empty = on_empty
-        self._jobs: list[Job] = []  # short, and nearly always empty: a deque takes 0.6 kB
+        # a list, because it is nearly always empty or short, and even an empty deque needs 0.6 kB
+        self._jobs: list[Job] = []
         self._worker: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        """Number of jobs that wait. A running job is not counted."""
+        """Number of waiting jobs, without a running job."""
         return len(self._jobs)
 
     @property
@@ -54,9 +55,9 @@ class Mailbox:
             try:
                 value = await work()
             except asyncio.CancelledError:
-                result.cancel()  # the server is shutting down; the caller must not wait forever
+                result.cancel()  # the server is shutting down, and the caller must not wait forever
                 raise
-            except Exception as error:  # noqa: BLE001  # raised in the caller
+            except Exception as error:  # noqa: BLE001  # the error is raised in the caller
                 if not result.done():
                     result.set_exception(error)
             else:

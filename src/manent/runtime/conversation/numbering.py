@@ -1,7 +1,7 @@
 """Numbers the events of one append.
 
-It determines the `seq` of each event, and whether and how the visitor sees the event. `Record.append` calls it. It does
-no I/O.
+Numbering determines the `seq` of each event, and whether and how the visitor sees the event. `Record.append` calls it.
+It does no I/O.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Copied:
 
     Attributes:
         shown: the view of each event in that conversation.
-        message_id: the append also accepts this message id, so that the events are not copied twice.
+        message_id: message id that the append also accepts, which prevents a second copy of the events.
     """
 
     shown: Sequence[View | None]
@@ -42,10 +42,10 @@ class Numbering:
     Args:
         head: head of the log before the append.
         tracker: tracker that already contains the events.
-        ticket: the message of the first user event. It is ignored if the message was accepted before.
+        ticket: the message of the first user event. The ticket is ignored if the message was accepted before.
 
     Attributes:
-        message_seq: `seq` of the ticket's message. None: it is not among the events.
+        message_seq: `seq` of the ticket's message. None if the append does not contain the message.
     """
 
     __slots__ = ("_divider", "_seq", "_session_seq", "_ticket", "_tracker", "_visible", "message_seq")
@@ -66,7 +66,7 @@ class Numbering:
         return tuple([self._copy(event, before) for event, before in zip(events, copied.shown, strict=True)])
 
     def head_after(self, head: Head, **changes: Any) -> Head:
-        """Return the head after the append, with further changes."""
+        """Return the head after the append, with the given changes."""
         return replace(
             head,
             version=self._seq,
@@ -83,7 +83,10 @@ class Numbering:
         return LogEntry(seq=self._seq, event=event, view=self._view(event))
 
     def _copy(self, event: Event, before: View | None) -> LogEntry:
-        """Number a copied event. A visitor's message has no ticket here. It is shown if it was shown before."""
+        """Number a copied event.
+
+        Copied messages of the visitor have no ticket, so they are shown if they were shown before.
+        """
         entry = self._entry(event)
         return replace(entry, view=self._show(before.title)) if before and not entry.view else entry
 
@@ -109,7 +112,7 @@ class Numbering:
         if ticket is None:
             return None
         if self.message_seq is not None:
-            return None  # the dialogue repeats the message, but the visitor sent it only once
+            return None  # the dialogue appends the message again, but the visitor sent it only once
         self.message_seq = self._seq
         if ticket.message.external:
             return None

@@ -1,4 +1,4 @@
-"""The copy of one conversation's log in the memory of this process: head and tracker.
+"""Keeps the head and the tracker of one conversation in memory.
 
 `TurnRunner` loads the record before a turn, and `Feed.commit` appends to it. If another server has changed the log, an
 append raises `VersionConflict`. The caller then drops the record, loads it again and runs the turn again. The record
@@ -27,20 +27,20 @@ A load reads one snapshot (about 30 kB) and at most this many events, which take
 """
 
 _ALL_SNAPSHOTS = 1_000_000
-"""Value that is greater than the number of snapshots of any conversation."""
+"""A number greater than the number of snapshots of any conversation."""
 
 OUTPUT_CHANNELS = {"rest": "collector"}
-"""Input channel → output channel, where their names differ, as in Rasa."""
+"""The output channel of each input channel with another name, as in Rasa."""
 
 
 class Record:
-    """Head and tracker of one conversation, while they are in memory.
+    """The head and the tracker of one conversation, if they are in memory.
 
     Attributes:
         sender_id: key of the conversation.
-        head: head of the log. None: head and tracker are not in memory.
+        head: head of the log. None if head and tracker are not in memory.
         tracker: the tracker at `head`.
-        owner: the subject that owns the conversation, when it is known. The next append stores it.
+        owner: the subject that owns the conversation, if it is known. The next append stores the owner.
         plain_seq: `seq` up to which plain clients have received all bot events. The next append stores it.
     """
 
@@ -68,7 +68,7 @@ class Record:
         self._extra_snapshots = 0
 
     async def load(self) -> tuple[Head, Tracker]:
-        """Return head and tracker. Read them from the store if they are not in memory."""
+        """Return head and tracker. Read head and tracker from the store if they are not in memory."""
         if self.head is not None and self.tracker is not None:
             return self.head, self.tracker
         if self._empty_head is not None:
@@ -98,10 +98,10 @@ class Record:
     def assume_empty(self, head: Head | None) -> None:
         """Assume that the log is empty, so that the next load does not read the store.
 
-        If another server wrote first, the assumption is wrong, and the next append raises `VersionConflict`.
+        If another server has written to the log, the next append raises `VersionConflict`.
 
         Args:
-            head: head of the empty log. None: the store does not contain the conversation yet.
+            head: head of the empty log. None if the store does not contain the conversation yet.
         """
         if self.head is None:
             self._empty_head = head or self._new_head(self.owner)
@@ -110,22 +110,22 @@ class Record:
         """Drop head and tracker from memory.
 
         Args:
-            start_earlier: whether the next load starts from an older snapshot, because a turn reverted events from
-                before the tracker's window. The first load of this kind starts one snapshot earlier, the second at the
-                beginning of the log. If the turn began with a custom action, that action runs again.
+            start_earlier: load from an older snapshot next time, because a turn reverted events from before the
+                tracker's window. The first such load starts one snapshot earlier, and the second at the beginning of
+                the log. If the turn began with a custom action, that action runs again.
         """
         self.head = self.tracker = self._empty_head = None
         if start_earlier:
             self._extra_snapshots = _ALL_SNAPSHOTS if self._extra_snapshots else 1
 
     def trim(self) -> None:
-        """Drop old events from the tracker after a turn. Keep what the next turn needs."""
+        """Drop events that the next turn does not need from the tracker."""
         self._extra_snapshots = 0
         if self.tracker is not None:
             self.tracker.trim(self._engine.assistant.dialogue.window)
 
     def output_channel(self) -> str:
-        """Return the output channel that belongs to the visitor's latest input channel."""
+        """Return the output channel for the visitor's latest input channel."""
         channel = (self.tracker and self.tracker.latest_input_channel) or "rest"
         return OUTPUT_CHANNELS.get(channel, channel)
 
@@ -154,7 +154,7 @@ class Record:
             events: the events in order. Empty: only acquire the lease.
             cause: the cause of the turn.
             open_turn: whether the turn continues after this append. If so, the lease is acquired.
-            copied: set if the events come from another conversation.
+            copied: origin of the events, if they come from another conversation.
 
         Returns:
             The entries, and the `seq` of the visitor's message if it is among them.
@@ -166,7 +166,7 @@ class Record:
             StoreError: nothing was written.
         """
         head, tracker = self.head, self.tracker
-        assert head is not None  # noqa: S101  # load() has run
+        assert head is not None  # noqa: S101  # `load` has set it
         assert tracker is not None  # noqa: S101
         now = time.time()
         numbering = Numbering(head, tracker, cause.ticket)
@@ -208,9 +208,9 @@ class Record:
         return entries, message_seq
 
     async def append_internal(self, event: Event) -> None:
-        """Append an event that the visitor does not see and that does not count as a change of the conversation.
+        """Append an event that the visitor does not see, without changing the `updated` time of the conversation.
 
-        The conversation keeps its `updated` time, so that it does not become the newest conversation of its owner.
+        So the conversation does not become the newest conversation of its owner.
 
         Raises:
             VersionConflict: another server wrote first; nothing was written.
@@ -226,7 +226,7 @@ class Record:
         self.head = after
 
     async def replace(self, events: Sequence[Event]) -> Head:
-        """Replace the log by a log that consists of these events and has another epoch. Return its head.
+        """Replace the log by a log with these events and a new epoch. Return its head.
 
         Raises:
             VersionConflict: another server replaced the log first.

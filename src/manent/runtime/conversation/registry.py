@@ -1,8 +1,8 @@
-"""All conversations of this process.
+"""Manages all conversations of this process.
 
-Channels get a `Conversation` by its `sender_id`. The registry keeps conversations that have subscribers or jobs. Of the
-others, it caches the most recently used ones. It also finishes turns that a crash left open. At shutdown, it rejects
-new messages, then lets running turns finish within a time limit.
+Channels request a `Conversation` by its `sender_id`. The registry keeps all conversations that have subscribers or jobs
+in memory, and caches the most recently used others. It also finishes turns that a crash left open. At shutdown, the
+registry rejects new messages and waits for running turns within a time limit.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = logging.getLogger("manent.conversations")
 RECOVERY_INTERVAL_S = 1.0
 
 MAX_RECOVERIES = 100
-"""Unfinished turns that are finished at once. Most of them wait for an action."""
+"""Maximum number of unfinished turns that run at the same time. Most of them wait for an action."""
 
 _CHECKED_PER_RELEASE = 2
 """Number of conversations that each `release` checks for removal.
@@ -37,12 +37,12 @@ It is greater than one, so that the registry shrinks.
 
 
 class Conversations:
-    """The conversations of this process. Call `open` before use and `close` at the end.
+    """The conversations of this process. Call `open` before use and `close` after use.
 
     Attributes:
         engine: shared by all conversations.
-        rates: rate limits of clients. Channels check them before they submit a message.
-        workers: tasks that may finish within the time limit at shutdown.
+        rates: rate limits of clients, which channels check before they submit a message.
+        workers: tasks that can finish within a time limit at shutdown.
     """
 
     def __init__(self, engine: Engine, *, rates: Rates | None = None) -> None:
@@ -84,7 +84,7 @@ class Conversations:
                 await self.engine.leases.release()
 
     def get(self, sender_id: str) -> Conversation:
-        """Return the conversation with this id. The store may or may not contain it."""
+        """Return the conversation with this id, whether or not the store contains it."""
         conversation = self._all.get(sender_id)
         if conversation is None:
             conversation = self._all[sender_id] = Conversation(
@@ -93,21 +93,21 @@ class Conversations:
         return conversation
 
     async def create(self, sender_id: str) -> Head:
-        """Create an empty conversation unless it exists. Return its head."""
+        """Create an empty conversation unless one with this id exists. Return its head."""
         now = time.time()
         head = Head(sender_id=sender_id, epoch=secrets.token_hex(8), started=now, updated=now)
         return await self.engine.store.create(head)
 
     def track(self, worker: asyncio.Task[None]) -> None:
-        """Let a task finish at shutdown, as a turn may."""
+        """Let a task, like a turn, finish within the time limit at shutdown."""
         self.workers.add(worker)
         worker.add_done_callback(self.workers.discard)
 
     def release(self, conversation: Conversation) -> None:
-        """Remove conversations that are no longer needed. Call it after a subscriber was removed.
+        """Remove conversations that are no longer needed. Call this after you remove a subscriber.
 
         Trackers beyond the limit are dropped, least recently used first. The cost does not depend on the number of
-        conversations. With ten thousand idle sockets, a search through all conversations took milliseconds per message.
+        conversations. A search through all conversations took milliseconds per message with ten thousand idle sockets.
         """
         cached = self._cached
         if conversation.record.tracker is None:
@@ -118,12 +118,12 @@ class Conversations:
         limit = self.engine.limits.cached_trackers
         while len(cached) > limit:
             _, oldest = cached.popitem(last=False)
-            if not oldest.mailbox.is_busy:  # a conversation with jobs is released again when they are done
+            if not oldest.mailbox.is_busy:  # a conversation with jobs is released again when the jobs are done
                 oldest.record.forget()
                 self._remove_if_unused(oldest)
         self._remove_if_unused(conversation)
-        # Conversations that were only looked up are never released, so check those that have been in memory for the
-        # longest time.
+        # Conversations that were looked up but had no job are never released, so check those that have been in memory
+        # longest.
         for _ in range(_CHECKED_PER_RELEASE if len(self._all) > limit else 0):
             sender_id, oldest = next(iter(self._all.items()))
             del self._all[sender_id]
@@ -141,13 +141,13 @@ class Conversations:
             self._all.pop(conversation.sender_id, None)
 
     def followed(self, among: Collection[str] | None = None) -> list[Conversation]:
-        """Return the conversations that have subscribers. If `among` is given, return only those with these ids."""
+        """Return the conversations that have subscribers. With `among`, return only conversations with these ids."""
         return [one for one in self._known(among) if one.subscribers]
 
     def cached(self, among: Collection[str] | None = None) -> list[Conversation]:
         """Return the conversations that have a log in memory but no subscribers.
 
-        If `among` is given, return only those with these ids.
+        With `among`, return only conversations with these ids.
         """
         return [one for one in self._known(among) if not one.subscribers and one.record.head is not None]
 
@@ -165,7 +165,7 @@ class Conversations:
         return sum(len(conversation.mailbox) for conversation in self._all.values())
 
     async def _recover(self) -> float:
-        """Start to finish open turns, each in its own task: one that hangs does not hold up the others.
+        """Start to finish open turns, each in its own task, so that a turn that hangs does not delay the others.
 
         Returns:
             The pause until the next search in seconds.
@@ -175,7 +175,7 @@ class Conversations:
         if not owners:
             return RECOVERY_INTERVAL_S
         free = [owner for owner in owners if owner is not None and (owner == leases.owner or is_dead(owner))]
-        # Its own turns that still run are among those that the store returns: ask for more than these.
+        # The store also returns turns that run in this process, so read enough to include others after them.
         limit = MAX_RECOVERIES + len(self.workers) + len(self._recovering)
         for head in await store.unfinished(now=leases.expired_by(), over=free, limit=limit):
             if len(self._recovering) == MAX_RECOVERIES:
@@ -187,7 +187,7 @@ class Conversations:
         return RECOVERY_INTERVAL_S
 
     def _is_running(self, head: Head) -> bool:
-        """Return whether an open turn is ours and its worker is running."""
+        """Return whether this process owns an open turn and its worker is running."""
         conversation = self._all.get(head.sender_id)
         is_ours = head.lease is not None and head.lease.owner == self.engine.leases.owner
         return is_ours and conversation is not None and conversation.mailbox.is_busy
@@ -197,7 +197,7 @@ class Conversations:
         try:
             await self.get(sender_id).perform(lambda conversation: conversation.turns.recover())
         except BusyElsewhere:
-            log.debug("another server finishes an open turn", extra=extra)
+            log.debug("another server is finishing an open turn", extra=extra)
         except ManentError as error:
             log.warning("could not finish an open turn", extra={**extra, "code": error.code, "error": error.message})
         except Exception:

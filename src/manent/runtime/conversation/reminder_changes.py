@@ -30,14 +30,14 @@ def changes_of(
     fires: FireReminder | None = None,
     schedules: bool = True,
 ) -> tuple[ReminderChange, ...]:
-    """Return the changes of reminders by these entries, in order.
+    """Return the changes to reminders that these entries cause, in order.
 
-    The removal of the reminder that they fire comes first.
+    The first change removes the reminder that caused the entries.
 
     Args:
         sender_id: key of the conversation.
         entries: the entries to append.
-        channel: returns the name of the output channel. Called only if a reminder is scheduled.
+        channel: returns the name of the output channel. It is called only if a reminder is scheduled.
         fires: the reminder that caused these entries, if any.
         schedules: whether reminder events have an effect.
     """
@@ -73,10 +73,10 @@ def changes_of(
 
 
 class VoidCheck:
-    """Decides from the events after a reminder whether they cancel it: a restart, a new session or a message.
+    """Checks whether a restart, a new session or a message after a reminder cancels it.
 
-    A session that another reminder or an external trigger starts does not cancel it, so that reminders that are due
-    together all fire. Pass the events in log order to `read`, in as many parts as you like, then call `is_void`.
+    A session that another reminder or an external trigger starts does not cancel the reminder. So all reminders that
+    are due together fire. Pass the events in log order to `read`, in one or more calls, then call `is_void`.
 
     Attributes:
         saw_session: whether a session started after the reminder.
@@ -97,7 +97,8 @@ class VoidCheck:
                     self._is_void = True
                 case SessionStarted():
                     self.saw_session = True
-                    # The message that starts an expired session follows it. Any other session is the visitor's.
+                    # If a session expired, the message that starts the next one follows this event. The visitor starts
+                    # all other sessions.
                     self._has_undecided_session = self._is_listening
                     self._is_void = self._is_void or not self._is_listening
                 case UserUttered():
@@ -119,7 +120,7 @@ class VoidCheck:
 
 
 def _seconds(date_time: str) -> float | None:
-    """Return seconds since the epoch. A time without a zone is in the server's zone, as in Rasa."""
+    """Return seconds since the epoch. A time without a time zone is in the server's time zone, as in Rasa."""
     try:
         return dt.datetime.fromisoformat(date_time).timestamp()
     except (ValueError, OverflowError):

@@ -1,8 +1,8 @@
-"""The event that names where a conversation continues after a reset.
+"""Defines the event that names the new conversation after a reset.
 
 A reset on one server must also reach browser tabs that are connected to other servers. The server that resets appends
-this event to the old log. The other servers find it there (`Feed.catch_up`) and notify their subscribers. It is an
-internal event: the visitor does not see it, and the dialogue ignores it.
+this event to the old log. The other servers find it there (`Feed.catch_up`) and notify their subscribers. The event is
+internal: the visitor does not see it, and the dialogue ignores it.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from manent.core.events import Event, StoryExported
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """The conversation that replaces another one after a reset.
+    """The new conversation that replaces an old one after a reset.
 
     Attributes:
         session_id: its `sender_id`.
         epoch: its epoch.
         has_token: whether joining it requires a `session_token`. The log does not contain the token, because each
-            server can compute it.
+            server can compute it from the id.
     """
 
     session_id: str
@@ -33,7 +33,7 @@ def successor_event(successor: Successor, timestamp: float) -> Event:
 
 
 def successor_of(event: Event) -> Successor | None:
-    """Return the successor that an event names, or None if it is another kind of event."""
+    """Return the successor that an event names, or None for other events."""
     match event:
         case StoryExported(metadata={"manent_left_for": [str(session_id), str(epoch), bool(has_token)]}):
             return Successor(session_id, epoch, has_token)

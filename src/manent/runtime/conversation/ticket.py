@@ -1,7 +1,7 @@
-"""A submitted message and the cause of a turn.
+"""Defines tickets of submitted messages and causes of turns.
 
-`Conversation.submit` creates a ticket, `TurnRunner` processes it, and channels await it. A ticket does not know the
-store or the wire format.
+`Conversation.submit` creates a ticket, `TurnRunner` processes it, and channels await it. A ticket is independent of the
+store and of the wire format.
 """
 
 import asyncio
@@ -36,13 +36,14 @@ class Ticket:
 
     Attributes:
         message: the message.
-        message_id: its id, from the client or generated.
-        digest: SHA-256 of the text. The same id with another digest is rejected. None: the server generated the id, so
-            no client can send it again and the store does not keep it.
-        epoch: the epoch that the client expects. None: any epoch.
-        accepted: resolves when the message is durable. It fails with the error if the message was rejected.
-        finished: resolves when the turn has ended, with the visible entries that the turn committed. It never fails.
-        confirm: called with the head of the log. It raises an error if the sender may no longer use the conversation.
+        message_id: id of the message, from the client or generated.
+        digest: SHA-256 of the text. A message with the same id and another digest is rejected. None if the server
+            generated the id. No client can send such an id again, so it is not stored.
+        epoch: the epoch that the client expects. None means any epoch.
+        accepted: future that resolves when the message is durable, or fails with the error if the message was rejected.
+        finished: future that resolves with the committed visible entries when the turn has ended. It never fails.
+        confirm: called with the head of the log. It raises an error if the sender no longer has access to the
+            conversation.
         entries: visible entries that were committed so far.
         error: the error that ended the turn, before or after acceptance.
         arrived: value of `time.perf_counter` at submission.
@@ -64,7 +65,8 @@ class Ticket:
         self.error = error
         if not self.accepted.done():
             self.accepted.set_exception(error)
-            self.accepted.exception()  # asyncio logs no warning now if nobody awaits the future
+            # retrieve the exception, so that asyncio logs no warning if no task awaits the future
+            self.accepted.exception()
         self.finish()
 
     def finish(self) -> None:
@@ -75,14 +77,14 @@ class Ticket:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TurnCause:
-    """The cause of a turn. The first commit of the turn contains data that depend on it.
+    """The cause of a turn. The first commit of the turn contains data that depend on the cause.
 
     Attributes:
         ticket: the message that the turn answers.
         reminder: the reminder that the first commit fires.
         schedules_reminders: whether reminder events of the turn have an effect.
-        is_written: whether a part of the turn is in the log.
-        parsed: the NLU result and the assistant that computed it. It is reused if the turn runs again.
+        is_written: whether the log contains a part of the turn.
+        parsed: the NLU result and the assistant that computed it, for reuse if the turn runs again.
     """
 
     ticket: Ticket | None = None
@@ -105,7 +107,7 @@ class Erased(RequestError):
 
 
 class BusyElsewhere(RequestError):
-    """Another server, which is running, processes a turn of the conversation."""
+    """Another running server is processing a turn of the conversation."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("busy", "another server is processing this conversation", status=503, retry_after=retry_after)

@@ -1,9 +1,9 @@
 """Runs turns.
 
-`dialogue/turn.py` decides the steps. This module calls the NLU and the actions, and commits events. `Conversation` runs
-it as a mailbox job, so that a conversation never runs two turns at the same time. A turn without custom actions is one
-commit. Before a custom action or a text generator is called, the events so far are committed with a lease. After a
-crash, this server or another one continues the turn from that commit (`finish_open_turn`).
+`dialogue/turn.py` decides the steps. It calls the NLU and the actions, and commits events. `Conversation` runs it as a
+mailbox job, so that a conversation never runs two turns at the same time. A turn without custom actions is one commit.
+Before a custom action or a text generator is called, the events so far are committed with a lease. After a crash, this
+server or another server continues the turn from that commit (`finish_open_turn`).
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 log = logging.getLogger("manent.conversation")
 
 MAX_ATTEMPTS = 5
-"""Number of times that a turn runs if other servers write to the log first."""
+"""Maximum number of attempts to run a turn if other servers write to the log first."""
 
 TYPING_AFTER_S = 0.3
 TYPING_INTERVAL_S = 5.0
@@ -56,7 +56,7 @@ class TurnRunner:
 
     async def process(self, ticket: Ticket) -> None:
         """Run the turn of one message: accept it, answer it and publish the answer, or report the error."""
-        if ticket.finished.done():  # the message was rejected while it waited
+        if ticket.finished.done():  # the message was rejected while it waited in the mailbox
             return
         turn_id.set(ticket.message_id)
         self._engine.metrics.queued.observe(time.perf_counter() - ticket.arrived)
@@ -71,7 +71,7 @@ class TurnRunner:
         except BusyElsewhere as error:
             if (
                 ticket.accepted.done()
-            ):  # the lease of this server expired; the server that took the turn over sends the answer
+            ):  # the lease of this server expired, and the server that took over the turn sends the answer
                 self._record.forget()
                 ticket.fail(error)
             else:
@@ -88,10 +88,10 @@ class TurnRunner:
             ticket.finish()
 
     async def decide(self, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
-        """Run a turn to its end. If another turn is open, finish that one first.
+        """Run a turn to its end. If another turn is open, finish it first.
 
-        If another server takes over after the turn has begun, the turn does not start again, because that server
-        finishes it.
+        If another server takes over this turn after it has begun, the turn does not start again, because the other
+        server finishes it.
 
         Args:
             begin: calls the entry point of the turn.
@@ -100,8 +100,8 @@ class TurnRunner:
         Raises:
             RequestError: the turn rejected the request. `busy`: another server runs a turn of this conversation.
             DuplicateMessage: the message was already accepted; nothing was written.
-            ReminderGone: the reminder was fired or cancelled meanwhile; nothing was written.
-            VersionConflict: other servers wrote first in all attempts.
+            ReminderGone: the reminder was fired or cancelled in the meantime; nothing was written.
+            VersionConflict: in all attempts, other servers wrote first.
             StoreError: the turn was not written.
         """
 
@@ -116,15 +116,15 @@ class TurnRunner:
         await self._until_decided(work)
 
     async def append(self, make: Callable[[Tracker], tuple[Sequence[Event], Copied | None]]) -> None:
-        """Append events without a turn. If a turn is open, finish it first.
+        """Append events without running a turn. If a turn is open, finish it first.
 
         Args:
-            make: called with the tracker. It returns the events, and their origin if they are copied. It is called
-                again after a conflict.
+            make: called with the tracker, and again after a conflict. It returns the events, and their origin if they
+                are copied.
 
         Raises:
             DuplicateMessage: the events were already copied; nothing was written.
-            VersionConflict: other servers wrote first in all attempts.
+            VersionConflict: in all attempts, other servers wrote first.
             StoreError: nothing was written.
         """
 
@@ -139,17 +139,17 @@ class TurnRunner:
         await self._until_decided(work)
 
     async def recover(self) -> None:
-        """Finish the open turn, if there is one. If it fails again, end it with a message to the visitor.
+        """Finish the open turn, if any. If the turn fails again, end it with a message to the visitor.
 
         Raises:
-            ManentError: another server runs the turn, or it could not be written.
+            ManentError: another server runs the turn, or the turn could not be written.
         """
 
         async def work(head: Head, tracker: Tracker) -> None:
             if head.open_turn:
                 await self._finish(head, tracker)
 
-        self._record.forget()  # another server began the turn: what is in memory may be older
+        self._record.forget()  # another server began the turn, so head and tracker in memory can be outdated
         try:
             await self._until_decided(work)
         except ManentError:
@@ -159,10 +159,10 @@ class TurnRunner:
             await self._abandon()
 
     async def finish_open_turn(self) -> None:
-        """Finish the open turn, if there is one.
+        """Finish the open turn, if any.
 
         Raises:
-            RequestError: `busy`: another server, which is running, processes the turn.
+            RequestError: `busy`: another running server is processing the turn.
             VersionConflict: another server wrote first.
             StoreError: the turn was not written.
         """
@@ -171,7 +171,7 @@ class TurnRunner:
             await self._finish(head, tracker)
 
     def interrupt(self) -> None:
-        """Stop waiting for the action that the current turn calls, if any. The turn fails with `Erased`."""
+        """Stop waiting for an action that the current turn calls. The turn then fails with `Erased`."""
         if self._interrupted is not None and not self._interrupted.done():
             self._interrupted.set_result(None)
 
@@ -185,7 +185,7 @@ class TurnRunner:
     async def _until_decided(self, work: Callable[[Head, Tracker], Awaitable[None]]) -> None:
         """Run `work` with the loaded record.
 
-        Repeat it if the record is out of date or does not reach back far enough.
+        Run it again if the record is out of date or its window is too small.
         """
         record = self._record
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -206,7 +206,7 @@ class TurnRunner:
         )
 
     async def _run(self, tracker: Tracker, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
-        """Run one turn to its end and perform the steps that it requests."""
+        """Run one turn to its end, including the actions and texts that it requests."""
         engine, feed, started = self._engine, self._feed, time.perf_counter()
         assistant = engine.assistant
         tracker.domain = assistant.domain
@@ -236,7 +236,7 @@ class TurnRunner:
         self._record.trim()
 
     async def _parse(self, assistant: Assistant, text: str, cause: TurnCause) -> Json:
-        """Return the NLU result of the message. Reuse it if the turn runs again."""
+        """Return the NLU result of the message, or the earlier result if the turn runs again."""
         if cause.parsed is None or cause.parsed[0] is not assistant:
             started = time.perf_counter()
             cause.parsed = assistant, await self._engine.parse(assistant, text)
@@ -244,7 +244,7 @@ class TurnRunner:
         return cause.parsed[1]
 
     async def _ask(self, step: CallAction | Generate) -> object:
-        """Call an action or the text generator. Meanwhile show the typing indicator.
+        """Call an action or the text generator, and show the typing indicator during a slow call.
 
         Raises:
             Erased: the conversation was erased. The call is cancelled.
@@ -271,7 +271,7 @@ class TurnRunner:
     async def _abandon(self) -> None:
         """End the open turn with a message to the visitor.
 
-        After an internal error, running it again would fail again.
+        A turn that failed with an internal error would fail again.
         """
         record = self._record
         record.forget()
@@ -286,14 +286,14 @@ class TurnRunner:
     def _notify_failure(self, failure: ActionError, ticket: Ticket | None) -> None:
         """Notify subscribers that the latest bot message replaces an action that failed.
 
-        They receive only the code. Details such as addresses and tracebacks are only logged.
+        Subscribers receive only the error code. Details such as addresses and tracebacks are only logged.
         """
         error = ActionError(failure.code, "the bot could not complete this action")
         head, message_id = self._record.head, ticket.message_id if ticket is not None else None
         self._feed.notify(Failed(error, message_id, head.visible if head is not None else None))
 
     def _report(self, ticket: Ticket, error: ManentError) -> None:
-        """Report an error to the sender if the message was not accepted, or to all subscribers if it was."""
+        """Report an error to the sender, or to all subscribers if the message was already accepted."""
         self._record.forget()
         if ticket.accepted.done():
             self._engine.metrics.failed += 1
@@ -303,7 +303,10 @@ class TurnRunner:
         ticket.fail(error)
 
     async def _repeat_answer(self, ticket: Ticket, accepted: Accepted) -> None:
-        """Answer a message that was already accepted. The answer contains its number and the bot messages after it."""
+        """Answer a message that was already accepted.
+
+        The answer contains the message's number and the bot messages after it.
+        """
         if accepted.digest != ticket.digest:
             ticket.fail(message_id_conflict(ticket.message_id))
             return
@@ -318,7 +321,7 @@ class TurnRunner:
 
 
 def _check(head: Head, ticket: Ticket) -> None:
-    """Check that a message is meant for this log and that its sender may still use the conversation.
+    """Check that a message is meant for this log and that its sender still has access to the conversation.
 
     Raises:
         RequestError: `conversation_changed`, or an error that `Ticket.confirm` raises.
@@ -330,5 +333,5 @@ def _check(head: Head, ticket: Ticket) -> None:
 
 
 def _is_theirs(error: ActionError) -> bool:
-    """Return whether the project's own code raised the error in this process."""
+    """Return whether code of the project, running in this process, raised the error."""
     return error.code == "action_failed" and error.__cause__ is not None

@@ -1,9 +1,9 @@
-"""Publishes events that other servers have written, and drops logs that other servers have erased.
+"""Publishes events that other servers have written, and drops logs from memory that other servers have erased.
 
-The store reports that another process has written (PostgreSQL notifications, SQLite's change counter). The changes are
-then read from the logs. A notification may be lost, so all conversations with subscribers are compared with the store
-at least every `POLL_INTERVAL_S` seconds. `server/app.py` builds it. It opens it after the registry and closes it before
-the registry.
+The store reports writes of other processes (PostgreSQL notifications, SQLite's change counter). The changes are then
+read from the logs. Notifications can be lost, so all conversations with subscribers are compared with the store at
+least every `POLL_INTERVAL_S` seconds. `server/app.py` opens this task after the registry and closes it before the
+registry.
 """
 
 import time
@@ -15,7 +15,7 @@ from manent.runtime.conversation.registry import Conversations
 from manent.runtime.loops import Loop
 
 POLL_INTERVAL_S: Final = 3.0
-"""Maximum time between two reads of the store, even if the store has reported no change."""
+"""Maximum number of seconds between two reads of the store, even if the store reports no change."""
 
 PAUSE_FACTOR: Final = 4.0
 """Pause after a comparison, as a multiple of the duration of the comparison.
@@ -25,14 +25,15 @@ So comparing takes at most a fifth of the time.
 
 MAX_RETRY_S: Final = 1.0
 BATCH_SIZE: Final = 500
-"""Number of conversations whose positions are read at the same time."""
+"""Maximum number of conversations per query for positions."""
 
 
 class Wakeups:
     """Watches the store for changes by other servers. Open it after the registry and close it before the registry.
 
     Attributes:
-        listeners: called when another server may have written something outside a conversation, such as a revocation.
+        listeners: functions that are called when another server has possibly written data outside of conversations,
+            such as a revocation.
     """
 
     def __init__(self, conversations: Conversations) -> None:
@@ -63,11 +64,11 @@ class Wakeups:
     async def _update(self, changed: Collection[str] | None) -> None:
         """Compare conversations with the store, and publish new events.
 
-        Cached logs are compared, too, because erased data must not stay in memory. If it is unknown which conversations
-        changed, cached conversations are compared less often.
+        Cached logs are also compared, because erased data must not stay in memory. They are compared less often if it
+        is unknown which conversations changed.
 
         Args:
-            changed: ids of changed conversations. None: any conversation may have changed.
+            changed: ids of changed conversations. None means that any conversation may have changed.
         """
         for conversation, position in await self._positions(self.conversations.followed(changed)):
             if position is not None:

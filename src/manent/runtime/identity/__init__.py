@@ -1,1 +1,1 @@
-"""Decides who may join a conversation: admission, tokens, claims, revocations."""
+"""Decides who has access to a conversation: admission, tokens, claims, revocations."""

@@ -1,10 +1,10 @@
-"""Decides who may use a conversation: join it, read it, write to it, reset it and erase it.
+"""Decides who has access to a conversation and can read, write, reset and erase it.
 
-Modes (`protocol.md`, "Who may join a conversation"): `open` (as in Rasa: the session id is enough), `minted` (the
-server generates session ids, and a token for each) and `jwt` (the subject of a JSON web token owns its conversations).
+Modes (`protocol.md`, "Who may join a conversation"): `open` (as in Rasa, the session id is sufficient), `minted` (the
+server generates session ids and a token for each) and `jwt` (the subject of a JSON web token owns its conversations).
 Channels call `authenticate` once per connection or request, and `admit` for the conversation. After a socket has
-joined, its requests do not read the store for this: `Sessions` compares the ids and calls `check`. Later, `confirm`
-checks the log that a request has read, because the conversation may have another owner by then.
+joined, access checks do not read the store: `Sessions` compares the ids and calls `check`. After a request has read the
+log, `confirm` checks access again, because the owner can change in the meantime.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ from manent.runtime.rate_limits import Rates
 Mode = Literal["open", "minted", "jwt"]
 
 MAX_ID = 255
-"""Maximum number of characters of a session id. It is the width of the database column in Rasa's tracker store."""
+"""Maximum number of characters of a session id. Equal to the width of the database column in Rasa's tracker store."""
 
 _MINTED_FORM = re.compile(r"[0-9a-f]{32}(\..*)?", re.DOTALL)
 """Format of a session id that the server generated, with or without its token."""
 
 Claim = Callable[[str, str], Awaitable[str]]
-"""Makes a subject the owner of an anonymous conversation. Returns the id under which it continues."""
+"""Makes a subject the owner of an anonymous conversation. Returns the id of the conversation that continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The sender of a request.
+    """The authenticated sender of a request.
 
     Attributes:
-        token: the verified token. None: no token was sent or needed.
+        token: the verified token. None if no token was sent or needed.
         address: the client's address from `rate_limits.address_of`.
     """
 
@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def subject(self) -> str | None:
-        """The subject of the token, or None if there is no token or it has no subject."""
+        """The subject of the token, or None without a token or subject."""
         return None if self.token is None else self.token.subject
 
 
@@ -60,13 +60,13 @@ ANYBODY = Caller()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Permission to use a conversation.
+    """Access to a conversation that was granted to a caller.
 
     Attributes:
         sender_id: the conversation.
-        token: session token with which the client proves the permission next time (minted mode). None: another mode.
+        token: session token that grants the client access in later requests (minted mode). None in other modes.
         owner: the subject that owns the conversation (jwt mode).
-        is_new: whether the id was generated for this request, so that it cannot be in the store.
+        is_new: whether the id was generated for this request, which means that the store does not contain it.
     """
 
     sender_id: str
@@ -77,25 +77,26 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The configured mode, and the data that it needs for its decisions.
+    """Access control of one channel.
 
     Attributes:
-        mode: one of the modes that the module describes.
+        mode: `open`, `minted` or `jwt`.
         secret: key of the session tokens, at least 16 bytes.
-        guards_minted: whether another channel of this server is in minted mode. If so, a minted id requires its token
-            in open mode, too.
-        guards_owned: whether another channel of this server is in jwt mode. If so, other modes cannot use conversations
-            that have an owner.
+        guards_minted: whether another channel of this server is in minted mode. If so, open mode also requires the
+            token of a minted id.
+        guards_owned: whether another channel of this server is in jwt mode. If so, other modes deny access to
+            conversations that have an owner.
         channel: name of the channel.
-        shared_with: messenger channel → the channels that may use its conversations. None: no conversation belongs to
-            a messenger channel.
-        verifier: checks JSON web tokens. In open mode this is Rasa's `jwt_key`: a token is required, but its subject
-            owns no conversations.
+        shared_with: the channels that have access to the conversations of each messenger channel. None if no
+            conversation belongs to a messenger channel.
+        verifier: checks JSON web tokens. With a verifier, open mode (Rasa's `jwt_key`) requires a token, but its
+            subject owns no conversations.
         anonymous: how callers without a token are treated in jwt mode.
-        store: contains the owners. It is needed in jwt mode and with `guards_owned`.
-        claim: called if a subject proves that an anonymous conversation is theirs. None: claims are rejected.
-        rates: limits how many conversations one address starts. In open mode, where clients choose ids, `protocol1.py`
-            checks this limit.
+        store: contains the owners. It is required in jwt mode and with `guards_owned`.
+        claim: function that is called if a subject sends the session token of an anonymous conversation. None if claims
+            are rejected.
+        rates: limits the number of conversations that one address starts. In open mode, where clients choose ids,
+            `protocol1.py` checks this limit.
     """
 
     mode: Mode = "open"
@@ -115,8 +116,8 @@ class Identity:
         """Authenticate the sender of a request.
 
         Args:
-            token: a JSON web token as the client sent it, with or without `Bearer `. None: no token. Ignored if this
-                mode does not use tokens.
+            token: a JSON web token as the client sent it, with or without `Bearer `. None if there is no token. The
+                token is ignored in modes without tokens.
             address: the client's address.
 
         Raises:
@@ -133,7 +134,7 @@ class Identity:
         return Caller(await self.verifier.verify(token.removeprefix("Bearer ").strip()), address)
 
     def check(self, caller: Caller) -> None:
-        """Check again that the token of a caller has not expired and is not revoked.
+        """Check again that a caller's token has not expired and is not revoked.
 
         Raises:
             RequestError: `jwt_expired` or `jwt_revoked`.
@@ -142,7 +143,7 @@ class Identity:
             self.verifier.check(caller.token)
 
     async def new(self, caller: Caller = ANYBODY) -> Admission:
-        """Return the permission for a new conversation with a random id of 128 bits."""
+        """Return an `Admission` to a new conversation with a random id of 128 bits."""
         sender_id = secrets.token_hex(16)
         if self.mode == "jwt" and caller.subject is not None:
             return await self._own(sender_id, caller.subject, caller)
@@ -152,12 +153,12 @@ class Identity:
         return Admission(sender_id=sender_id, token=token, is_new=True)
 
     async def admit(self, session_id: Any, session_token: Any = None, caller: Caller = ANYBODY) -> Admission:
-        """Return the permission for a conversation if the caller may use it.
+        """Return an `Admission` to a conversation, or raise an error if the caller has no access.
 
         Args:
-            session_id: the session id as the client sent it, of any type. None: use the caller's newest conversation,
-                or a new one. For minted ids, `"<id>.<token>"` is accepted, too, because plain clients receive and send
-                this form.
+            session_id: the session id as the client sent it, of any type. None selects the caller's newest
+                conversation, or a new one. For minted ids, `"<id>.<token>"` is also accepted, because plain clients
+                receive and send this form.
             session_token: the session token as the client sent it.
             caller: the result of `authenticate`.
 
@@ -196,15 +197,15 @@ class Identity:
         return admission
 
     def confirm(self, admission: Admission, head: Head, beginner: Caller | None = None) -> None:
-        """Check a permission against the log that was read later. The conversation may have another owner by then.
+        """Check access again after the log was read, because the owner can change in the meantime.
 
-        The owner changes when a conversation is claimed, and when its id is used again after an erase.
+        The owner changes when a conversation is claimed, and when its id is used for a new conversation after an erase.
 
         Args:
             admission: the permission.
-            head: head of the log. Version 0: the conversation is new.
-            beginner: the sender who starts the conversation, if it is new. In open mode, this method counts the new
-                conversation for the rate limit, because only the log shows that it is new.
+            head: head of the log. A new conversation has version 0.
+            beginner: the sender who starts the conversation, for new conversations. In open mode, this method counts
+                the new conversation for the rate limit, because only the log shows that it is new.
 
         Raises:
             RequestError: `forbidden`, or `too_many_requests`.
@@ -215,7 +216,7 @@ class Identity:
             raise _forbidden()
 
     def confirmation(self, admission: Admission) -> str:
-        """Return the `session_id` that a plain client receives, stores and sends from then on."""
+        """Return the `session_id` that a plain client receives and sends in later requests."""
         return admission.sender_id if admission.token is None else f"{admission.sender_id}.{admission.token}"
 
     async def _admit_subject(self, named: str | None, session_token: Any, subject: str, caller: Caller) -> Admission:
@@ -238,7 +239,7 @@ class Identity:
     async def _newest(self, subject: str, caller: Caller) -> Admission:
         """Return the subject's newest conversation.
 
-        Two tabs that connect at the same time get the same conversation.
+        Two tabs that connect at the same time join the same conversation.
         """
         async with self._first.setdefault(subject, asyncio.Lock()):
             newest = await self._stored.conversations(owner=subject, limit=1)
@@ -271,13 +272,13 @@ class Identity:
         return hmac.compare_digest(given.encode(errors="replace"), self.token_of(sender_id).encode())
 
     def token_of(self, sender_id: str) -> str:
-        """Return the session token of a conversation."""
+        """Return the session token for a conversation id."""
         digest = hmac.digest(self.secret, b"session:" + sender_id.encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _split(sender_id: str, session_token: Any) -> tuple[str, Any]:
-    """Split `"<id>.<token>"`, unless the client sent the token separately."""
+    """Split an id of the form `"<id>.<token>"`, unless the client sent the token separately."""
     if session_token is None and "." in sender_id:
         sender_id, _, session_token = sender_id.rpartition(".")
     return sender_id, session_token
@@ -306,7 +307,7 @@ def _wrong_channel(owner: str, channel: str) -> RequestError:
 
 
 def checked_id(session_id: Any) -> str:
-    """Return the id if it is valid.
+    """Return the session id, or raise an error if it is not valid.
 
     Raises:
         RequestError: `bad_session_id`.

@@ -1,9 +1,9 @@
 """Claims an anonymous conversation for a visitor who signs in (`claim:` in `credentials.yml`).
 
-With `keep`, the visitor becomes the owner of the conversation, which keeps its id. If it is unused and the visitor has
-another conversation, it is dropped instead. With `merge`, its events are appended as a session to the conversation that
-the visitor has, and it is erased. `Identity` calls this after it has verified both tokens. Subscribers of the anonymous
-conversation are notified.
+With `keep`, the visitor becomes the owner of the conversation, which keeps its id. If the visitor has another
+conversation and the anonymous one is unused, the anonymous one is dropped. With `merge`, the anonymous conversation is
+appended as a session to the visitor's existing conversation, and then erased. `Identity` calls this module after it has
+verified both tokens. Subscribers of the anonymous conversation are notified.
 """
 
 import time
@@ -25,18 +25,21 @@ from manent.runtime.conversation.successor import successor_of
 from manent.runtime.ports.store import DuplicateMessage
 
 FIRST_EVENTS = 50
-"""Number of events that are read to determine whether a conversation was used. A longer log counts as used."""
+"""Number of events that are read to determine whether a conversation was used.
+
+A conversation with more events counts as used.
+"""
 
 
 class Claims:
-    """Claims anonymous conversations. Its method `claim` is used as `Identity.claim`."""
+    """Claims anonymous conversations. The method `claim` is used as `Identity.claim`."""
 
     def __init__(self, conversations: Conversations, how: Literal["keep", "merge"]) -> None:
         self.conversations = conversations
         self.how = how
 
     async def claim(self, sender_id: str, subject: str) -> str:
-        """Make the subject the owner of an anonymous conversation. Return the id under which it continues.
+        """Make the subject the owner of an anonymous conversation. Return the id of the conversation that continues.
 
         Raises:
             RequestError: `forbidden`: another subject claimed it first.
@@ -57,10 +60,11 @@ class Claims:
         return own.sender_id
 
     async def _join(self, anonymous: Conversation, own: Conversation, subject: str) -> Conversation:
-        """Claim a conversation for a subject that already has a conversation.
+        """Claim a conversation for a subject that already has another.
 
-        Return the one that continues. If `keep` is configured and the anonymous conversation is unused, it is dropped.
-        So a visitor who signs in on another device, or after the page has connected, finds their earlier messages.
+        Return the id of the conversation that continues. If `keep` is configured and the anonymous conversation is
+        unused, it is dropped. So visitors who sign in on another device, or after the page has connected, find their
+        earlier messages.
         """
         if self.how == "keep" and await self._is_used(anonymous):
             await self._keep(anonymous, subject)
@@ -69,7 +73,10 @@ class Claims:
         return own
 
     async def _is_used(self, conversation: Conversation) -> bool:
-        """Return whether the visitor wrote a message. Messages that the page sends itself (`/greet`) do not count."""
+        """Return whether the visitor wrote a message.
+
+        Messages that the page sends automatically (`/greet`) are ignored.
+        """
         first = await self.conversations.engine.store.entries(conversation.sender_id, limit=FIRST_EVENTS)
         return len(first) == FIRST_EVENTS or any(map(_is_said, first))
 
@@ -88,9 +95,9 @@ class Claims:
         await anonymous.turns.append(lambda _: ([StoryExported(timestamp=time.time())], None))
 
     async def _merge(self, anonymous: Conversation, own: Conversation, subject: str, *, copies: bool) -> None:
-        """Copy the conversation, then erase it.
+        """Copy the conversation, then erase the original.
 
-        After a crash between the two steps, the copy is recognized and not repeated.
+        After a crash between the two steps, the copy is detected and not repeated.
         """
         store = self.conversations.engine.store
         head = await store.head(anonymous.sender_id)
@@ -116,7 +123,7 @@ def _is_said(entry: LogEntry) -> bool:
 
 
 def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple[Sequence[Event], Copied]:
-    """Return the events of an anonymous log. Its first session carries over the owner's slots."""
+    """Return the events of an anonymous log, with a first session that carries over the owner's slots."""
     carried = tracker.slots() if tracker.domain.session.carry_over_slots else {}
     kept = [(name, value) for name, value in carried.items() if value is not None and name != REQUESTED_SLOT]
     events: list[Event] = []
@@ -129,5 +136,5 @@ def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple
         if isinstance(entry.event, SessionStarted) and kept:
             events += [SlotSet(name=name, value=value, timestamp=entry.event.timestamp) for name, value in kept]
             shown += [None] * len(kept)
-            kept = []  # later sessions carry the slots over from the first one
+            kept = []  # later sessions carry the slots over from the first session
     return events, Copied(shown=shown, message_id=f"claim:{epoch}")

@@ -1,4 +1,4 @@
-"""Warns about JSON web tokens without `exp`: they stay valid until they are revoked or the key is changed."""
+"""Warns about JSON web tokens without `exp`, which stay valid until they are revoked or the key is changed."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ class LastingTokens:
     """Logs, at most once a day, that tokens without `exp` were accepted.
 
     Args:
-        option: the option that rejects such tokens.
+        option: name of the option that rejects such tokens.
         now: a monotonic clock, in seconds.
     """
 
@@ -24,11 +24,11 @@ class LastingTokens:
         self._warned_at = float("-inf")
 
     def note(self) -> None:
-        """Note that such a token was accepted."""
+        """Record that a token without `exp` was accepted."""
         now = self._now()
         if now - self._warned_at >= INTERVAL_S:
             self._warned_at = now
             log.warning(
-                "accepted a token without `exp`: it never expires. Issue tokens with `exp`; %s rejects the others",
+                "accepted a token without `exp`, which never expires. Issue tokens with `exp`; %s rejects the others",
                 self._option,
             )

@@ -1,7 +1,7 @@
 """Keeps the list of revoked tokens up to date.
 
-It adds revocations of this server immediately and those of other servers by polling. `server/app.py` opens and closes
-it. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against `known`.
+Revocations of this server are added immediately, and those of other servers are polled. `server/app.py` opens and
+closes this task. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against `known`.
 """
 
 import time
@@ -18,15 +18,15 @@ from manent.runtime.ports.store import ConversationStore
 POLL_INTERVAL_S = 1.0
 
 MAX_CLOCK_SKEW_S = 60.0
-"""The clocks of two servers may differ by this time. No revocation is missed then."""
+"""Maximum difference in seconds between the clocks of two servers with which no revocation is missed."""
 
 
 class Revocations:
-    """The revocations that this process knows.
+    """Keeps the known revocations of this process up to date.
 
     Attributes:
-        known: the revocations against which tokens are checked.
-        listeners: called after revocations were added. They close sockets whose tokens are no longer valid.
+        known: the revocations that `tokens.py` checks.
+        listeners: functions that are called after revocations were added, and close sockets with revoked tokens.
     """
 
     def __init__(self, store: ConversationStore, *, metrics: Metrics | None = None) -> None:
@@ -41,7 +41,7 @@ class Revocations:
         """Read all revocations, then poll for new ones. The store must be open.
 
         Raises:
-            StoreError: the revocations could not be read. The server must not start without them.
+            StoreError: the revocations could not be read. The server must not start without revocations.
         """
         await self._poll()
         self._loop.open()
@@ -61,7 +61,7 @@ class Revocations:
         self._note([made])
 
     def poll_soon(self) -> None:
-        """Poll now, because another server may have revoked tokens."""
+        """Poll now, because another server can have revoked tokens."""
         self._loop.wake()
 
     async def _poll(self) -> float:
@@ -76,7 +76,7 @@ class Revocations:
             self.known.note(one)
             self._newest = max(
                 self._newest, min(one.made, time.time())
-            )  # a server whose clock is ahead must not hide later revocations
+            )  # a revocation by a server whose clock is ahead must not hide later ones
         if found:
             for listener in self.listeners:
                 listener()

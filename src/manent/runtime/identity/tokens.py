@@ -1,9 +1,9 @@
 """Verifies JSON web tokens (RFC 7519).
 
-It checks the signature, for which only configured methods are allowed, then subject, audience and times.
+It checks the signature, with configured methods only, then subject, audience and times.
 
-Keys come from a `KeySource`: constant keys from the configuration, or a JWKS address (`server/outside/jwks.py`).
-`Identity` calls the verifier. No error and no line of the log contains any part of a token.
+A `KeySource` provides the keys, from the configuration or from a JWKS address (`server/outside/jwks.py`). `Identity`
+calls the verifier. Errors and log records never contain any part of a token.
 """
 
 import time
@@ -23,13 +23,13 @@ from manent.runtime.identity.lasting_tokens import LastingTokens
 SHARED = frozenset({"HS256", "HS384", "HS512"})
 PUBLIC = frozenset({"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA"})
 METHODS = SHARED | PUBLIC
-"""All signature methods that can be allowed. `none` is not one of them."""
+"""All signature methods that can be configured, without the method `none`."""
 
 MAX_TOKEN = 16_384
 """Maximum number of characters of a token. HTTP headers have the same limit."""
 
 MAX_SUBJECT = 255
-"""Maximum number of characters of a subject. It is the width of the database column."""
+"""Maximum number of characters of a subject. Equal to the width of the database column."""
 
 SECURE_KEY = 32
 """Minimum length of a shared key in bytes (RFC 7518, section 3.2). Shorter keys can be guessed."""
@@ -47,13 +47,13 @@ class VerifiedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRules:
-    """The requirements for a token.
+    """The requirements that tokens must meet.
 
     Attributes:
         methods: accepted signature methods.
-        issuer: required value of `iss`. None: `iss` is not checked.
-        audience: required value in `aud`. None: `aud` is not checked.
-        subject_claim: name of the claim with the subject. None: no subject is required (Rasa's mode).
+        issuer: required value of `iss`. None if `iss` is not checked.
+        audience: required value in `aud`. None if `aud` is not checked.
+        subject_claim: name of the claim with the subject. None if no subject is required (Rasa's mode).
         require_exp: reject tokens without `exp`.
         leeway_s: tolerated difference between the clocks of the issuer and of this server.
     """
@@ -70,7 +70,7 @@ class KeySource(Protocol):
     """Provides the keys that verify signatures."""
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """Return the keys for this method and key id. `kid` None: the token has no key id.
+        """Return the keys for this method and key id. `kid` is None if the token has no key id.
 
         Raises:
             RequestError: `jwt_keys_unavailable`.
@@ -87,7 +87,7 @@ class ConstantKeys:
     by_method: Mapping[str, Any]
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """Return the key of the method. The key id is ignored."""
+        """Return the key of the method. The key id has no effect."""
         del kid
         key = self.by_method.get(method)
         return [] if key is None else [key]
@@ -100,7 +100,7 @@ def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
     """Return the configured key: a shared secret, or a public key in PEM format.
 
     Raises:
-        ValueError: it is not a key for one of the methods. The message names the method.
+        ValueError: the key has the wrong type for a method, which the message names.
     """
     if not methods:
         raise ValueError("no method is allowed")
@@ -128,7 +128,7 @@ _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 def fits(key: Any, method: str) -> bool:
     """Return whether a public key has the type that the method needs.
 
-    This prevents that a token chooses how a key is used.
+    The check prevents a token from choosing how the key is used.
     """
     match key:
         case rsa.RSAPublicKey():
@@ -143,7 +143,7 @@ def fits(key: Any, method: str) -> bool:
 
 @dataclass(slots=True)
 class Revoked:
-    """The revocations that this process knows. `revocations.py` keeps it up to date."""
+    """The revocations that this process knows. `revocations.py` keeps them up to date."""
 
     subjects: dict[str, Revocation] = field(default_factory=dict)
     tokens: dict[str, Revocation] = field(default_factory=dict)
@@ -208,7 +208,7 @@ class TokenVerifier:
         raise failure or _refused("jwt_invalid", "the token is signed with an unknown key")
 
     def check(self, token: VerifiedToken) -> None:
-        """Check expiry and revocation again after `verify`. This is fast enough for every request.
+        """Check expiry and revocation again after `verify`. The check is fast enough for every request.
 
         Raises:
             RequestError: `jwt_expired` or `jwt_revoked`.
@@ -245,7 +245,7 @@ class TokenVerifier:
                 options={
                     "verify_aud": rules.audience is not None,
                     "verify_iss": rules.issuer is not None,
-                    "verify_iat": False,  # the clock of the issuer may be ahead
+                    "verify_iat": False,  # the clock of the issuer can be ahead
                     "verify_sub": False,
                     "verify_jti": False,
                 },
@@ -274,7 +274,7 @@ class TokenVerifier:
 
 
 class _Nothing:
-    """A context manager without effect."""
+    """Enter a context manager without effect."""
 
     def __enter__(self) -> None:
         """Do nothing."""

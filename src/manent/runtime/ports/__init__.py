@@ -1,4 +1,4 @@
-"""The interfaces (`typing.Protocol`) of everything outside of the runtime that it calls.
+"""The interfaces (`typing.Protocol`) of the parts that the runtime calls.
 
-Stores, actions, brokers and channels implement them.
+Stores, actions, brokers and channels implement these interfaces.
 """

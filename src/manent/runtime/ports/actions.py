@@ -7,7 +7,7 @@ from manent.core.events import Json
 from manent.dialogue.steps import ActionResult
 
 NEWEST_EVENTS: Final = 500
-"""Number of session events that an action receives unless its endpoint configures another limit."""
+"""Default number of session events that an action receives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +16,9 @@ class ActionCall:
 
     Attributes:
         name: name of the action.
-        sender_id: conversation in which the action runs.
+        sender_id: key of the conversation in which the action runs.
         tracker: the tracker as JSON, with `events` limited to the current session.
-        idempotency_key: `epoch:seq:action`. A call that is repeated after a crash has the same key.
+        idempotency_key: `epoch:seq:action`. A repeated call after a crash has the same key.
     """
 
     name: str
@@ -32,13 +32,13 @@ class ActionRunner(Protocol):
 
     @property
     def newest_events(self) -> int | None:
-        """Number of the session's newest events that an action receives. None means all of them."""
+        """Number of the session's newest events that an action receives. None means all events."""
 
     async def run(self, call: ActionCall) -> ActionResult:
         """Run an action and return its result.
 
         Raises:
-            ActionError: the action could not be run.
+            ActionError: the action failed or could not be called.
         """
 
     async def close(self) -> None:
@@ -52,7 +52,7 @@ class Generator(Protocol):
         """Return a message as JSON (`text`, `buttons`, `image`, …).
 
         Raises:
-            ActionError: the server could not be reached, or its answer was not a valid message.
+            ActionError: the server was unreachable, or its response is not a valid message.
         """
 
     async def close(self) -> None:

@@ -10,8 +10,8 @@ class Outgoing:
     """One message to an event broker.
 
     Attributes:
-        sender_id: conversation to which the event belongs.
-        key: identifies the message. A message that is published again has the same key.
+        sender_id: key of the conversation to which the event belongs.
+        key: identifies the message. A repeated message has the same key.
         body: the event as JSON, including `sender_id`.
     """
 
@@ -21,20 +21,21 @@ class Outgoing:
 
 
 class Broker(Protocol):
-    """Delivers committed events to subscribers outside this server."""
+    """Publishes committed events to systems outside this server."""
 
     async def connect(self) -> None:
-        """Connect, unless there already is a connection.
+        """Connect, unless a connection exists already.
 
         Raises:
             BrokerError: the broker cannot be reached.
         """
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages in order. When this method returns, the broker has stored all of them.
+        """Publish messages in order. When this method returns, the broker has stored all messages.
 
         Raises:
-            BrokerError: some messages may have been stored; the caller must publish all of them again.
+            BrokerError: the broker has possibly stored only some of the messages. The caller must publish all of them
+                again.
         """
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The interfaces to channels that send messages without a request: callback, and the channels of messengers."""
+"""The interfaces to channels that can send messages without a request: callback and messenger channels."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -21,11 +21,11 @@ class Output(Protocol):
 
 
 class SendLater(ManentError):
-    """The platform could not take a message now. It is sent again later.
+    """The platform could not accept a message now. The message is sent again later.
 
     Args:
-        reason: what happened, in one sentence.
-        retry_after: seconds until the next attempt. None: the pause grows with each failure.
+        reason: one sentence that describes the failure.
+        retry_after: seconds until the next attempt. None selects a pause that grows with each failure.
     """
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
@@ -34,7 +34,7 @@ class SendLater(ManentError):
 
 
 class Undeliverable(ManentError):
-    """The platform refused a message permanently, for example because the visitor has blocked the bot."""
+    """The platform rejected a message permanently, for example because the visitor has blocked the bot."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("undeliverable", reason)
@@ -42,39 +42,39 @@ class Undeliverable(ManentError):
 
 @runtime_checkable
 class Messenger(Protocol):
-    """A channel of a platform that Manent calls to send messages. `Sender` reads them from the log.
+    """A channel of a platform that Manent calls to send messages. `Sender` reads the messages from the log.
 
     Attributes:
         name: name of the channel.
-        max_buttons: buttons that the channel can show in one message. A message with more buttons lists them with
-            numbers, and a visitor who answers with a number has chosen the button.
+        max_buttons: number of buttons that the channel can show in one message. A message with more buttons lists them
+            with numbers, and visitors choose a button by its number.
     """
 
     name: str
     max_buttons: int
 
     def parts(self, event: BotUttered) -> Sequence[Json]:
-        """Return what a bot message becomes on the platform: one object for each call of its API.
+        """Return the parts of a bot message on the platform: one object for each call of its API.
 
-        The same event must always give the same parts: after a restart, sending continues with the next part.
+        The same event must always result in the same parts, because sending continues with the next part after a
+        restart.
         """
 
     async def send_part(self, route: Route, part: Json, key: str) -> None:
         """Send one part.
 
         Args:
-            route: where to send it.
+            route: route of the conversation to which the part is sent.
             part: one of `parts`.
-            key: identifies the part: the same in every attempt, `<epoch>:<seq>:<part>`.
+            key: key of the part, `<epoch>:<seq>:<part>`, which is the same in every attempt.
 
         Raises:
-            SendLater: the platform could not take it now.
-            Undeliverable: the platform refused it permanently.
+            SendLater: the platform could not accept the part now.
+            Undeliverable: the platform rejected the part permanently.
         """
 
     async def show_typing(self, route: Route) -> None:
-        """Show the visitor that the bot is working, if the platform can show it.
+        """Show the visitor that the bot is working, if the platform supports this.
 
-        Raises:
-            SendLater, Undeliverable: it could not be shown.
+        Raises: SendLater, Undeliverable: the platform could not show it.
         """

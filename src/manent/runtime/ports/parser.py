@@ -1,7 +1,7 @@
 """The interfaces to the NLU.
 
-`nlu/pipeline.py` implements the parser. `server/outside` implements the calls of the servers that the parser needs
-(Duckling).
+`nlu/pipeline.py` implements the parser. `server/outside` implements the calls to servers that the parser needs, such as
+Duckling.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,34 +15,34 @@ class Parser(Protocol):
     """Parses messages, without I/O.
 
     Attributes:
-        is_trained: whether it understands more than payloads (`/greet`). The parser of a core model does not.
+        is_trained: whether the parser understands more than payloads (`/greet`). The parser of a core model does not.
     """
 
     is_trained: bool
 
     def needs_services(self, text: str) -> bool:
-        """Return whether the result for this text depends on servers."""
+        """Return whether parsing this text calls servers."""
 
     def parse(self, text: str, *, found: Mapping[Service, Sequence[Json]] = ...) -> Json:
         """Return Rasa's parse result for a text.
 
         Args:
             text: the message.
-            found: the entities that servers found in it.
+            found: the entities that servers found in the text.
         """
 
     def diagnose(self, text: str) -> Json:
-        """Return details that the parse result does not contain: `calibrated`, the intents with their probabilities."""
+        """Return details of the parse: `calibrated`, the intents with their calibrated probabilities."""
 
 
 class Services(Protocol):
-    """Calls the servers that a pipeline needs (`Pipeline.services`)."""
+    """Calls the servers that a pipeline uses (`Pipeline.services`)."""
 
     def ask(self, text: str) -> Mapping[Service, Sequence[Json]]:
         """Return the entities that each service found.
 
-        This blocks. A service that cannot be reached finds no entities.
+        This blocks. An unreachable service finds no entities.
         """
 
     async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
-        """Return the same as `ask` without blocking the event loop."""
+        """Return the result of `ask` without blocking the event loop."""

@@ -22,7 +22,7 @@ from manent.core.postbox import ReceivedMessage, Route, Undelivered
 
 
 class VersionConflict(ManentError):
-    """The log does not have the epoch, version or lease that a conditional write expects. Nothing was written."""
+    """The epoch, version or lease of the log differs from the value that the write expects. Nothing was written."""
 
     def __init__(self, sender_id: str) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class VersionConflict(ManentError):
 
 
 class DuplicateMessage(ManentError):
-    """An append contains a message id that this conversation has already accepted. Nothing was written."""
+    """The conversation has already accepted a message id of the append. Nothing was written."""
 
     def __init__(self, accepted: Accepted) -> None:
         super().__init__(
@@ -41,7 +41,7 @@ class DuplicateMessage(ManentError):
 
 
 class ReminderGone(ManentError):
-    """An append fires a reminder that no longer exists. Nothing was written."""
+    """The reminder that an append removes no longer exists. Nothing was written."""
 
     def __init__(self, sender_id: str, name: str) -> None:
         super().__init__("reminder_gone", f"reminder {name!r} of conversation {sender_id!r} no longer exists")
@@ -53,8 +53,8 @@ class Loaded:
 
     Attributes:
         head: head of the log.
-        snapshot: the newest snapshot, or an older one if the caller asked for it. None: `entries` start at the first
-            event.
+        snapshot: the newest snapshot, or an older snapshot if the caller requests it. None if `entries` start at the
+            first event.
         entries: all entries after the snapshot.
     """
 
@@ -65,11 +65,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """One page of conversations with unpublished events.
+    """One page of the search for conversations with unpublished events.
 
     Attributes:
-        found: id of each conversation, and the lease on its cursor.
-        upto: id of the last conversation that was searched. None: there are no more conversations.
+        found: pairs of the id of a found conversation and the lease on its cursor.
+        upto: id of the last conversation that was searched. None after the last page.
     """
 
     found: tuple[tuple[str, Lease | None], ...]
@@ -77,17 +77,17 @@ class Behind:
 
 
 class Outbox(Protocol):
-    """The part of a store that `publishing.py` uses: the logs, and one publishing cursor for each log.
+    """The part of a store that `publishing.py` uses. It contains the logs and a publishing cursor for each log.
 
-    A conversation without a cursor has never been published. Erasing, replacing and purging a log keep its cursor, so
-    that the publisher notices that the published events are no longer valid.
+    A conversation without a cursor has never been published. Erasing, replacing or purging a log does not remove its
+    cursor. So the publisher detects that the published events are no longer valid.
     """
 
     async def begin_publishing(self) -> None:
-        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
+        """Mark all events in the store as published. Only the first call on a store has an effect."""
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
+        """Search the next `limit` conversations after `after`, ordered by `sender_id`."""
 
     async def claim(
         self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
@@ -96,58 +96,57 @@ class Outbox(Protocol):
 
         Args:
             sender_ids: the conversations.
-            lease: the lease to acquire. It is not granted while the lease of another owner is valid.
+            lease: the lease to acquire. The store does not grant it while the lease of another owner is valid.
             now: seconds since the epoch.
-            over: owners whose leases are no longer valid.
+            over: owners whose leases are no longer valid, even if they have not expired.
 
-        Returns:
-            The cursors after the call. Unknown conversations have no cursor, nor have empty ones that were never
-            published.
+        Returns: The cursors after the call. Conversations that do not exist, and empty ones that were never published,
+        have none.
         """
 
     async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
         """Return the events after each cursor, at most `limit` events each, from one consistent read."""
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
-        """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both.
+        """Set cursors, remove the cursors of the conversations in `gone`, and release the leases on all of them.
 
         Cursors on which `owner` no longer holds a lease are not changed.
         """
 
 
 class SharedModels(Protocol):
-    """The part of a store with which its servers use the same model: see `server/models/switching.py`.
+    """The part of a store with which all servers switch to the same model (`server/models/switching.py`).
 
     Model files are stored in parts, so that a large file does not delay the writes of conversations.
     """
 
     async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
-        """Replace the value of a key if it is `expected`. None: the key has no value.
+        """Replace the value of a key if it equals `expected`. None means that the key has no value.
 
         Returns:
-            Whether the value was replaced. Of several servers that replace the same value, only one succeeds.
+            Whether the value was replaced. If several servers replace the same value, only one succeeds.
         """
 
     async def report_server(self, name: str, *, ready: int, for_s: float) -> dict[str, int]:
-        """Note that a server runs, and which announcement of a model it is ready for.
+        """Record that a server runs, and for which announced model it is ready.
 
         Args:
             name: name of the server process, see `server_name.py`.
-            ready: number of the announcement.
-            for_s: seconds after which the report is no longer valid.
+            ready: number of the announcement of the model.
+            for_s: seconds for which this report is valid.
 
         Returns:
             Name and `ready` of all servers whose report is valid.
         """
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server, which stops."""
+        """Remove the report of a server that stops."""
 
     async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
-        """Store a part of a model file, unless it is stored."""
+        """Store a part of a model file, unless the store contains it."""
 
     async def model_part(self, digest: str, number: int) -> bytes | None:
-        """Return a part of a model file. None: it is not stored."""
+        """Return a part of a model file, or None if the store does not contain it."""
 
     async def keep_models(self, digests: Collection[str]) -> None:
         """Remove the parts of all other model files."""
@@ -155,11 +154,11 @@ class SharedModels(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutesBehind:
-    """One page of routes whose conversations have events that are not sent yet.
+    """One page of the search for routes whose conversations have unsent events.
 
     Attributes:
         found: the routes.
-        upto: the last route that was searched. None: there are no more routes.
+        upto: the last route that was searched. None after the last page.
     """
 
     found: tuple[Route, ...]
@@ -167,10 +166,10 @@ class RoutesBehind:
 
 
 class Postbox(Protocol):
-    """The part of a store that channels of messenger platforms use.
+    """The part of a store that messenger channels use.
 
-    It keeps the messages that platforms delivered until their conversations have accepted them, and for each
-    conversation of a platform how far its bot messages are sent. Erasing and purging a conversation remove its route.
+    The store keeps received messages until their conversations have accepted them, and one route for each conversation.
+    Erasing and purging a conversation remove its route.
     """
 
     async def receive(self, message: ReceivedMessage, start: Route, *, limit: int) -> ReceivedMessage | None:
@@ -178,15 +177,14 @@ class Postbox(Protocol):
 
         Args:
             message: without `sender_id` and `number`.
-            start: the route that is created if the address has none. If the conversation of its `sender_id` belongs to
-                another address, the conversation `<channel>:<address>` is used instead.
-            limit: maximum number of messages that may wait in one conversation.
+            start: the route that is created if the address has none. If its `sender_id` is the key of another address,
+                the message is stored for the conversation `<channel>:<address>` instead.
+            limit: maximum number of waiting messages per conversation.
 
-        Returns:
-            The message with its conversation and number. None: it was received before.
+        Returns: The message with its conversation and number, or None if it was received before.
 
         Raises:
-            RequestError: `busy`; too many messages wait.
+            RequestError: `busy`: too many messages wait.
         """
 
     async def claim_received(
@@ -194,18 +192,18 @@ class Postbox(Protocol):
     ) -> list[ReceivedMessage]:
         """Acquire a lease on waiting messages, oldest first, and return them. Their `reference` is empty.
 
-        A message is not claimed while another owner has a valid lease on a message of the same conversation, so that
-        one server at a time handles a conversation. `over`: owners whose leases are no longer valid.
+        A message is not claimed while another owner has a valid lease on a message of the same conversation. So only
+        one server at a time submits a conversation's messages. `over`: owners whose leases are no longer valid.
         """
 
     async def renew_received(self, lease: Lease) -> None:
-        """Set the end of all leases on messages that the lease's owner has."""
+        """Extend all leases on messages of `lease.owner` to `lease.until`."""
 
     async def release_received(self, owner: str) -> None:
-        """Release all leases on messages that an owner has."""
+        """Release all leases of an owner on messages."""
 
     async def finish_received(self, numbers: Sequence[int], *, now: float) -> None:
-        """Remove accepted messages. Their keys remain, so that they are not received again."""
+        """Remove accepted messages. Their keys remain, so that repeated deliveries are detected."""
 
     async def received_owners(self) -> list[str]:
         """Return the owners of leases on waiting messages."""
@@ -214,24 +212,24 @@ class Postbox(Protocol):
         """Return the number of waiting messages."""
 
     async def forget_received(self, *, older_than: float) -> int:
-        """Remove the keys of messages that were finished before that time. Return their number."""
+        """Remove the keys of messages that were finished before `older_than`. Return their number."""
 
     async def routes(self, sender_ids: Sequence[str]) -> list[Route]:
         """Return the routes that these conversations have."""
 
     async def route_at(self, channel: str, address: str) -> Route | None:
-        """Return the route of an address. None: no message was received from it."""
+        """Return the route of an address, or None if no message was received from the address."""
 
     async def has_routes(self) -> bool:
         """Return whether any conversation has a route."""
 
     async def routes_behind(self, *, after: str, limit: int) -> RoutesBehind:
-        """Search the next `limit` routes above `after`, in order of `sender_id`."""
+        """Search the next `limit` routes after `after`, ordered by `sender_id`."""
 
     async def claim_routes(
         self, sender_ids: Sequence[str], lease: Lease, *, now: float, over: Collection[str] = ()
     ) -> list[Route]:
-        """Acquire a lease on routes whose `retry_at` has passed. Return the routes that now have it.
+        """Acquire a lease on routes whose `retry_at` has passed. Return the routes on which the lease was granted.
 
         `over`: owners whose leases are no longer valid.
         """
@@ -239,12 +237,11 @@ class Postbox(Protocol):
     async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
         """Write a route's position, retry time and lease, and record a part as undelivered.
 
-        Returns:
-            Whether `owner` still had the lease. If not, nothing was written.
+        Returns: Whether the write succeeded. It fails if `owner` no longer has the lease.
         """
 
     async def release_routes(self, owner: str) -> None:
-        """Release all leases on routes that an owner has."""
+        """Release all leases of an owner on routes."""
 
     async def undelivered(self, sender_id: str) -> list[Undelivered]:
         """Return the parts of a conversation's bot messages that could not be delivered, in order."""
@@ -265,10 +262,10 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
         """Finish queued writes, then close all connections and files."""
 
     async def head(self, sender_id: str) -> Head | None:
-        """Return the head, or None if the conversation does not exist."""
+        """Return the head of a log, or None if the conversation does not exist."""
 
     async def create(self, head: Head) -> Head:
-        """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
+        """Create an empty conversation (`version` 0) durably. If the conversation exists, return its head unchanged."""
 
     async def append(self, append: Append) -> None:
         """Append to a log, atomically and durably.
@@ -291,7 +288,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
     async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
         """Return the first `limit` visible entries after `seq`.
 
-        Here `has_more` says whether newer visible entries exist.
+        Here, `has_more` is whether newer visible entries exist.
         """
 
     async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
@@ -307,30 +304,33 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
         """
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
+        """Return the heads of one owner, newest first, or all heads after `after`, ordered by `sender_id`."""
 
     async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
 
     async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
-        """Return heads with an open turn and no valid lease, longest unchanged first.
+        """Return the heads with an open turn and no valid lease, least recently changed first.
 
         A lease is valid if it ends after `now`, unless its owner is one of `over`.
         """
 
     async def lease_owners(self) -> Collection[str | None]:
-        """Return who holds the leases on open turns. None: a turn has no lease. Empty: no turn is open."""
+        """Return the owners of leases on open turns.
+
+        The set contains None if a turn has no lease, and is empty if no turn is open.
+        """
 
     async def renew_leases(self, owner: str, *, for_s: float) -> float:
-        """Let all leases of an owner on open turns end `for_s` seconds from now.
+        """Extend all leases of an owner on open turns to `for_s` seconds from now.
 
-        Returns:
-            The store's time in seconds since the epoch. Servers on one store measure leases with this clock.
+        Returns: The store's time in seconds since the epoch. All servers that use the store measure leases with this
+        clock.
         """
 
     async def release_leases(self, owner: str) -> None:
@@ -340,7 +340,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
         """Return reminders that are due at `now`, the most overdue first."""
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
+        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
 
     async def purge(self, *, older_than: float) -> int:
         """Remove conversations that were last changed before this time (seconds since the epoch).
@@ -353,22 +353,21 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
 
         Only one caller may wait at a time.
 
-        Returns:
-            The conversations to which it wrote. Empty if no process has written. None if any conversation may have
-            changed.
+        Returns: The conversations that changed, empty if no process has written. None means that any conversation may
+        have changed.
         """
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value that belongs to the whole store, for example a generated secret."""
+        """Return a value of the whole store, for example a generated secret."""
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """Store a value, unless the key already has a value. Return the value that the key then has."""
+        """Store a value, unless the key already has a value. Return the stored value."""
 
     async def check_writable(self) -> None:
-        """Write a row that belongs to no conversation, durably. Raises StoreError if that or a recent append failed."""
+        """Write a test row durably, to check the store. Raises StoreError if the write or a recent append failed."""
 
     async def revoke(self, revocation: Revocation) -> None:
-        """Store a revocation. It replaces an earlier one of the same kind and value."""
+        """Store a revocation. The revocation replaces an earlier one with the same kind and value."""
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""
+        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""

@@ -1,4 +1,7 @@
-"""`POST /admin/revoke`: revokes tokens before they expire. Works only with `--auth-token` or `--jwt-secret`."""
+"""`POST /admin/revoke`: revokes tokens before they expire.
+
+The route works only with `--auth-token` or `--jwt-secret`.
+"""
 
 import time
 from typing import Annotated, Literal
@@ -17,7 +20,7 @@ from manent.server.api.auth import Guard
 from manent.server.operation import Operation
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
-"""A subject or a token id. Its maximum length is the width of the database column."""
+"""A subject or a token id. Its maximum length is that of the database column."""
 
 
 class RevokeRequest(msgspec.Struct, kw_only=True):
@@ -26,9 +29,8 @@ class RevokeRequest(msgspec.Struct, kw_only=True):
     Attributes:
         subject: revoke all tokens of this subject.
         token_id: revoke the token with this id (`jti`).
-        issued_before: revoke only tokens that were issued before this time, in seconds since the epoch. `"now"` stands
-            for the current time.
-        lift: lift an earlier revocation instead.
+        issued_before: revoke only tokens that were issued before this time, in seconds since the epoch, or `"now"`.
+        lift: true to lift an earlier revocation instead.
     """
 
     subject: Name | None = None
@@ -38,7 +40,7 @@ class RevokeRequest(msgspec.Struct, kw_only=True):
 
 
 class Done(msgspec.Struct, kw_only=True):
-    """The request was carried out."""
+    """The response to a request that succeeded."""
 
     ok: Annotated[bool, Meta(extra_json_schema={"const": True})] = True
 
@@ -56,14 +58,14 @@ REVOKE = Operation(
 def routes(revocations: Revocations, guard: Guard) -> list[Route]:
     """Return the route.
 
-    If no token is configured, it rejects every request, because anyone could lock out all users.
+    Without `--auth-token` and `--jwt-secret`, it rejects every request, because anyone could lock out all users.
     """
 
     async def revoke(request: Request) -> Response:
         if guard.is_open:
             raise RequestError(
                 "not_available",
-                "revoking tokens is only possible if the server runs with --auth-token or --jwt-secret",
+                "tokens cannot be revoked: start the server with --auth-token or --jwt-secret",
                 status=403,
             )
         guard.check(request)

@@ -1,8 +1,8 @@
-"""Access to the management API: `--auth-token` in the query, or a JWT signed with `--jwt-secret` (contract §8).
+"""Checks access to the management API: `--auth-token` in the query, or a JWT signed with `--jwt-secret` (contract §8).
 
-A JWT contains `user: {username, role}`: an `admin` may use everything, a `user` only the conversation with their name.
-If both are configured, a request needs only one of them. If neither is configured, the API is open, and the server logs
-a warning at the start. The token is never logged (`logs.py` redacts it).
+A JWT contains `user: {username, role}`: an `admin` may use the whole API, a `user` only the conversation whose id is
+their name. If both options are configured, a request needs only one of the two. If neither is configured, the API
+requires no credentials, and the server logs a warning when it starts. The token is never logged (`logs.py` redacts it).
 """
 
 import hmac
@@ -31,7 +31,7 @@ class Guard:
     Attributes:
         token: value of `--auth-token`.
         jwt_secret: key with which JWTs are verified (a public key for asymmetric methods).
-        jwt_require_exp: reject JWTs without `exp`.
+        jwt_require_exp: whether to reject JWTs without `exp`.
     """
 
     token: str | None = None
@@ -50,7 +50,7 @@ class Guard:
 
     @property
     def has_short_secret(self) -> bool:
-        """Whether the key of the JWTs is so short that it can be guessed."""
+        """Whether the key for JWTs is so short that an attacker can guess it."""
         is_shared = self.jwt_method.startswith("HS")
         return bool(self.jwt_secret) and is_shared and len((self.jwt_secret or "").encode()) < SECURE_KEY
 
@@ -64,7 +64,7 @@ class Guard:
 
         Args:
             request: the request, with a token in its query or its `Authorization` header.
-            sender_id: the conversation that the request is about. None: it is not about a single conversation.
+            sender_id: id of the conversation that the request concerns, or None if it concerns none or several.
 
         Raises:
             RequestError: `not_authenticated` (401) or `not_authorized` (403).
@@ -83,7 +83,7 @@ class Guard:
 
     def _has_token(self, request: Request) -> bool:
         given = request.query_params.get("token")
-        if given is None:  # Rasa does not accept this form. It is useful because proxies log queries, but not headers.
+        if given is None:  # Rasa does not accept it in a header, but proxies log queries and not headers
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else None
         if not self.token or given is None:
@@ -114,10 +114,10 @@ class Guard:
 
 
 def _check_key(key: str, method: str) -> None:
-    """Check that a key can verify tokens.
+    """Check that `--jwt-secret` can verify tokens.
 
     Raises:
-        RequestError: `jwt_secret`: no token can be verified with the key.
+        RequestError: `jwt_secret`: the key cannot verify any token.
     """
     try:
         jwt.get_algorithm_by_name(method).prepare_key(key)

@@ -1,4 +1,4 @@
-"""Requests with a `callback_url`. They are answered immediately, and their result is sent to that URL later."""
+"""Requests with a `callback_url`. The server responds immediately and later sends the result to that URL."""
 
 import asyncio
 import contextlib
@@ -18,16 +18,16 @@ log = logging.getLogger("manent.http")
 Job = Coroutine[Any, Any, Response]
 
 SEND_TIMEOUT_S = 300.0
-"""Time limit for sending a result. Models have megabytes."""
+"""Time limit for sending a result. A result can be a model of many megabytes."""
 
 _REDIRECT = 300
 
 
 class Callbacks:
-    """The running jobs whose results go to a callback URL.
+    """The running jobs whose results are sent to a callback URL.
 
     Args:
-        allowed: the addresses that callback URLs may lead to.
+        allowed: the addresses to which callback URLs may resolve.
     """
 
     def __init__(self, allowed: AllowedAddresses) -> None:
@@ -35,7 +35,7 @@ class Callbacks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: Request, job: Job) -> Response:
-        """Run a job and answer with its result. If the request has a `callback_url`, answer immediately.
+        """Run a job and return its result. If the request has a `callback_url`, return an empty response immediately.
 
         Raises:
             RequestError: see `AllowedAddresses.check_url`.
@@ -77,6 +77,6 @@ async def _send(allowed: AllowedAddresses, url: str, job: Job) -> None:
             session.post(url, data=answer.body, headers=headers, allow_redirects=False) as sent,
         ):
             if sent.status >= _REDIRECT:
-                log.warning("the callback URL refused a result", extra={"status": sent.status})
+                log.warning("the server at the callback URL rejected a result", extra={"status": sent.status})
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         log.warning("could not send a result to the callback URL", extra={"error": str(error) or type(error).__name__})

@@ -1,8 +1,8 @@
 """The management API of conversations (contract §8).
 
 It is served only with `--enable-api`. Reads use the log (`runtime/tracker_reader.py`). Writes go through the
-conversation's mailbox (`runtime/operations.py`), so that they are in order with the visitors' messages and every socket
-receives them.
+conversation's mailbox (`runtime/operations.py`), which keeps them in order with the visitors' messages and notifies
+every socket.
 """
 
 import asyncio
@@ -44,25 +44,25 @@ Name = Annotated[str, Meta(min_length=1)]
 
 
 class UntilQuery(TrackerQuery, kw_only=True):
-    """Parameters of the query. `until` is a time in seconds since the epoch; later events are left out."""
+    """Query parameters. `until` is a time in seconds since the epoch. Later events are omitted."""
 
     until: float | UnsetType = UNSET
 
 
 class OutputQuery(TrackerQuery, kw_only=True):
-    """Parameters of the query. `output_channel` is the channel that sends the bot's messages, or `latest`."""
+    """Query parameters. `output_channel` is the channel that sends the bot's messages, or `latest`."""
 
     output_channel: str | UnsetType = UNSET
 
 
 class AddEventsQuery(OutputQuery, kw_only=True):
-    """Parameters of the query. With `execute_side_effects`, bot events are sent and reminders are scheduled."""
+    """Query parameters. With `execute_side_effects`, bot events are sent and reminders are scheduled."""
 
     execute_side_effects: bool | UnsetType = UNSET
 
 
 class StoryQuery(msgspec.Struct, kw_only=True):
-    """Parameters of the query. With `all_sessions`, all sessions are returned instead of only the newest one."""
+    """Query parameters. With `all_sessions`, all sessions are returned instead of only the newest session."""
 
     until: float | UnsetType = UNSET
     all_sessions: bool | UnsetType = UNSET
@@ -90,7 +90,7 @@ class TriggerRequest(msgspec.Struct, kw_only=True):
 
 
 class MessageRequest(msgspec.Struct, kw_only=True):
-    """A user's message to log. `parse_data` is its parse result. Without it, the text is parsed."""
+    """A user's message to log. `parse_data` is its NLU result. If it is missing, the model parses the text."""
 
     text: str
     sender: Literal["user"] = "user"
@@ -98,14 +98,14 @@ class MessageRequest(msgspec.Struct, kw_only=True):
 
 
 class TurnResult(msgspec.Struct, kw_only=True):
-    """The tracker after a turn, and the bot's messages (unless they are sent to sockets)."""
+    """The tracker after a turn, and the bot's messages that were not sent to sockets."""
 
     tracker: Tracker
     messages: list[Reply] | UnsetType = UNSET
 
 
 class Export(msgspec.Struct, kw_only=True):
-    """All data that is stored about a conversation. Times are in seconds since the epoch."""
+    """All stored data of a conversation. Times are in seconds since the epoch."""
 
     sender_id: str
     events: list[dict[str, Any]]
@@ -116,7 +116,7 @@ class Export(msgspec.Struct, kw_only=True):
 
 
 class _AnyText(PathConvertor):
-    """Like `path`, but it also matches line breaks, because the id of a conversation may contain them."""
+    """A path converter like `path` that also matches line breaks, because conversation ids can contain them."""
 
     regex = "(?s:.*)"
 
@@ -176,7 +176,7 @@ EXECUTE = Operation(
 TRIGGER_INTENT = Operation(
     method="POST",
     path=f"{_OF}/trigger_intent",
-    summary="Act as if the user had expressed an intent",
+    summary="Trigger an intent as if the user had expressed it",
     body=TriggerRequest,
     query=OutputQuery,
     answer=TurnResult,
@@ -202,7 +202,7 @@ ADD_MESSAGE = Operation(
 ERASE = Operation(
     method="DELETE",
     path=_OF,
-    summary="Erase a conversation and everything stored about it",
+    summary="Erase a conversation and all data stored about it",
     errors=(401, 403, 404, 409),
     status=204,
 )
@@ -221,16 +221,14 @@ OPERATIONS = (
 
 
 def routes(conversations: Conversations, guard: Guard) -> list[Route]:
-    """Return the routes under `/conversations/<id>`; an id may contain slashes."""
+    """Return the routes under `/conversations/<id>`. An id can contain slashes."""
     api = _ConversationsApi(conversations)
 
     def guarded(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
             sender_id = request.path_params["sender_id"]
             guard.check(request, sender_id)
-            _ = (
-                conversations.engine.assistant
-            )  # this raises an error if no model is loaded; the request is a conflict then
+            _ = conversations.engine.assistant  # raises an error if no model is loaded, which leads to status 409
             return await endpoint(request, checked_id(sender_id))
 
         return serve
@@ -247,12 +245,12 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         ADD_MESSAGE.route(guarded(api.add_message)),
         ERASE.route(
             guarded(api.erase)
-        ),  # this must be the last route, because its path also matches the paths of the others
+        ),  # this must be the last route, because its path also matches those of the others
     ]
 
 
 class _ConversationsApi:
-    """The endpoints. Each takes a request and the id of its conversation."""
+    """The endpoints. Each handler takes a request and the id of its conversation."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
@@ -265,7 +263,7 @@ class _ConversationsApi:
         return await self._tracker(sender_id, verbosity, until=until)
 
     async def erase(self, _: Request, sender_id: str) -> Response:
-        """Erase a conversation and everything stored about it, and notify its subscribers."""
+        """Erase a conversation and all data stored about it, and notify its subscribers."""
         conversation = self.conversations.get(sender_id)
         if not await conversation.erase(new_epoch=None):
             raise unknown_conversation()
@@ -331,13 +329,13 @@ class _ConversationsApi:
                 output_channel=channel,
             )
         except RequestError as error:
-            if error.code == "unknown_action":  # Rasa's API answers this mistake of the client with status 500, too
+            if error.code == "unknown_action":  # Rasa's API also uses status 500 for this mistake of the client
                 raise RequestError(error.code, error.message, status=500) from error
             raise
         return await self._turn_result(conversation, entries, channel, verbosity)
 
     async def trigger_intent(self, request: Request, sender_id: str) -> Response:
-        """Act as if the user had expressed an intent."""
+        """Trigger an intent as if the user had expressed it."""
         verbosity = verbosity_of(request)
         asked = read_body(await request.body(), TriggerRequest)
         name, entities = asked.name, asked.entities
@@ -381,7 +379,7 @@ class _ConversationsApi:
         found = await self._read(conversation.sender_id, verbosity)
         body: Json = {"messages": replies_in(conversation.sender_id, entries)}
         if operations.is_followed(conversation, channel):
-            body = {}  # as in Rasa, the answer does not contain replies that sockets receive
+            body = {}  # as in Rasa, the response does not contain replies that sockets receive
         return Response(
             await asyncio.to_thread(lambda: _encode({"tracker": _wire(found), **body})),
             media_type="application/json",

@@ -1,4 +1,4 @@
-"""Parse results in the formats of other services, for their clients (`/model/parse?emulation_mode=…`)."""
+"""Converts NLU results to the formats of other services, for clients of those (`/model/parse?emulation_mode=…`)."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,7 @@ from manent.core.events import Json
 
 
 def to_wit(parse: Json) -> Json:
-    """Return a parse result in the format of Wit.ai."""
+    """Return an NLU result in the format of Wit.ai."""
     entities: Json = {}
     for number, entity in enumerate(parse.get("entities") or []):
         name, role = entity["entity"], entity.get("role") or entity["entity"]
@@ -36,7 +36,7 @@ def to_wit(parse: Json) -> Json:
 
 
 def to_luis(parse: Json) -> Json:
-    """Return a parse result in the format of LUIS."""
+    """Return an NLU result in the format of LUIS."""
     intent = parse.get("intent") or {}
     ranked = parse.get("intent_ranking") or [intent]
     values: Json = {}
@@ -68,7 +68,7 @@ def to_luis(parse: Json) -> Json:
 
 
 def to_dialogflow(parse: Json) -> Json:
-    """Return a parse result in the format of Dialogflow."""
+    """Return an NLU result in the format of Dialogflow."""
     intent = parse.get("intent") or {}
     parameters: Json = {}
     for entity in parse.get("entities") or []:

@@ -23,7 +23,7 @@ _REASONS_OF_CODES = {
     "unknown_action": "ConversationError",
     "training_failed": "TrainingError",
 }
-"""Error codes for which Rasa's API uses a reason that differs from the reason of the status."""
+"""Error codes whose `reason` in Rasa's API differs from the reason phrase of the HTTP status."""
 
 
 class Failure(msgspec.Struct, kw_only=True):
@@ -39,7 +39,7 @@ class Failure(msgspec.Struct, kw_only=True):
 
 
 class RefusalReason(msgspec.Struct, kw_only=True):
-    """The reason why a request of the session protocol failed. It may succeed after `retry_after` seconds."""
+    """The reason why a request of the session protocol failed. The client can retry after `retry_after` seconds."""
 
     code: str
     message: str
@@ -70,27 +70,27 @@ def error_response(error: ManentError) -> Response:
 
 
 async def answer(request: Request, error: Exception) -> Response:
-    """Answer with one of Manent's own errors."""
-    assert isinstance(error, ManentError)  # noqa: S101  # it is registered only for these errors
+    """Return the response for a `ManentError`."""
+    assert isinstance(error, ManentError)  # noqa: S101  # this is registered only for these errors
     note(error, way=request.scope["method"], address=address_of(request.client.host if request.client else None))
     return error_response(error)
 
 
 async def answer_unexpected(request: Request, error: Exception) -> Response:
-    """Answer with an internal error. Starlette logs the traceback."""
+    """Return the response for an unexpected exception. Starlette logs the traceback."""
     log.error("request failed", extra={"path": request.url.path, "error": type(error).__name__})
     return error_response(InternalError("internal_error", "internal error; the server log contains the details"))
 
 
 async def answer_nobody(_: Request, error: Exception) -> Response:
-    """End a request whose client has disconnected before it sent the whole body. It gets no answer."""
+    """End a request whose client has disconnected before it sent the whole body. The response is not sent."""
     log.debug("a client disconnected", exc_info=error)
     return Response(status_code=400)
 
 
 async def answer_http(request: Request, error: Exception) -> Response:
-    """Answer a request for an unknown path with a line of text, or with an object if the client sent JSON."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # it is registered only for these errors
+    """Return the response for an unknown path: a line of text, or a JSON object if the client sent JSON."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # this is registered only for these errors
     phrase = http.HTTPStatus(error.status_code).phrase
     message = f"{phrase}: {request.method} {request.url.path}"
     if request.headers.get("content-type", "").startswith("application/json"):

@@ -1,4 +1,4 @@
-"""`POST /model/test/stories` and `…/intents`: evaluate a model. Served only with `--enable-api`."""
+"""`POST /model/test/stories` and `…/intents`: evaluate a model. The server provides both only with `--enable-api`."""
 
 import asyncio
 import tempfile
@@ -32,7 +32,7 @@ MIN_FOLDS, MAX_FOLDS = 2, 20
 
 
 class StoriesQuery(msgspec.Struct, kw_only=True):
-    """Parameters of the query. With `e2e`, the texts of user messages are parsed, too."""
+    """Query parameters. With `e2e`, the model also parses the texts of user messages."""
 
     e2e: bool | UnsetType = UNSET
 
@@ -42,8 +42,8 @@ class IntentsQuery(msgspec.Struct, kw_only=True):
 
     Attributes:
         model: file of the model to evaluate instead of the loaded one.
-        cross_validation_folds: number of times that the pipeline in the document is trained and evaluated instead.
-        callback_url: URL to which the result is sent when it is ready. The answer is then an empty 204.
+        cross_validation_folds: number of folds for a cross-validation of the pipeline in the document.
+        callback_url: URL to which the result is sent when it is ready. The response is then empty (status 204).
     """
 
     model: str | UnsetType = UNSET
@@ -161,7 +161,7 @@ def read_stories(text: str) -> Stories:
     """Read the test stories of a YAML document.
 
     Raises:
-        RequestError: `bad_request`: the document cannot be read, or contains none.
+        RequestError: `bad_request`: the document cannot be read, or contains no examples.
     """
     from manent.project.data.stories import read_test_stories
 
@@ -181,7 +181,7 @@ def read_examples(text: str, assistant: Assistant) -> Sequence[Example]:
     """Read the annotated examples of a YAML document, with the assistant's domain.
 
     Raises:
-        RequestError: `bad_request`: the document cannot be read, or contains none.
+        RequestError: `bad_request`: the document cannot be read, or contains no examples.
     """
     from manent.project.reading import read_project
 

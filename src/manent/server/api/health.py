@@ -1,4 +1,4 @@
-"""Health checks and the version of the server."""
+"""Routes for health checks and the server's version."""
 
 import asyncio
 import logging
@@ -24,20 +24,20 @@ log = logging.getLogger("manent.server")
 
 CHECK_EVERY_S: Final = 1.0
 CHECK_TIMEOUT_S: Final = 2.0
-"""How long `/health/ready` waits for the store. Load balancers often wait for 5 seconds."""
+"""Time limit of `/health/ready` for the check of the store. Load balancers often wait for 5 seconds."""
 
 MINIMUM_COMPATIBLE_VERSION = "0.1.0"
 
 
 class Version(msgspec.Struct, kw_only=True):
-    """The version of this server, and the oldest version whose models it can load."""
+    """The server's version, and the oldest version whose models it can load."""
 
     version: str
     minimum_compatible_version: str
 
 
 class Live(msgspec.Struct, kw_only=True):
-    """The answer while the process is running."""
+    """The response while the process is running."""
 
     status: Literal["ok"] = "ok"
 
@@ -45,8 +45,8 @@ class Live(msgspec.Struct, kw_only=True):
 class BrokerHealth(msgspec.Struct, kw_only=True):
     """The state of the event broker.
 
-    `waiting` is the number of conversations with unpublished events. `lag_s` is the age of the oldest of them, in
-    seconds.
+    `waiting` is the number of conversations with unpublished events. `lag_s` is the waiting time of the first of these
+    conversations, in seconds.
     """
 
     status: str
@@ -55,17 +55,17 @@ class BrokerHealth(msgspec.Struct, kw_only=True):
 
 
 class Ready(msgspec.Struct, kw_only=True):
-    """Whether the server can serve.
+    """Whether the server can process messages.
 
     Attributes:
-        status: `ok`, or with HTTP status 503 one of `closing` (the server is shutting down), `store` (the store cannot
-            be written, and `code` is its error) and `model` (no model could be loaded yet, and `code` is the reason).
-        code: why the server is not ready, for example `store_full`, `store_readonly`, or `store_timeout` if the store
-            did not answer in time.
+        status: `ok`, or one of these with HTTP status 503: `closing` (the server is shutting down), `store` (the store
+            cannot be written) or `model` (no model could be loaded yet).
+        code: code of the error if the status is `store` or `model`, for example `store_full`, `store_readonly` or
+            `store_timeout`.
         model: name of the loaded model file.
-        unsupported_store: type of the configured `tracker_store` that Manent does not have. Conversations are in
-            `conversations.db` instead.
-        failing: background tasks whose last round failed, and the code of the error. They try again by themselves.
+        unsupported_store: type of the configured `tracker_store`, if Manent does not support it. The server then stores
+            conversations in `conversations.db`.
+        failing: background task → error code, for tasks whose last round failed. The tasks retry automatically.
     """
 
     status: Literal["ok", "closing", "store", "model"]
@@ -77,17 +77,24 @@ class Ready(msgspec.Struct, kw_only=True):
 
 
 VERSION = Operation(method="GET", path="/version", summary="Version of the server", answer=Version)
-LIVE = Operation(method="GET", path="/health/live", summary="Is the process alive?", answer=Live)
-READY = Operation(method="GET", path="/health/ready", summary="Can it serve?", answer=Ready, errors=(503,), error=Ready)
+LIVE = Operation(method="GET", path="/health/live", summary="Check that the process is running", answer=Live)
+READY = Operation(
+    method="GET",
+    path="/health/ready",
+    summary="Check that the server can process messages",
+    answer=Ready,
+    errors=(503,),
+    error=Ready,
+)
 OPERATIONS = (VERSION, LIVE, READY)
 
 
 class StoreCheck:
-    """Checks whether the store can be written, at most once in `CHECK_EVERY_S` seconds, however often it is asked.
+    """Checks whether the store can be written, at most once every `CHECK_EVERY_S` seconds.
 
     Args:
         check: writes to the store; raises ManentError if that fails.
-        within_s: how long the check may take, in seconds.
+        within_s: time limit of the check, in seconds.
     """
 
     def __init__(self, check: Callable[[], Awaitable[None]], *, within_s: float = CHECK_TIMEOUT_S) -> None:
@@ -98,7 +105,7 @@ class StoreCheck:
         self._failure = ""
 
     async def error(self) -> ManentError | None:
-        """Return why the store cannot be written. None: it can."""
+        """Return the error if the store cannot be written, else None."""
         now = time.monotonic()
         if self._checking is None or (self._checking.done() and now - self._checked_at >= CHECK_EVERY_S):
             self._checking = asyncio.create_task(self._run())
@@ -140,10 +147,10 @@ def routes(
     """Return `/version`, `/health/live` and `/health/ready`.
 
     Args:
-        conversations: their store and model are checked.
+        conversations: the conversations, whose store and model are checked.
         shutdown: whether the server is shutting down.
-        models: the model that the server uses, or waits for.
-        publisher: its state is reported. None: there is no event broker.
+        models: the model of the server.
+        publisher: the publisher whose state is reported, or None without an event broker.
         unsupported_store: see `Ready`.
     """
     store_check = StoreCheck(conversations.engine.store.check_writable)
@@ -155,7 +162,7 @@ def routes(
         return _json(Live())
 
     async def ready(_: Request) -> Response:
-        """Answer 503 before and during the shutdown and when the store fails, but not when the broker is down."""
+        """Return 503 before and during the shutdown and if the store fails, but not if the event broker is down."""
         if shutdown.is_announced or conversations.engine.is_closing:
             return _json(Ready(status="closing"), 503)
         error = await store_check.error()

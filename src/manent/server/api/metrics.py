@@ -1,7 +1,7 @@
 """`GET /metrics`: the metrics of the process in the format of Prometheus.
 
-`runtime/metrics.py` collects the numbers. prometheus-client is imported at the first request, so that the start does
-not wait for it. With `--auth-token` or `--jwt-secret` a token is required, because the numbers reveal the traffic.
+`runtime/metrics.py` collects the numbers. The first request imports prometheus-client, because this would slow down the
+start. With `--auth-token` or `--jwt-secret`, a token is required, because the metrics reveal how much traffic there is.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 MAX_UNFINISHED = 1_000
-"""Unfinished turns are counted only up to this number. So many unfinished turns are an outage in any case."""
+"""Unfinished turns are counted only up to this number, which is reached only during an outage."""
 
 Gauges = dict[str, tuple[str, float]]
 """Name → description and value."""
 
 Labelled = dict[str, tuple[str, dict[str, int]]]
-"""Name → description, and the value of each channel."""
+"""Name → description, and channel → value."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 METRICS = Operation(
-    method="GET", path="/metrics", summary="Metrics in Prometheus' format", answer="text/plain", errors=(401,)
+    method="GET", path="/metrics", summary="Metrics in the Prometheus format", answer="text/plain", errors=(401,)
 )
 
 
@@ -57,9 +57,9 @@ def routes(
             unfinished = None  # if the store fails, still export the other numbers
         gauges: Gauges = {
             "conversations_loaded": ("Conversations kept in memory.", conversations.count),
-            "messages_waiting": ("Messages that wait for their turn.", conversations.waiting),
+            "messages_waiting": ("Messages that wait for their turns to start.", conversations.waiting),
             "sockets_plain": ("Sockets of plain Rasa clients.", _sockets(socketio, protocol=False)),
-            "sockets_protocol_1": ("Sockets that speak protocol 1.", _sockets(socketio, protocol=True)),
+            "sockets_protocol_1": ("Sockets that use protocol 1.", _sockets(socketio, protocol=True)),
         }
         if unfinished is not None:
             gauges["unfinished_turns"] = ("Unfinished turns of all servers that use the store.", unfinished)
@@ -67,14 +67,14 @@ def routes(
         if publisher is not None:
             gauges["broker_conversations_waiting"] = ("Conversations with unpublished events.", publisher.waiting)
             gauges["broker_lag_seconds"] = (
-                "Seconds since the oldest of these conversations started to wait.",
+                "Seconds for which the oldest unpublished event has been waiting.",
                 publisher.lag_s,
             )
             counters["broker_messages_published"] = ("Messages that the broker has stored.", publisher.published)
             counters["broker_failures"] = ("Failed attempts to publish.", publisher.failures)
         if channels.sender is not None:
             gauges["channel_conversations_waiting"] = (
-                "Conversations that are known to have messages to send.",
+                "Conversations with messages that this server has to send.",
                 channels.sender.waiting,
             )
         of_channels = _of_channels(channels)
@@ -93,17 +93,17 @@ def _of_channels(channels: Channels) -> Labelled:
     counts = [(name, channel.counts) for name, (channel, _) in channels.others.items() if hasattr(channel, "counts")]
     return {
         "channel_messages_received": ("Messages from platforms.", dict(receiver.received)),
-        "channel_messages_repeated": ("Messages that platforms delivered again.", dict(receiver.repeated)),
+        "channel_messages_repeated": ("Messages that platforms delivered more than once.", dict(receiver.repeated)),
         "channel_messages_lost": ("Received messages that could not be processed.", dict(receiver.lost)),
-        "channel_updates_ignored": ("Updates of unsupported kinds.", {name: one.ignored for name, one in counts}),
+        "channel_updates_ignored": ("Updates of unsupported types.", {name: one.ignored for name, one in counts}),
         "channel_requests_unverified": (
-            "Requests that the platform did not sign.",
+            "Requests without a valid signature.",
             {name: one.unverified for name, one in counts},
         ),
         "channel_messages_sent": ("Messages sent to platforms.", {name: lane.sent for name, lane in lanes}),
         "channel_sends_retried": ("Failed attempts to send.", {name: lane.retried for name, lane in lanes}),
         "channel_messages_undeliverable": (
-            "Messages that platforms refused.",
+            "Messages that platforms rejected.",
             {name: lane.undeliverable for name, lane in lanes},
         ),
     }
@@ -124,7 +124,7 @@ def _render(conversations: Conversations, gauges: Gauges, counters: Gauges, of_c
 
 
 class _Collector:
-    """Converts the metrics to Prometheus' metric families for one request."""
+    """Converts the metrics to Prometheus metric families for one request."""
 
     def __init__(self, conversations: Conversations, gauges: Gauges, counters: Gauges, of_channels: Labelled) -> None:
         self.conversations = conversations
@@ -155,19 +155,19 @@ class _Collector:
         }
         seconds = HistogramMetricFamily(
             "manent_turn_seconds",
-            "Time of turns by part; `whole` includes all parts except `queue`.",
+            "Duration of turns by part; `whole` includes all parts except `queue`.",
             labels=["part"],
         )
         for part, histogram in parts.items():
             seconds.add_metric([part], **_buckets(histogram))
         yield seconds
         yield HistogramMetricFamily(
-            "manent_store_commit_seconds", "Time of the store's transactions.", **_buckets(metrics.commits)
+            "manent_store_commit_seconds", "Duration of the store's transactions.", **_buckets(metrics.commits)
         )
         counters: Gauges = {
-            "store_works": ("Pieces of work in the store's transactions.", metrics.works),
+            "store_works": ("Operations in the store's transactions.", metrics.works),
             "messages_accepted": ("Messages that became durable.", metrics.accepted),
-            "messages_duplicate": ("Messages that had been accepted before.", metrics.duplicates),
+            "messages_duplicate": ("Messages that were duplicates of accepted messages.", metrics.duplicates),
             "turns_failed": ("Turns that failed after their message was accepted.", metrics.failed),
             **self.counters,
         }

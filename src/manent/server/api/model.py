@@ -1,6 +1,6 @@
-"""The management API of the model (contract §8): parse, predict, train, and replace.
+"""The management API of the model (contract §8), for parsing, prediction, training and replacement.
 
-It is served only with `--enable-api`.
+The server provides it only with `--enable-api`.
 """
 
 import asyncio
@@ -45,11 +45,11 @@ class ParseRequest(msgspec.Struct, kw_only=True):
 
 
 class ParseQuery(msgspec.Struct, kw_only=True):
-    """Options of a parse.
+    """Query parameters of `/model/parse`.
 
     Attributes:
-        emulation_mode: the service in whose format the answer is written.
-        diagnostics: whether to add the calibrated probabilities. It cannot be combined with `emulation_mode`.
+        emulation_mode: the service in whose format the result is returned.
+        diagnostics: whether to return the calibrated probabilities too. It cannot be combined with `emulation_mode`.
     """
 
     emulation_mode: Annotated[str, Meta(extra_json_schema={"enum": list(EMULATIONS)})] | UnsetType = UNSET
@@ -57,9 +57,9 @@ class ParseQuery(msgspec.Struct, kw_only=True):
 
 
 class TrainQuery(msgspec.Struct, kw_only=True):
-    """Options of a training.
+    """Query parameters of `/model/train`.
 
-    With `callback_url`, the model is sent to this URL when it is ready, and the answer is an empty 204.
+    With `callback_url`, the response is empty (status 204), and the model is sent to this URL when it is ready.
     """
 
     save_to_default_model_directory: bool | UnsetType = UNSET
@@ -68,10 +68,7 @@ class TrainQuery(msgspec.Struct, kw_only=True):
 
 
 class ModelServer(msgspec.Struct, kw_only=True):
-    """A server from which to download a model.
-
-    `token_name` is the name of the parameter for the token (default `token`).
-    """
+    """A server from which to download a model. `token_name` is the query parameter for the token (default `token`)."""
 
     url: str
     token: Any = None
@@ -81,11 +78,11 @@ class ModelServer(msgspec.Struct, kw_only=True):
 
 
 class ModelSource(msgspec.Struct, kw_only=True):
-    """The model to load: a file on this server, a server from which to download it, or an object store.
+    """The model to load: a file on this server, or a model server or object store from which to download it.
 
     Attributes:
-        remote_storage: the object store that the environment of the server names, as with `--remote-storage`.
-            `model_file` is then the name of the object; without it, the newest model is used.
+        remote_storage: the type of object store, as for `--remote-storage`; environment variables of the server
+            configure it. `model_file` is the name of the object. If it is missing, the newest model is used.
     """
 
     model_file: str | None = None
@@ -94,10 +91,10 @@ class ModelSource(msgspec.Struct, kw_only=True):
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """The loaded model, and the number of trainings that are running on request.
+    """The loaded model, and the number of running trainings that clients started.
 
     Attributes:
-        model_problem: why this server does not use the newest model.
+        model_problem: the reason why this server does not use the newest model.
     """
 
     model_file: str
@@ -138,7 +135,7 @@ TRAIN = Operation(
 REPLACE = Operation(
     method="PUT",
     path="/model",
-    summary="Load another model on all servers",
+    summary="Load another model on all servers of the store",
     body=ModelSource,
     errors=(400, *_GUARDED),
     status=204,
@@ -150,7 +147,7 @@ DOMAIN = Operation(
     method="GET", path="/domain", summary="The domain", answer=dict[str, Any], errors=(*_GUARDED, 406, 409)
 )
 STATUS = Operation(
-    method="GET", path="/status", summary="Which model is loaded", answer=Status, errors=(*_GUARDED, 409)
+    method="GET", path="/status", summary="Status of the loaded model", answer=Status, errors=(*_GUARDED, 409)
 )
 OPERATIONS = (PARSE, PREDICT, TRAIN, REPLACE, UNLOAD, DOMAIN, STATUS)
 
@@ -161,9 +158,9 @@ class ModelApi:
     Args:
         conversations: the conversations that use the model.
         guard: checks who may use the API.
-        models: loads models, and replaces the model in use.
+        models: loads models and replaces the current model.
         root: the project's folder.
-        allowed: the addresses that URLs in requests may lead to.
+        allowed: the addresses to which URLs in requests may resolve.
     """
 
     def __init__(
@@ -269,10 +266,7 @@ class ModelApi:
         return Response(content, headers={"filename": path.name}, media_type="application/octet-stream")
 
     async def replace(self, request: Request) -> Response:
-        """Load another model on all servers of the store.
-
-        Running turns finish with the model with which they started.
-        """
+        """Load another model on all servers of the store. Running turns finish with their old model."""
         source = read_body(await request.body(), ModelSource)
         try:
             if source.remote_storage is not None:
@@ -316,7 +310,7 @@ class ModelApi:
             ) from error
 
     async def unload(self, _: Request) -> Response:
-        """Unload the model on all servers of the store. Messages are rejected until another one is loaded."""
+        """Unload the model on all servers of the store. Messages are rejected until another model is loaded."""
         await self.models.unload()
         return Response(status_code=204)
 
@@ -336,7 +330,7 @@ class ModelApi:
 class _Dumper(yaml.SafeDumper):
     """Writes YAML 1.2, the version of Rasa's files.
 
-    In YAML 1.2, only the strings `true` and `false` look like flags and need quotes.
+    In YAML 1.2, only the strings `true` and `false` could be read as booleans and need quotes.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML requires this form
@@ -355,10 +349,10 @@ def write_yaml(value: Any) -> str:
 
 
 def _accepted(header: str | None) -> str:
-    """Return the first of `json` and `yaml` that the client accepts.
+    """Return `json` or `yaml`, depending on the client's `Accept` header.
 
     Raises:
-        RequestError: `not_acceptable`: the client accepts neither.
+        RequestError: `not_acceptable`: the client accepts neither format.
     """
     for part in (header or "*/*").split(","):
         media = part.partition(";")[0].strip().lower()

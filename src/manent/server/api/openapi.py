@@ -1,4 +1,4 @@
-"""`/openapi.json`: the document of the HTTP API, generated from the operations that routes declare."""
+"""`/openapi.json`: the OpenAPI document of the HTTP API, generated from the operations that routes declare."""
 
 import functools
 from collections.abc import Iterable
@@ -30,16 +30,19 @@ PUBLIC = (
     admin.REVOKE,
 )
 MANAGEMENT = (*conversations.OPERATIONS, *model.OPERATIONS, *evaluation.OPERATIONS)
-"""Text that marks operations which are served only with `--enable-api`."""
+"""Text in the description of operations that require `--enable-api`."""
 
 _SECURITY: list[Json] = [{"token": []}, {"jwt": []}]
 
 SenderId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_:@+-][A-Za-z0-9_:@+.-]{0,254}$")]
-"""Any string can be the id of a conversation. Ids that match this pattern need no escaping in a URL."""
+"""Any string can be the id of a conversation. Ids that match this pattern can be used in a URL without escaping."""
 
 
 def routes(*, management: bool) -> list[Route]:
-    """Return the route `/openapi.json`. The document is generated at the first request, so that the start is fast."""
+    """Return the route `/openapi.json`.
+
+    The first request generates the document, because this would slow down the start.
+    """
     encoded = functools.cache(lambda: msgspec.json.encode(document(management=management)))
 
     async def openapi(_: Request) -> Response:
@@ -49,7 +52,7 @@ def routes(*, management: bool) -> list[Route]:
 
 
 def document(*, management: bool = True) -> Json:
-    """Return the document. With `management`, include the operations of `--enable-api`."""
+    """Return the document. With `management`, include the operations that require `--enable-api`."""
     components: Json = {}
     paths = _describe(PUBLIC, components)
     if management:
@@ -78,7 +81,7 @@ def document(*, management: bool = True) -> Json:
 
 
 def _describe(operations: Iterable[Operation], components: Json) -> dict[str, Json]:
-    """Return the paths of the document. Add the schemas to which they refer to `components`."""
+    """Return the paths of the document, and add the schemas that they use to `components`."""
     paths: dict[str, Json] = {}
     for operation in operations:
         path = operation.path.replace(":any_text}", "}")
@@ -118,15 +121,15 @@ def _content(kind: Any, components: Json) -> Json:
 
 
 def _schema(kind: Any, components: Json) -> Json:
-    """Return the JSON schema of a type. Add the schemas of its Structs to `components`.
+    """Return the JSON schema of a type, and add the schemas of its Structs to `components`.
 
     Raises:
-        ValueError: two Structs have the same name but differ.
+        ValueError: two different Structs have the same name.
     """
     (schema,), found = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
     for name, component in found.items():
         if components.setdefault(name, component) != component:
-            raise ValueError(f"two Structs named {name} in the API's document")
+            raise ValueError(f"two different Structs in the API have the name {name}")
     return schema
 
 

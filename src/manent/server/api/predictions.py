@@ -1,4 +1,4 @@
-"""Predicts the next action for the API."""
+"""Predicts the next action for requests of the management API."""
 
 import msgspec
 
@@ -8,10 +8,10 @@ from manent.runtime.assistant import Assistant
 from manent.server.api.trackers import Tracker as ShownTracker
 
 _UNLISTED = frozenset({"action_send_text", "action_validate_slot_mappings"})
-"""Built-in actions that are listed only if the domain declares them."""
+"""Built-in actions whose scores are returned only if the domain declares them."""
 
 PLACEHOLDER = "..."
-"""The placeholder `...` of rules. It is in Rasa's list of actions, so it is in the scores, too."""
+"""The placeholder `...` of rules. Rasa lists it as an action, so the scores contain it."""
 
 
 class Score(msgspec.Struct, kw_only=True):
@@ -31,7 +31,7 @@ class Prediction(msgspec.Struct, kw_only=True):
 
 
 def predict(assistant: Assistant, tracker: Tracker) -> Json:
-    """Return `scores` (in the order of the actions), `policy` and `confidence`. The tracker does not change."""
+    """Return `scores` (in the order of the actions), `policy` and `confidence`. This does not change the tracker."""
     choice = assistant.dialogue.ensemble.choose(tracker)
     domain = assistant.domain
     names = [name for name in domain.action_names if name not in _UNLISTED or name in domain.actions]

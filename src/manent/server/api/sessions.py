@@ -1,8 +1,8 @@
 """Protocol 1 over HTTP: `POST /sessions/<request>`, for clients without Socket.IO.
 
-Requests and answers are the same JSON as over Socket.IO, because `runtime/protocol1.py` serves both. An error has the
-HTTP status of its code. Clients call `POST /sessions/events` to receive new messages. Ids and tokens are in bodies and
-headers, never in URLs.
+Requests and responses contain the same JSON as over Socket.IO, because `runtime/protocol1.py` serves both. The error
+code determines the HTTP status. Clients call `POST /sessions/events` to receive new messages. Ids and tokens are sent
+in bodies and headers, never in URLs.
 """
 
 import asyncio
@@ -31,13 +31,16 @@ from manent.server.api.webhooks import MessageId
 from manent.server.operation import Operation
 
 MAX_WAIT_S = 25.0
-"""Maximum number of seconds that a request may wait. Many proxies cancel a silent request after 30 s."""
+"""Maximum number of seconds that a request can wait. Many proxies cancel a request after 30 s without data."""
 
 CLOSING_CHECK_S = 1.0
 """Interval, in seconds, at which a waiting request checks whether the server is shutting down."""
 
 CHANNEL = "socketio"
-"""Input channel of these messages. It is that of Socket.IO, so that the bot behaves in the same way for both."""
+"""Input channel of messages over HTTP.
+
+It is the same as for Socket.IO, because the bot must not treat them differently.
+"""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -57,7 +60,7 @@ class Cursor(msgspec.Struct, kw_only=True):
 class JoinRequest(msgspec.Struct, kw_only=True):
     """The conversation to join.
 
-    Without an id, a new conversation starts. `limit` is the maximum number of messages in the answer.
+    Without an id, a new conversation starts. `limit` is the maximum number of messages in the response.
     """
 
     protocol: Annotated[int, Meta(extra_json_schema={"const": 1})]
@@ -68,7 +71,7 @@ class JoinRequest(msgspec.Struct, kw_only=True):
 
 
 class SayRequest(msgspec.Struct, kw_only=True):
-    """A message. `title` is the text that is shown instead of a button's payload."""
+    """A message. `title` is the text to show instead of a button's payload."""
 
     session_id: str
     message: str
@@ -87,14 +90,14 @@ class SessionRequest(msgspec.Struct, kw_only=True):
 
 
 class HistoryRequest(SessionRequest, kw_only=True):
-    """The page of messages before a `seq`."""
+    """A request for the page of messages before a `seq`."""
 
     before: Seq
     limit: int | UnsetType = UNSET
 
 
 class EventsRequest(SessionRequest, kw_only=True):
-    """The position of the client. `wait_s` is the maximum time to wait for new messages, in seconds."""
+    """The cursor of the client. `wait_s` is the maximum time to wait for new messages, in seconds."""
 
     cursor: Cursor
     wait_s: float | UnsetType = UNSET
@@ -108,7 +111,7 @@ class RefreshRequest(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """A message, or a part of a message. Bot messages have more keys."""
+    """A message, or a part of a message. Bot messages have additional keys."""
 
     role: Literal["user", "bot"]
     seq: int
@@ -141,7 +144,7 @@ class Session(msgspec.Struct, kw_only=True):
 
 
 class Receipt(msgspec.Struct, kw_only=True):
-    """The message was stored. `duplicate` says whether it had been accepted before."""
+    """The confirmation that a message is stored. `duplicate` is true if the message had already been accepted."""
 
     ok: Ok
     seq: int
@@ -173,7 +176,7 @@ class SessionList(msgspec.Struct, kw_only=True):
 
 
 class Refreshed(msgspec.Struct, kw_only=True):
-    """The answer to a new token, which is accepted until it expires."""
+    """The response to a valid new token. The server accepts the token until it expires."""
 
     ok: Ok
     expires_at: float | None
@@ -193,10 +196,10 @@ def _declare(name: str, summary: str, body: Any, answer: Any, *errors: int) -> O
 
 JOIN = _declare("session_request", "Join a conversation", JoinRequest, Session)
 SAY = _declare("user_uttered", "Send a message", SayRequest, Receipt, 409, 413, 429, 503)
-HISTORY = _declare("history_request", "An older page of messages", HistoryRequest, History)
-RESET = _declare("session_reset", "Begin another conversation", SessionRequest, Session)
+HISTORY = _declare("history_request", "Read an older page of messages", HistoryRequest, History)
+RESET = _declare("session_reset", "Start another conversation", SessionRequest, Session)
 ERASE = _declare("session_erase", "Erase a conversation", SessionRequest, Session)
-LIST = _declare("session_list", "The visitor's own conversations", dict[str, Any], SessionList, 401)
+LIST = _declare("session_list", "List the visitor's own conversations", dict[str, Any], SessionList, 401)
 REFRESH = _declare("token_refresh", "Check another token", RefreshRequest, Refreshed, 401, 503)
 EVENTS = _declare("events", "Wait for messages after a cursor", EventsRequest, Session)
 OPERATIONS = (JOIN, SAY, HISTORY, RESET, ERASE, LIST, REFRESH, EVENTS)
@@ -236,17 +239,17 @@ def routes(sessions: Sessions) -> list[Route]:
 
 
 class SessionRequests:
-    """The requests. Each takes and returns a JSON object."""
+    """The requests. Each handler takes and returns a JSON object."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
 
     async def session_request(self, request: Json, caller: Caller) -> Json:
-        """Return a page of a conversation. Create the conversation if it does not exist."""
+        """Return a page of a conversation. Create the conversation if it does not exist yet."""
         return (await self.sessions.join(request, _nobody, caller)).answer
 
     async def user_uttered(self, request: Json, caller: Caller) -> Json:
-        """Accept a message. The client gets the replies with `events`."""
+        """Accept a message. The client reads the replies with `events`."""
         ticket = await self.sessions.submit(request, input_channel=CHANNEL, caller=caller)
         receipt = await ticket.accepted
         return {"ok": True, "seq": receipt.seq, "duplicate": receipt.duplicate}
@@ -256,13 +259,13 @@ class SessionRequests:
         return await self.sessions.history(request, caller)
 
     async def session_reset(self, request: Json, caller: Caller) -> Json:
-        """Start a new conversation. Notify sockets that follow the old one."""
+        """Start a new conversation. Notify sockets that follow the old conversation."""
         old, joined = await self.sessions.reset(request, _nobody, caller)
         notify_changed(self.sessions.conversations.get(old.sender_id), "reset", joined)
         return joined.answer
 
     async def session_erase(self, request: Json, caller: Caller) -> Json:
-        """Erase a conversation and start an empty one. Notify sockets that follow it."""
+        """Erase a conversation and start an empty one. Notify sockets that follow the erased conversation."""
         old, joined = await self.sessions.erase(request, _nobody, caller)
         notify_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
         return joined.answer
@@ -272,17 +275,18 @@ class SessionRequests:
         return await self.sessions.mine(caller)
 
     async def token_refresh(self, request: Json, caller: Caller) -> Json:
-        """Check another token. Over HTTP each request has a token, so this changes no state."""
+        """Check another token. This changes no state, because each HTTP request contains a token."""
         return (await self.sessions.refresh(request, caller))[1]
 
     async def events(self, request: Json, caller: Caller) -> Json:
         """Return the messages after a cursor. If there are none, wait for new ones.
 
-        The answer is that of `session_request`, with `errors` if a message of this conversation failed meanwhile.
+        The response has the form of the response to `session_request`, with `errors` if a message of the conversation
+        failed in the meantime.
         """
         wait_s = _wait_s(request)
         if not isinstance(request.get("cursor"), dict):
-            raise RequestError("bad_request", "cursor is missing; send {epoch, seq} of the last answer")
+            raise RequestError("bad_request", "cursor is missing; send the {epoch, seq} of the previous response")
         await self.sessions.admit_named(request, caller)
         waiter = _Waiter(self.sessions.conversations)
         try:
@@ -301,7 +305,7 @@ class SessionRequests:
 
 
 class _Waiter:
-    """A request that waits for news of a conversation. It is a subscriber until it is answered."""
+    """A `Subscriber` for a request that waits for changes of a conversation."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
@@ -315,7 +319,7 @@ class _Waiter:
             conversation.subscribers.append(self)
 
     async def wait(self, wait_s: float) -> None:
-        """Wait for news, at most for this time and not beyond the shutdown."""
+        """Wait for changes, until `wait_s` seconds have passed or the server shuts down."""
         loop = asyncio.get_running_loop()
         until = loop.time() + wait_s
         while (
@@ -333,7 +337,7 @@ class _Waiter:
             self.conversations.release(conversation)
 
     def notify(self, news: News) -> None:
-        """Wake up the request. It reads its answer from the log, except errors, which the log does not contain."""
+        """Wake up the request, which reads new entries from the log. Collect errors, which the log does not contain."""
         match news:
             case Typing():
                 return
@@ -351,7 +355,7 @@ def _has_news(answer: Json) -> bool:
 
 
 def _nobody(_: Conversation, __: Admission) -> None:
-    """Do not subscribe, because the request ends with its answer."""
+    """Do not subscribe, because the request ends when it is answered."""
 
 
 def _wait_s(request: Json) -> float:

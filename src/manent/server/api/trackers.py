@@ -1,4 +1,4 @@
-"""Trackers and events in the form in which the management API returns and accepts them."""
+"""Trackers and events in the format of the management API."""
 
 import contextlib
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from manent.runtime.tracker_reader import Verbosity
 
 
 class Event(msgspec.Struct, kw_only=True):
-    """One event in Rasa's format. The other keys depend on the kind of the event."""
+    """An event in Rasa's format. The other keys depend on the type of the event."""
 
     event: str
     timestamp: float | UnsetType | None = UNSET
@@ -50,7 +50,7 @@ def events_of(wires: list[Any]) -> list[CoreEvent]:
     """Read events.
 
     Raises:
-        RequestError: `invalid_event`: at least one of them is not a valid event.
+        RequestError: `invalid_event`: an element is not a valid event.
     """
     events: list[CoreEvent] = []
     for number, wire in enumerate(wires):
@@ -61,7 +61,7 @@ def events_of(wires: list[Any]) -> list[CoreEvent]:
 
 
 def verbosity_of(request: Request) -> Verbosity:
-    """Read `include_events`, ignoring upper and lower case.
+    """Parse `include_events`, ignoring case.
 
     Raises:
         RequestError: `bad_request`: the value is unknown.

@@ -41,7 +41,7 @@ class ChannelHealth(msgspec.Struct, kw_only=True):
 
 
 class StreamQuery(msgspec.Struct, kw_only=True):
-    """The way in which replies are sent."""
+    """Query parameters of the REST channel."""
 
     stream: bool | UnsetType = UNSET
 

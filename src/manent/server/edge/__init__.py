@@ -1,1 +1,1 @@
-"""Handles every request before the routes do: connections and their limits, security headers, CORS."""
+"""Handles connections, limits, security headers and CORS, before a request reaches the routes."""

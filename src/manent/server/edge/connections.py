@@ -1,8 +1,7 @@
-"""HTTP and WebSocket connections: uvicorn's protocols, with limits that uvicorn leaves to a proxy.
+"""uvicorn's protocol classes for HTTP and WebSocket, with added limits that otherwise a proxy must enforce.
 
-`app.py` passes them to uvicorn. The head of a request (its first line and headers) is limited in size and time. A peer
-that does not read its data is disconnected, because unread data stays in the server's memory. `security.py` limits the
-bodies of requests.
+The head of a request (its first line and headers) is limited in size and time. A peer that does not read its data is
+disconnected, because unread data stays in the server's memory. `security.py` limits the bodies of requests.
 """
 
 import asyncio
@@ -25,14 +24,14 @@ HEAD_TIMEOUT_S = 20.0
 
 READ_INTERVAL_S = 30.0
 MIN_READ = 16_384
-"""Minimum number of bytes that a peer must read in this interval while the transport's buffer is full (about 64 kB)."""
+"""While the transport's buffer is full (about 64 kB), a peer must read at least this many bytes per interval."""
 
 MAX_UNREAD = 4_000_000
-"""Maximum number of bytes that may wait for a WebSocket whose pings are answered."""
+"""Maximum number of unsent bytes of a WebSocket whose peer sends pings."""
 
 SWITCHING: Final = 101
 SERVICE_RESTART: Final = 1012
-"""Code of a close frame: the client should connect again."""
+"""Close code that asks the client to connect again."""
 
 TEXT_FRAME: Final = 0x81
 """First byte of a complete text message (RFC 6455, 5.2)."""
@@ -63,14 +62,14 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, and disconnect a peer whose head is too large."""
+        """Parse the data, and disconnect a peer that sends a head that is too large."""
         super().data_received(data)
         if self._head_timer is not None:
             self._head_size += len(data)
             if self._head_size > MAX_HEAD:
                 self.transport.abort()
         elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
-            self._await_head()  # only line breaks came after the last request
+            self._await_head()  # only line breaks arrived after the last request
 
     def on_message_begin(self) -> None:
         """Wait for the rest of the head of a request."""
@@ -84,24 +83,24 @@ class HttpConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to a `WebSocketConnection`, and release the parser, which refers to this object."""
+        """Pass the connection to a `WebSocketConnection`, and release the parser, which refers to this object."""
         super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]  # as uvicorn does it when a connection is lost
+        self.parser = None  # type: ignore[assignment]  # uvicorn does the same when a connection is lost
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection. Abort it if the peer does not read the end of the last answer."""
+        """Close an idle connection. Abort it if the peer does not read the rest of the last response."""
         super().timeout_keep_alive_handler()
         self.loop.call_later(READ_INTERVAL_S, self.transport.abort)
 
     @property
     def is_reading(self) -> bool:
-        """Whether a request may be on its way: the connection is new, or a part of a request has arrived."""
+        """Whether a request is expected: the connection is new, or a part of a request has arrived."""
         if self.cycle is None or self.cycle.response_complete:
             return self._head_size > 0 or self.cycle is None
         return bool(self.cycle.more_body)
 
     def end(self) -> None:
-        """Close the connection now if it is idle, otherwise after the answer."""
+        """Close the connection, now if it is idle, or after the response to the current request."""
         if not self.is_reading:
             self.shutdown()
 
@@ -127,11 +126,11 @@ class HttpConnection(HttpToolsProtocol):
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol):
-    """A WebSocket connection, and its `Wire`.
+    """A WebSocket connection that implements `Wire`.
 
-    Browsers nearly always send one short text message in one piece. This class reads and writes such messages without
-    the tasks, queues and generators of uvicorn and websockets, which take 25 µs of CPU per message. uvicorn and
-    websockets handle all other data.
+    Browsers nearly always send a short text message as one piece of data. This class reads and writes such messages
+    without the tasks, queues and generators of uvicorn and websockets, which take 25 µs of CPU time per message. It
+    passes other data to uvicorn and websockets.
 
     Attributes:
         take: called with a complete text message, as `Wire` describes.
@@ -144,23 +143,25 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._read_watch = _ReadWatch()
         self._frames = _Frames()
         self._in_parts = False
+        self._is_lost = False
         self._is_served = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop all timers."""
+        self._is_lost = True
         self.take = None
         self._read_watch.stop()
         super().connection_lost(exc)
         self._release_if_over()
 
     def on_task_complete(self, task: Any) -> None:
-        """Release everything if the connection is lost."""
+        """Release all resources if the connection is lost."""
         super().on_task_complete(task)
         self._is_served = True
         self._release_if_over()
 
     def data_received(self, data: bytes) -> None:
-        """Handle data that is exactly one short message here, and pass anything else to uvicorn."""
+        """Handle data that is exactly one short message, and pass other data to uvicorn."""
         if self.take is not None and self._frames.at_start and self._is_quiet():
             text = _lone_text(data)
             if text is not None and self.take(text):
@@ -170,14 +171,14 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().data_received(data)
 
     def handle_connect(self, event: Any) -> None:
-        """Offer the `Wire` to the application."""
+        """Provide the `Wire` to the application."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING:
             extensions: Any = self.scope["extensions"]
             extensions[WIRE] = self
 
     def handle_text(self, event: Any) -> None:
-        """Remember whether the message continues. The attributes of `websockets` for this are private."""
+        """Record whether the message has more frames, because the attributes of `websockets` for this are private."""
         self._in_parts = not event.fin
         super().handle_text(event)
 
@@ -192,7 +193,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().handle_cont(event)
 
     def handle_ping(self) -> None:
-        """Answer a ping, and disconnect a peer that does not read the answers."""
+        """Answer a ping, and disconnect a peer that does not read the pongs."""
         super().handle_ping()
         if self.transport.get_write_buffer_size() > MAX_UNREAD:
             self.transport.abort()
@@ -208,7 +209,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._read_watch.stop()
 
     def start(self, take: Callable[[str], bool]) -> None:
-        """See `Wire.start`. Releases the handshake: nothing reads it any more."""
+        """See `Wire.start`. Release the data of the handshake, which is no longer needed."""
         self.take = take
         self.request = self.response = self.scope["headers"] = None  # type: ignore[assignment,typeddict-item]
 
@@ -227,21 +228,21 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         return True
 
     def begin_close(self) -> None:
-        """See `Wire.begin_close`. uvicorn would not pass on what arrives after it has sent the close frame itself."""
-        if not self.disconnected and self.conn.state is OPEN:
+        """See `Wire.begin_close`. If uvicorn sent the close frame, it would drop data that arrives later."""
+        if not self._is_lost and self.conn.state is OPEN:
             self.conn.send_close(SERVICE_RESTART)
             self.transport.write(b"".join(self.conn.data_to_send()))
 
     def shutdown(self) -> None:
-        """Close the connection at the end of the server. uvicorn would fail if `begin_close` was called."""
+        """Close the connection when the server stops. uvicorn would fail after a call of `begin_close`."""
         if self.handshake_complete and self.conn.state is not OPEN:
             self.transport.close()
         else:
             super().shutdown()
 
     def _release_if_over(self) -> None:
-        """Release the parser, a generator that refers to itself, when the application and the peer are gone."""
-        if self.disconnected and self._is_served:
+        """Release the parser, a generator that refers to itself, when the application and the connection have ended."""
+        if self._is_lost and self._is_served:
             vars(self.conn).clear()
             self.scope["extensions"].pop(WIRE, None)
 
@@ -252,7 +253,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
 
 class _ReadWatch:
-    """Checks a full buffer at intervals, and aborts the connection if the peer reads nothing."""
+    """Checks a full buffer at intervals, and aborts the connection if the peer does not read enough."""
 
     __slots__ = ("_left", "_timer", "_transport")
 
@@ -285,7 +286,7 @@ class _ReadWatch:
 
 
 def _lone_text(data: bytes) -> str | None:
-    """Return the text if the data is exactly one masked frame with a complete short message. If not, return None."""
+    """Return the text if the data is exactly one masked frame with a complete short message, else None."""
     size = len(data) - 6
     if size < 0 or data[0] != TEXT_FRAME:
         return None
@@ -302,11 +303,11 @@ def _lone_text(data: bytes) -> str | None:
 
 
 class _Frames:
-    """Tracks the start of frames in the data that uvicorn reads.
+    """Tracks where frames start in the data that uvicorn reads.
 
     Attributes:
-        at_start: whether the next data starts a frame. It stays False after data that ended within the head of a frame.
-            Browsers never send such data.
+        at_start: whether the next data starts a frame. It stays False after data that ends within the head of a frame,
+            which browsers never send.
     """
 
     __slots__ = ("_left", "at_start")
@@ -316,7 +317,7 @@ class _Frames:
         self._left = 0
 
     def advance(self, data: bytes) -> None:
-        """Move past the next piece of data."""
+        """Process the next piece of data."""
         if not self.at_start and not self._left:
             return
         position = self._left

@@ -1,4 +1,4 @@
-"""CORS for HTTP requests (`--cors`). The Socket.IO channel checks origins itself."""
+"""CORS headers for HTTP requests (`--cors`). The Socket.IO channel checks origins itself."""
 
 from collections.abc import Sequence
 

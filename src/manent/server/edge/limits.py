@@ -1,4 +1,4 @@
-"""Reads `limits:` in `endpoints.yml`: `normal`, `public` (stricter), or single limits that replace some of `normal`."""
+"""Reads `limits:` in `endpoints.yml`: `normal`, `public` (stricter), or individual limits that override `normal`."""
 
 import dataclasses
 from dataclasses import replace
@@ -20,7 +20,7 @@ PUBLIC = Limits(
     messages_per_minute=300,
     messages_per_minute_per_sender=60,
 )
-"""Limits for a server on the internet that visitors use without a login."""
+"""Limits for a server on the internet whose visitors do not sign in."""
 
 _NAMES = tuple(field.name for field in dataclasses.fields(Limits))
 

@@ -1,9 +1,9 @@
 """A cookie that load balancers can use to send all requests of a Socket.IO client to one server.
 
-A client that begins with polling makes several requests for one connection, and only the server of the first one knows
-it. The cookie is set on the first answer, if the request came through a proxy. Its value is random, or what the proxy
-says in `X-Manent-Route`, so that a proxy can hash the same value for the first request and for those after it. The
-page on deployment has configurations for nginx, HAProxy and Caddy.
+A client that starts with polling sends several requests for one connection, and only the server that received the first
+request can serve the others. If that request came through a proxy, the response sets the cookie. Its value is random or
+is the value of the header `X-Manent-Route`, which a proxy can set if it selects servers by a hash of this value.
+`docs/proxies.md` contains configurations for nginx, HAProxy and Caddy.
 """
 
 import re
@@ -20,20 +20,20 @@ _VALUE = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def with_route_cookie(scope: Scope, send: Send, *, path: str) -> Send:
-    """Return a `send` that adds the cookie to the answer, unless the client has it or no proxy passed the request on.
+    """Return a `send` that adds the cookie to the response, unless the client has it or there is no proxy.
 
     Args:
-        scope: of the request that opens a connection.
-        send: the ASGI server's.
-        path: the path that the cookie is for.
+        scope: the scope of the request that opens a connection.
+        send: the `send` of the ASGI server.
+        path: the path of the cookie.
     """
     headers = dict(scope["headers"])
     if not _FROM_A_PROXY & headers.keys() or _has_cookie(headers.get(b"cookie", b"").decode("latin-1")):
         return send
     given = headers.get(HEADER, b"").decode("latin-1")
     value = given if _VALUE.fullmatch(given) else secrets.token_urlsafe(16)
-    # Pages of other sites, which embed the chat, send the cookie only with SameSite=None, which browsers accept with
-    # Secure only.
+    # From pages of other sites that embed the chat, browsers send the cookie only with SameSite=None, which requires
+    # Secure.
     site = "SameSite=None; Secure" if scope["scheme"] in ("https", "wss") else "SameSite=Lax"
     cookie = f"{COOKIE}={value}; Path={path}; HttpOnly; {site}".encode()
 

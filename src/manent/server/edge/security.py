@@ -1,7 +1,7 @@
-"""Checks each request first (size of the body, rate of new sockets), and adds security headers to answers.
+"""Limits the size of request bodies and the rate of new sockets, and adds security headers to responses.
 
-It is an ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits single messages
-and visitors.
+`Gate` is an ASGI application around the whole server, including Socket.IO. `runtime/rate_limits.py` limits messages and
+visitors.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from manent.server.edge.route_cookie import with_route_cookie
 from manent.server.edge.shutdown import Shutdown
 
 MAX_BODY = 2_000_000
-"""Maximum size of a request's body in bytes. It equals the limit of a Socket.IO packet."""
+"""Maximum size of a request's body in bytes, the same as for a Socket.IO packet."""
 
 MAX_MANAGEMENT_BODY = 64_000_000
-"""Maximum size in bytes of a body for the management API, which may be training data or a whole log."""
+"""Maximum size in bytes of a body for the management API, which can contain training data or a whole log."""
 
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
 
 PIECE_TIMEOUT_S = 30.0
-"""Number of seconds within which the next piece of a body must arrive."""
+"""Maximum number of seconds between two pieces of a body."""
 
 MAX_DISCARDED = 32_000_000
 DISCARD_S = 10.0
@@ -44,9 +44,7 @@ DATA_HEADERS = {
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cache-control": b"no-store",
 }
-"""Headers for JSON answers.
-
-They prevent that an answer is shown as a page or cached, unless the route sets these headers itself.
+"""Headers that prevent browsers from showing a JSON response as a page or caching it. Routes can set other values.
 """
 
 
@@ -54,7 +52,7 @@ class Gate:
     """The outermost ASGI application.
 
     Args:
-        app: the server.
+        app: the application of the server.
         rates: the limits for new sockets.
         socket_path: path of Socket.IO, with a slash at the end.
         shutdown: whether the server is about to stop.
@@ -123,7 +121,7 @@ def _announced(scope: Scope) -> int | None:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read and drop a body, up to a limit, because clients read the answer only after they have sent the body."""
+    """Read and discard a body, up to a limit, because clients read the response only after they have sent the body."""
     left = MAX_DISCARDED
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_S):
@@ -155,7 +153,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     async def receiving() -> Message:
         nonlocal left, complete
         if complete:
-            return await receive()  # this waits for the end of the connection, so there is no time limit
+            return await receive()  # no time limit, because this waits until the connection ends
         try:
             async with asyncio.timeout(PIECE_TIMEOUT_S):
                 message = await receive()

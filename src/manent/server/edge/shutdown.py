@@ -1,15 +1,15 @@
-"""Whether the server is about to stop, for the parts that have to say so: readiness, and answers over HTTP."""
+"""The shutdown state of the server, which the readiness check and HTTP responses report."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class Shutdown:
-    """The state of one server process.
+    """The shutdown state of one server process.
 
     Attributes:
-        is_announced: the server will stop soon. It still serves everything, but load balancers should choose another
-            server: it is not ready, and it closes each HTTP connection after its answer.
+        is_announced: whether the server stops soon. It still serves all requests, but reports that it is not ready and
+            closes each HTTP connection after the response, which makes load balancers choose another server.
     """
 
     is_announced: bool = False

@@ -1,6 +1,6 @@
-"""Serves paths with a trailing slash like those without, as Rasa does.
+"""Serves each path with and without a trailing slash, as Rasa does.
 
-It does not redirect, because many clients do not follow the redirect of a POST.
+It does not redirect, because many clients do not follow a redirect after a POST.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send

@@ -1,1 +1,1 @@
-"""Jobs that compute for seconds. Each runs in a separate process."""
+"""Long computations, each of which runs in a separate process."""

@@ -1,6 +1,6 @@
-"""The job of a cross-validation on request.
+"""The cross-validation job of the management API.
 
-It trains on parts of the data and evaluates on the rest, in a separate process.
+In a separate process, it trains on parts of the data and evaluates on the rest.
 """
 
 from functools import partial
@@ -23,7 +23,7 @@ class _Options(msgspec.Struct, kw_only=True):
 
 
 class _Result(msgspec.Struct, kw_only=True):
-    """The result: `report`, or `error`. `is_project` says whether the document has mistakes."""
+    """The result of the job: `report` or `error`. `is_project` is true if the document caused the error."""
 
     report: Json | None = None
     error: str = ""
@@ -31,11 +31,11 @@ class _Result(msgspec.Struct, kw_only=True):
 
 
 async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
-    """Evaluate every example of a document with a pipeline that was trained without it.
+    """Evaluate every example of a document with a pipeline that was trained without this example.
 
     Args:
         text: the document, with `pipeline:`, `nlu:` and optionally a domain.
-        folds: number of parts.
+        folds: number of parts into which the examples are split.
         domain: domain file for a document without a domain.
 
     Returns:
@@ -47,7 +47,8 @@ async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
     files = split_document(text)
     if "pipeline" not in files["config.yml"]:
         raise RequestError(
-            "bad_request", "cross-validation trains models, so the document needs a `pipeline:` besides its `nlu:`"
+            "bad_request",
+            "cross-validation trains models, so the document must contain `pipeline:` in addition to `nlu:`",
         )
     if not any(line.startswith(_DOMAIN_STARTS) for line in files["domain.yml"].splitlines()):
         files["domain.yml"] = domain
@@ -88,7 +89,7 @@ def _run() -> None:
             judged += judge(unknown.examples, partial(parse_asking, pipeline, services))
         result = _Result(report=report_all(judged))
     except ManentError as error:
-        reason = error.message or "the document needs annotated examples under `nlu:`"
+        reason = error.message or "the document must contain annotated examples under `nlu:`"
         result = _Result(error=reason, is_project=isinstance(error, ProjectError | RequestError))
     print_result(result)
 

@@ -1,6 +1,6 @@
-"""Runs a job in a separate process: training and cross-validation on request.
+"""Runs training and cross-validation jobs in separate processes.
 
-If a job ran in the server's process, every conversation would wait for it, and its libraries would stay in memory. A
+In the server's process, a job would delay every conversation, and its libraries would stay in memory. A
 job is a module that runs as a program. It reads its options as JSON from standard input and prints its result as the
 last line.
 """
@@ -54,17 +54,17 @@ async def run_job(module: str, options: object, result: type[Result]) -> Result:
 
 
 def read_options(kind: type[Result]) -> Result:
-    """Return the options of the job that runs in this process."""
+    """Read the options of the job that runs in this process."""
     return msgspec.json.decode(sys.stdin.buffer.read(), type=kind)
 
 
 def print_result(result: object) -> None:
-    """Return the result to the server."""
+    """Send the result to the server."""
     sys.stdout.buffer.write(b"\n" + msgspec.json.encode(result, enc_hook=str) + b"\n")
 
 
 async def write_files(files: Mapping[str, str]) -> tempfile.TemporaryDirectory[str]:
-    """Write files into a temporary folder, which is removed at the end of its context."""
+    """Write files into a temporary folder, which is removed when the context ends."""
     folder = tempfile.TemporaryDirectory(prefix="manent-job-")
     for name, content in files.items():
         await asyncio.to_thread(Path(folder.name, name).write_text, content, encoding="utf-8")

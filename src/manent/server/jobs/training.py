@@ -1,7 +1,4 @@
-"""The job of a training on request (`POST /model/train`).
-
-It converts the document to a project and trains it in a separate process.
-"""
+"""The job of `POST /model/train`, which converts the document to a project and trains it in a separate process."""
 
 import re
 from pathlib import Path
@@ -23,9 +20,9 @@ class _Options(msgspec.Struct, kw_only=True):
 
 
 class _Result(msgspec.Struct, kw_only=True):
-    """The result: `model`, the path of the model file, or `error`.
+    """The result of the job: `model` (path of the model file) or `error`.
 
-    `is_project` says whether the document has mistakes.
+    `is_project` is true if the document caused the error.
     """
 
     model: str | None = None
@@ -34,9 +31,9 @@ class _Result(msgspec.Struct, kw_only=True):
 
 
 def split_document(text: str) -> dict[str, str]:
-    """Split one document with a whole project into `config.yml`, `domain.yml` and `data.yml`.
+    """Split one document with a complete project into `config.yml`, `domain.yml` and `data.yml`.
 
-    Each file has the lines of its keys at their original line numbers, so that messages name the document's lines.
+    Each line keeps its line number, so that errors refer to lines of the document.
     """
     files: dict[str, list[str]] = {"config.yml": [], "domain.yml": [], "data.yml": []}
     current = "domain.yml"
@@ -61,12 +58,12 @@ def _is_rasa_1(text: str) -> bool:
 
 
 async def train_document(text: str, *, out: Path, force: bool) -> Path:
-    """Train a model from one YAML document. Return the path of its file.
+    """Train a model from one YAML document, and return the path of the model file.
 
     Args:
-        text: the document, with configuration, domain and training data.
+        text: the document, which contains configuration, domain and training data.
         out: absolute path of the folder for the model.
-        force: whether to train parts that have not changed since the newest model, too.
+        force: whether to also train parts that have not changed since the newest model.
 
     Raises:
         RequestError: `bad_project` (400): the document has mistakes. `training_failed` (500): the job failed.
@@ -87,7 +84,7 @@ async def train_document(text: str, *, out: Path, force: bool) -> Path:
 
 
 def _is_about_the_document(error: ManentError) -> bool:
-    """Return whether the client can correct the error: the document has mistakes, or contains nothing to train."""
+    """Return whether the document caused the error, because it has mistakes or contains nothing to train."""
     return isinstance(error, ProjectError) or error.code.startswith("train.")
 
 

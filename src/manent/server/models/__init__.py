@@ -1,1 +1,1 @@
-"""The model that a server uses: where new ones come from, and how all servers of a store switch together."""
+"""The model of a server: the sources of new models, and the common switch of all servers of a store."""

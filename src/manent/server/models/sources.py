@@ -1,7 +1,8 @@
-"""The places that new models come from: a model server, as Rasa's, or an object store. `switching.py` polls them.
+"""The sources of new models: a model server, as in Rasa, or an object store.
 
-`models:` in `endpoints.yml` or `--remote-storage` names the place. The owner of the server wrote both, so their
-addresses are not restricted. A source writes what it downloads into a file and does not look into it.
+`switching.py` polls the source that `models:` in `endpoints.yml` or `--remote-storage` selects. Its addresses are not
+restricted, because the owner of the server configures them. A source writes the download to a file and does not check
+its content.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 DOWNLOAD_TIMEOUT_S: Final = 300.0
 READ_TIMEOUT_S: Final = 30.0
-"""Longest wait for the next bytes of a download."""
+"""Maximum wait for the next bytes of a download."""
 
 MAX_DOWNLOAD: Final = 256 * 1024**2
 """Maximum size of a downloaded model in bytes."""
@@ -32,7 +33,7 @@ MAX_OBJECTS: Final = 10_000
 """Maximum number of objects that are searched for the newest model."""
 
 DEFAULT_WAIT_S: Final = 100.0
-"""Pause between two polls, as in Rasa."""
+"""Default pause between two polls, as in Rasa."""
 
 _PIECE: Final = 1 << 20
 _SUFFIX: Final = ".tar.gz"
@@ -46,16 +47,16 @@ _REMOTE_STORAGE: Final = {
         {"account_name": "AZURE_ACCOUNT_NAME", "account_key": "AZURE_ACCOUNT_KEY"},
     ),
 }
-"""Rasa's names of object stores: the URL, and options from Rasa's environment variables."""
+"""Rasa's name of an object store → its URL and options, which come from Rasa's environment variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A model that a source had.
+    """A model that was downloaded from a source.
 
     Attributes:
-        name: its file name, as the source has it.
-        etag: its version. None: the source has no versions.
+        name: the model's file name at the source.
+        etag: the model's version, or None if the source reports no versions.
     """
 
     name: str
@@ -63,27 +64,27 @@ class Download:
 
 
 class Source(Protocol):
-    """A place that new models come from.
+    """A source of new models.
 
     Attributes:
-        name: shown in logs; contains no secrets.
+        name: name for log messages, without secrets.
     """
 
     name: str
 
     async def pull(self, to: Path, etag: str | None) -> Download | None:
-        """Download the model into the file `to`. Return None if its version is still `etag`.
+        """Download the model to the file `to`. Return None, without a download, if the model's version is still `etag`.
 
         Raises:
-            ModelError: the source cannot be reached, has no model, or its model is too large or incomplete.
+            ModelError: the source cannot be reached or has no model, or its model is too large or incomplete.
         """
 
 
 class HttpSource:
-    """A model server: `GET` with `If-None-Match` answers the model with an `ETag`, or 304.
+    """A model server, which responds to `GET` with the model and an `ETag`, or with 304 if `If-None-Match` matches.
 
     Args:
-        config: URL, headers and parameters.
+        config: URL, headers and query parameters.
     """
 
     def __init__(self, config: EndpointConfig) -> None:
@@ -118,7 +119,7 @@ class ObjectSource:
 
     Args:
         url: `s3://bucket/models/`, `gs://bucket/models/one.tar.gz`, `az://container`, `file:///srv/models`, …
-        options: of the store, in addition to those that its library reads from the environment.
+        options: options of the object store, in addition to those that obstore reads from the environment.
     """
 
     def __init__(self, url: str, options: Mapping[str, str] | None = None) -> None:
@@ -136,12 +137,12 @@ class ObjectSource:
             from obstore.exceptions import BaseError
         except ImportError as error:
             raise ModelError(
-                "models_extra", f"models from {self.name} need the extra `models`: pip install 'manent[models]'"
+                "models_extra", f"models from {self.name} require the extra `models`: pip install 'manent[models]'"
             ) from error
         try:
             return await self._pull(to, etag)
         except (BaseError, OSError, ValueError) as error:
-            reason = str(error).partition("\n")[0]  # the library adds pages of internal structures
+            reason = str(error).partition("\n")[0]  # the full text contains long internal structures
             raise ModelError("model_server", f"no model could be read from {self.name}: {reason}") from error
 
     async def _pull(self, to: Path, etag: str | None) -> Download | None:
@@ -174,7 +175,7 @@ class ObjectSource:
             if count > MAX_OBJECTS:
                 raise ModelError(
                     "model_server",
-                    f"{self.name} has more than {MAX_OBJECTS:,} objects: name a folder that contains only models",
+                    f"{self.name} contains more than {MAX_OBJECTS:,} objects: use a folder that contains only models",
                 )
         if newest is None:
             raise ModelError("model_server", f"there is no model at {self.name}: expected a file *{_SUFFIX}")
@@ -198,12 +199,12 @@ class ObjectSource:
 
 
 def open_source(models: Json | None, remote_storage: str | None, model: Path) -> tuple[Source, float] | None:
-    """Return the source that is configured, and the pause between two polls in seconds (0: poll once).
+    """Return the configured source and the pause between two polls in seconds. With 0, the server polls once.
 
     Args:
-        models: the section `models` of `endpoints.yml`.
-        remote_storage: value of `--remote-storage`: `aws`, `gcs`, `azure` or a URL. It takes precedence.
-        model: value of `--model`. If it ends with `.tar.gz`, it is the name of the object in `aws`, `gcs` or `azure`.
+        models: the section `models:` of `endpoints.yml`.
+        remote_storage: value of `--remote-storage`: `aws`, `gcs`, `azure` or a URL. It takes precedence over `models`.
+        model: value of `--model`. If it ends with `.tar.gz`, it is the name of the object in the remote storage.
 
     Raises:
         ModelError: an environment variable is missing, or the kind of storage is unknown.
@@ -222,11 +223,12 @@ def open_source(models: Json | None, remote_storage: str | None, model: Path) ->
 
 
 def remote_source(storage: str, name: str = "") -> ObjectSource:
-    """Return the source for a value of `--remote-storage`.
+    """Return the source that `--remote-storage` specifies.
 
     Args:
         storage: `aws`, `gcs`, `azure` or the URL of an object store.
-        name: name of the object. "": the newest model. A URL contains its name.
+        name: name of the object, or "" for the newest model. It is not used if `storage` is a URL, which contains the
+            name.
 
     Raises:
         ModelError: an environment variable is missing, or the kind of storage is unknown.
@@ -252,15 +254,15 @@ def remote_source(storage: str, name: str = "") -> ObjectSource:
 
 
 async def save_answer(answer: "aiohttp.ClientResponse", to: Path) -> Download:
-    """Write the model in a model server's answer to a file, piece by piece.
+    """Write the model in a model server's response to a file, piece by piece.
 
     Raises:
-        ModelError: `model_server`; the status is not 200, or the model is too large.
+        ModelError: `model_server`: the status is not 200, or the model is too large.
     """
     if 300 <= answer.status < 400:  # noqa: PLR2004  # the statuses of redirects
         raise ModelError(
             "model_server",
-            f"the model server answered with a redirect (status {answer.status}), which is not followed: name the URL"
+            f"the model server answered with a redirect (status {answer.status}), which is not followed: use the URL"
             " of the model itself",
         )
     if answer.status != 200:  # noqa: PLR2004

@@ -1,8 +1,9 @@
-"""Keeps the model of this server the same as that of all other servers on the store.
+"""Makes all servers of a store use the same model.
 
-A new model comes from `PUT /model` or from a source that is polled. This server loads it, puts its file into the store
-and announces it. All servers follow announcements and switch at the same time, see `announcement.py`. A model that
-cannot be loaded is not announced, or not used by the server that cannot load it: the old model stays.
+A new model comes from `PUT /model` or from a source that the server polls. The server loads the model, puts its file
+into the store and announces it. All servers follow announcements and switch at the same time (see `announcement.py`). A
+server does not announce a model that it cannot load. If it cannot load an announced model, it continues to use the old
+model.
 """
 
 import asyncio
@@ -31,45 +32,48 @@ from manent.server.models.sources import DOWNLOAD_TIMEOUT_S, Download, Source
 log = logging.getLogger("manent.models")
 
 POLL_S: Final = 1.0
-"""Pause between two looks at the store's announcement."""
+"""Interval at which a server reads the announcement in the store."""
 
 PENDING_POLL_S: Final = 0.2
-"""The same pause while servers prepare for a switch."""
+"""Interval at which a server reads the announcement while the servers prepare a switch."""
 
 REPORT_S: Final = 20.0
 VALID_S: Final = 60.0
-"""Pause between two reports that this server runs, and how long a report is valid."""
+"""Interval at which a server reports that it is running, and validity of such a report."""
 
 REFUSED_RETRY_S: Final = 60.0
-"""Pause before a model that could not be loaded is loaded again."""
+"""Pause before a server retries to load an announced model."""
 
 PART: Final = 1 << 20
-"""Bytes of one part of a model file in the store."""
+"""Size in bytes of the parts into which the store splits a model file."""
 
 _TRIES: Final = 10
 _FOLDER: Final = ".download-"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.tar\.gz")
 
 Load = Callable[[Path], Assistant]
-"""Loads a model file. Raises ModelError if this is not possible."""
+"""Loads a model file, or raises ModelError."""
 
 Swap = Callable[[Assistant | None], Awaitable[None]]
-"""Replaces the assistant, and everything that depends on it, from the next turn on. None: unload it."""
+"""Replaces the assistant and the objects that depend on it, from the next turn on. None unloads it."""
 
 Pull = Callable[[Path], Awaitable[Download | None]]
-"""Downloads a model into a file. None: there is no new one."""
+"""Downloads a model to a file, or returns None if there is no new model."""
 
 
 class SharedModel:
-    """Follows the store's announcement and the source. Open it after the store, close it before the store.
+    """Follows the announcement in the store, and polls the source.
+
+    Open this after the store, and close it before the store.
 
     Args:
-        engine: has the store, the clock and the model in use.
+        engine: contains the store, the clock and the current model.
         load: see `Load`.
         swap: see `Swap`.
-        local: the file from which the engine's model was loaded. None: the engine has no model yet.
-        folder: the folder of models, to which new ones are written.
-        source: the source to poll, and the pause between two polls in seconds (0: until it had a model once).
+        local: the file from which the engine's model was loaded, or None if the engine has no model yet.
+        folder: the folder of models, to which new models are written.
+        source: the source to poll and the pause between two polls in seconds. With 0, polling stops when there is a
+            model.
     """
 
     def __init__(
@@ -106,18 +110,18 @@ class SharedModel:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether this server has had no model so far, because the source had none that could be used."""
+        """Whether this server has had no model so far, because its source has not provided one that can be loaded."""
         return not self._has_model
 
     @property
     def problem(self) -> ModelError | None:
-        """Why this server does not use the newest model, or does not know it. None: it uses it."""
+        """The error because of which this server may not use the newest model, or None."""
         return self._refused or self._source_problem
 
     async def open(self) -> None:
-        """Use the model that was announced, or that of the source, and start to follow both.
+        """Load the announced model or that of the source, and start to follow the announcement and poll the source.
 
-        A file in the folder that is newer than the announcement is used instead, unless there is a source.
+        Without a source, a file in the folder that is newer than the announcement takes precedence.
         """
         await asyncio.to_thread(_remove_old_downloads, self.folder)
         await self._report()
@@ -133,14 +137,14 @@ class SharedModel:
                     extra={"code": error.code, "error": error.message},
                 )
         if self._source is not None and self._engine.model is None:
-            with contextlib.suppress(ModelError):  # logged by the loop, which tries again
+            with contextlib.suppress(ModelError):  # the loop logs it and retries
                 await self._poll()
         self._following.open()
         if self._source is not None:
             self._polling.open()
 
     async def close(self) -> None:
-        """Stop following, and tell the other servers that this one stops."""
+        """Stop both loops, and remove this server from the list of running servers."""
         await self._polling.close()
         await self._following.close()
         try:
@@ -153,11 +157,12 @@ class SharedModel:
             )
 
     async def take(self, pull: Pull, *, source: str = "") -> Download | None:
-        """Download a model and let all servers use it. Return None if there is no new one.
+        """Download a model and make all servers use it. Return None if there is no new model.
 
         Args:
             pull: see `Pull`.
-            source: name of the source that is polled. "": another place, whose version is not noted.
+            source: name of the polled source, or "" if the model comes from a request. Its version is not recorded
+                then.
 
         Raises:
             ModelError: the download failed, or the model cannot be used.
@@ -176,16 +181,16 @@ class SharedModel:
             return found
 
     async def use(self, path: Path) -> None:
-        """Let all servers use a model file of this machine. Return when this server uses it.
+        """Make all servers use a local model file. Return when this server uses it.
 
         Raises:
-            ModelError: the model cannot be used. The old one stays.
+            ModelError: the model cannot be used. The servers keep the old model.
         """
         file = await asyncio.to_thread(find_model, path)
         await self._announce(file, digest=await asyncio.to_thread(_digest, file))
 
     async def unload(self) -> None:
-        """Let all servers unload their model. A server that starts loads one again."""
+        """Make all running servers unload their model."""
         await self._announce(None, digest="")
 
     async def _announce(
@@ -196,7 +201,7 @@ class SharedModel:
         etag: str | None = None,
         source: str = "",
     ) -> Announcement:
-        """Announce a model, and wait until this server uses it. `file`: None to unload."""
+        """Announce a model, or unload the current model if `file` is None. Wait until this server has switched."""
         store = self._engine.store
         assistant, parts = None, 0
         if file is not None:
@@ -220,8 +225,10 @@ class SharedModel:
                     self._prepared, self._ready = (announced.number, assistant), announced.number
                     break
         else:
-            raise ModelError("model_conflict", "other servers load other models at the same time; try again later")
-        if file is not None and await store.model_part(digest, 0) is None:  # another server removed them meanwhile
+            raise ModelError(
+                "model_conflict", "other servers are loading other models at the same time; try again later"
+            )
+        if file is not None and await store.model_part(digest, 0) is None:  # another server has removed the parts
             await self._put_parts(file, digest)
         await store.keep_models([digest, announced.before])
         await self._follow_to(announced.number)
@@ -244,10 +251,10 @@ class SharedModel:
             await asyncio.sleep(min(pause_s, PENDING_POLL_S))
 
     async def _follow(self) -> float:
-        """Do the next step towards the announced model. Return the pause until the next one in seconds.
+        """Take the next step of the switch to the announced model. Return the pause in seconds before the next call.
 
         Raises:
-            ModelError: the announced model cannot be loaded here. The old one stays.
+            ModelError: this server cannot load the announced model and keeps the old one.
         """
         async with self._lock:
             store, now = self._engine.store, self._engine.leases.now
@@ -284,7 +291,10 @@ class SharedModel:
         )
 
     async def _prepare(self, announced: Announcement) -> None:
-        """Load the announced model without using it. If this fails, do not let the other servers wait."""
+        """Load the announced model without using it.
+
+        If this fails, report this server as ready, so that the others do not wait.
+        """
         if self._ready == announced.number and self._refused is not None and time.monotonic() < self._retry_at:
             raise self._refused
         assistant = None
@@ -299,7 +309,7 @@ class SharedModel:
         self._prepared, self._ready = (announced.number, assistant), announced.number
 
     async def _fetch(self, announced: Announcement) -> Assistant:
-        """Load the announced file, from the folder or else from the store."""
+        """Load the announced model file from the folder, or from the store if the folder does not contain it."""
         present = self.folder / announced.file
         if present.is_file() and await asyncio.to_thread(_digest, present) == announced.digest:
             return await asyncio.to_thread(self.load, present)
@@ -310,7 +320,7 @@ class SharedModel:
                     part = await self._engine.store.model_part(announced.digest, number)
                     if part is None:
                         raise ModelError(
-                            "model_gone", f"the store does not contain the whole file of model {announced.file}"
+                            "model_gone", f"the store does not contain the complete file of model {announced.file}"
                         )
                     await asyncio.to_thread(opened.write, part)
             if await asyncio.to_thread(_digest, file) != announced.digest:
@@ -320,7 +330,7 @@ class SharedModel:
         return replace(assistant, file=announced.file)
 
     async def _poll(self) -> float:
-        """Take a new model from the source. Return the pause until the next poll in seconds."""
+        """Get a new model from the source, if any. Return the pause before the next poll in seconds."""
         source = self._source
         if source is None or (self._has_pulled and not self._wait_s):
             return REPORT_S
@@ -340,7 +350,7 @@ class SharedModel:
         return self._wait_s or REPORT_S
 
     async def _is_wanted(self, announced: Announcement) -> bool:
-        """Return whether this server has to load the announced model when it starts."""
+        """Return whether this server must load the announced model when it starts."""
         self._number = announced.number
         if not announced.digest:
             return False
@@ -350,7 +360,7 @@ class SharedModel:
                 return False
             if self._source is None and local.stat().st_mtime > announced.at:
                 log.warning(
-                    "%s is newer than the model %s that the other servers use: send PUT /model so that all use one",
+                    "%s is newer than the model %s of the other servers: send PUT /model to make all use one model",
                     local.name,
                     announced.file,
                 )
@@ -363,7 +373,10 @@ class SharedModel:
         return True
 
     async def _report(self) -> dict[str, int]:
-        """Report that this server runs. Return the running servers and the announcements that they are ready for."""
+        """Report that this server is running.
+
+        Return name → announcement for which it is ready, for all running servers.
+        """
         owner = self._engine.leases.owner
         servers = await self._engine.store.report_server(owner, ready=max(self._ready, self._number), for_s=VALID_S)
         self._reported_at = time.monotonic()
@@ -379,7 +392,7 @@ def _digest(path: Path) -> str:
 
 
 def _file_name(name: str, digest: str, folder: Path) -> str:
-    """Return a safe file name for a model. It does not belong to another model in the folder."""
+    """Return a safe file name for a model that no other model in the folder has."""
     name = name.replace("\\", "/").rpartition("/")[2]
     if not _NAME.fullmatch(name):
         name = f"model-{digest[:12]}.tar.gz"
@@ -391,7 +404,7 @@ def _file_name(name: str, digest: str, folder: Path) -> str:
 
 @contextlib.contextmanager
 def _download_folder(folder: Path) -> Iterator[Path]:
-    """Create a folder for a download in the folder of models, or in the system's if that cannot be written."""
+    """Create a folder for a download in the folder of models, or among the system's temporary files if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = tempfile.mkdtemp(prefix=_FOLDER, dir=folder)
@@ -404,18 +417,23 @@ def _download_folder(folder: Path) -> Iterator[Path]:
 
 
 def _keep(file: Path, folder: Path, at: float) -> None:
-    """Move a downloaded file into the folder of models, so that the next start finds it there."""
+    """Move a downloaded file to the folder of models, where the server finds it at the next start."""
     try:
         with file.open("rb") as opened:
             os.fsync(opened.fileno())
         os.utime(file, (at, at))
         file.rename(folder / file.name)
     except OSError as error:
-        log.warning("the model %s is not kept in %s: %s", file.name, folder, error)
+        log.warning(
+            "the model %s could not be moved to %s, so it is downloaded again at the next start: %s",
+            file.name,
+            folder,
+            error,
+        )
 
 
 def _remove_old_downloads(folder: Path) -> None:
-    """Remove what a server that was killed during a download left behind."""
+    """Remove the folders of downloads during which a server was killed."""
     for found in folder.glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError):
             if found.stat().st_mtime < time.time() - 2 * DOWNLOAD_TIMEOUT_S:

@@ -1,8 +1,8 @@
-"""HTTP clients for URLs that a request supplies (`callback_url`, `model_server`): they reach public addresses only.
+"""HTTP clients for URLs in requests (`callback_url`, `model_server`), which can connect to public addresses only.
 
-Anyone who may use the management API could otherwise make the server call machines in its network, or the
-metadata service of a cloud. The address is checked when the connection is made. So a name that resolves to another
-address at the second look-up does not get around the check. URLs of `endpoints.yml` and `credentials.yml` are not
+Without this restriction, a user of the management API could make the server send requests to machines in its network or
+to the metadata service of a cloud. The address is checked when the connection is made, so a host name that resolves to
+another address at the second lookup does not bypass the check. URLs in `endpoints.yml` and `credentials.yml` are not
 checked: the owner of the server wrote them.
 """
 
@@ -23,7 +23,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""Addresses whose last 32 bits are the IPv4 address that a gateway connects to (RFC 6052)."""
+"""Addresses whose last 32 bits are the IPv4 address to which a gateway connects (RFC 6052)."""
 
 _LOCAL = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 """Private networks that Python counts as public: site-local addresses, and local-use gateways (RFC 8215)."""
@@ -37,19 +37,19 @@ class PrivateAddressError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class AllowedAddresses:
-    """The addresses that URLs in requests may lead to: all public ones, and these.
+    """The addresses to which URLs in requests may resolve: all public addresses, and those allowed here.
 
     Attributes:
-        everything: all addresses are allowed.
-        networks: addresses that are allowed although they are not public.
+        everything: whether all addresses are allowed.
+        networks: private networks that are allowed.
     """
 
     everything: bool = False
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def read(cls, option: bool | tuple[str, ...]) -> "AllowedAddresses":  # noqa: FBT001  # the option's own values
-        """Return what `allow_private_addresses` allows. The option is checked already."""
+    def read(cls, option: bool | tuple[str, ...]) -> "AllowedAddresses":  # noqa: FBT001  # the option has these types
+        """Return the addresses that a valid value of `allow_private_addresses` allows."""
         if isinstance(option, bool):
             return cls(everything=option)
         return cls(networks=tuple(ipaddress.ip_network(network, strict=False) for network in option))
@@ -63,15 +63,15 @@ class AllowedAddresses:
         return is_public or any(found in network for network in self.networks)
 
     async def check_url(self, url: str, name: str) -> None:
-        """Refuse a URL early, before its result is computed. `open_session` checks the address of each connection.
+        """Reject a forbidden URL before the server computes the result. `open_session` checks each connection again.
 
         Args:
-            url: as the request has it.
-            name: of the URL in the request, for the error.
+            url: the URL in the request.
+            name: name of the parameter that contains the URL, for the error.
 
         Raises:
-            RequestError: `bad_request` if it is not an HTTP URL, `private_address` if its host has private addresses
-                only.
+            RequestError: `bad_request` if this is not an HTTP URL; `private_address` if all addresses of its host are
+                private.
         """
         try:
             place = urlsplit(url)
@@ -83,17 +83,17 @@ class AllowedAddresses:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            return  # the name may resolve when the connection is made
+            return  # the name can still resolve when the connection is made
         if not any(self.has(str(address[0])) for *_, address in found):
             raise RequestError(
                 "private_address",
-                f"{name} leads to a private address: name a public host, or allow it with {OPTION} in endpoints.yml",
+                f"{name} leads to a private address: use a public host, or allow it with {OPTION} in endpoints.yml",
             )
 
     def open_session(self, *, timeout_s: float) -> "aiohttp.ClientSession":
-        """Return a client that connects to allowed addresses only. It has no cookies and uses no proxies.
+        """Return a client that connects to allowed addresses only, without cookies and proxies.
 
-        Its requests must use `allow_redirects=False`: the answer to a redirect may contain what the request did not.
+        Its requests must use `allow_redirects=False`.
         """
         import aiohttp
 
@@ -101,11 +101,11 @@ class AllowedAddresses:
             connector=aiohttp.TCPConnector(socket_factory=self._open_socket, force_close=True),
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # a small compressed body can be a huge one
+            auto_decompress=False,  # a small compressed body can become a huge one
         )
 
     def _open_socket(self, target: Any) -> socket.socket:
-        """Return a socket for an address that a host name resolved to; see `aiohttp.TCPConnector`."""
+        """Return a socket for an address of a host. See `socket_factory` of `aiohttp.TCPConnector`."""
         family, kind, protocol, _, address = target
         if not self.has(str(address[0])):
             raise PrivateAddressError(
@@ -115,7 +115,7 @@ class AllowedAddresses:
 
 
 def _embedded(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address stands for, or the address itself."""
+    """Return the IPv4 address that an IPv6 address contains, or the address itself."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -123,6 +123,6 @@ def _embedded(address: Address) -> Address:
             return address.sixtofour
         if address.teredo is not None:
             return address.teredo[1]
-        if address in _NAT64 or int(address) >> 32 == 0:  # the second kind, ::a.b.c.d, is obsolete
+        if address in _NAT64 or int(address) >> 32 == 0:  # the second condition matches the obsolete form ::a.b.c.d
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address

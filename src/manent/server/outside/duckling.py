@@ -1,8 +1,8 @@
-"""Asks Duckling servers for dates, numbers and amounts in a message before the pipeline parses it.
+"""Sends messages to Duckling servers, which find dates, numbers and amounts, before the pipeline parses them.
 
-`loading.py` creates the client with an assistant whose pipeline has a DucklingEntityExtractor.
-`nlu/components/duckling.py` creates the requests and reads the answers. This module sends them, in threads. It never
-raises an error. If a server fails, it logs a warning, and the entities are missing.
+`loading.py` creates the client if the pipeline of an assistant contains a DucklingEntityExtractor.
+`nlu/components/duckling.py` creates the requests and parses the responses. This module sends the requests in threads.
+If a server fails, it raises no error, but logs a warning and omits the server's entities.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from manent.nlu.services import Service
 _THREADS = 16
 """Maximum number of concurrent requests.
 
-While all threads wait for a server that does not answer, other messages wait up to its timeout.
+If a server does not respond and all threads wait for it, other messages wait, too, at most until the timeout.
 """
 
 _MAX_ANSWER = 1_000_000
@@ -33,7 +33,7 @@ log = logging.getLogger("manent.duckling")
 
 
 class DucklingServers:
-    """The Duckling servers of a pipeline. It implements `Services` of the runtime."""
+    """A client for the Duckling servers of a pipeline. It implements `Services` of the runtime."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         chosen = os.environ.get(URL_VARIABLE)
@@ -46,14 +46,14 @@ class DucklingServers:
         return {service: self._ask(service, url, text) for service, url in self._urls.items() if url and text}
 
     def _ask(self, service: Service, url: str, text: str) -> list[Json]:
-        """Send a text to one server. Log its first failure and its recovery, but not each failure between them."""
+        """Send a text to one server. Log the first failure and the recovery, but not the failures between them."""
         try:
             found = read_answer(finite.loads(_post(service, url, text)), service)
         except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             if url not in self._failing:
                 self._failing.add(url)
                 reason = error or type(error).__name__
-                log.warning("requests to Duckling at %s fail, so its entities are missing: %s", url, reason)
+                log.warning("requests to Duckling at %s fail, so messages have no Duckling entities: %s", url, reason)
             return []
         if url in self._failing:
             self._failing.discard(url)
@@ -61,12 +61,12 @@ class DucklingServers:
         return found
 
     async def ask_aside(self, text: str) -> Mapping[Service, Sequence[Json]]:
-        """Do the same in a thread, without blocking the event loop."""
+        """Return the entities that each server found in a text, without blocking the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.ask, text)
 
 
 def open_services(pipeline: Pipeline) -> DucklingServers | None:
-    """Return a client of the pipeline's servers. Return None if the pipeline has no DucklingEntityExtractor.
+    """Return a client for the pipeline's servers, or None if the pipeline has no DucklingEntityExtractor.
 
     The environment's `RASA_DUCKLING_HTTP_URL` takes precedence over the `url` in `config.yml`.
     """

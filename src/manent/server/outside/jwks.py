@@ -1,8 +1,8 @@
-"""Fetches and caches public keys from a JWKS URL (RFC 7517).
+"""Fetches and caches public keys from a JWKS URL (RFC 7517), as the `KeySource` for `jwks_url`.
 
-It is the `KeySource` of `jwks_url`. Only one fetch runs at a time. Unknown key ids start a fetch at most once in
-`RETRY_AFTER_S` seconds. While the host is down, cached keys stay valid for `STALE_AFTER_S` seconds. Shared keys (`oct`)
-in a key set are ignored, because anyone who can read the URL could sign tokens with them.
+Only one fetch runs at a time. Tokens with unknown key ids start a fetch at most once every `RETRY_AFTER_S` seconds.
+While the host is down, cached keys stay valid for `STALE_AFTER_S` seconds. Shared keys (`oct`) in a key set are
+ignored, because anyone who can read the URL could sign tokens with them.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ class _Key:
     key: Any
 
     def serves(self, kid: str | None, method: str) -> bool:
-        """Return whether the key may verify a token with this key id and method."""
+        """Return whether the key can verify a token with this key id and method."""
         return (kid is None or self.kid in (None, kid)) and self.method in (None, method) and fits(self.key, method)
 
 
 class JwksKeys:
-    """The keys at one URL. Implements `KeySource`."""
+    """The cached keys of a JWKS URL. Implements `KeySource`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -54,9 +54,9 @@ class JwksKeys:
         self._session: aiohttp.ClientSession | None = None
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """Return the keys for a method and a key id.
+        """Return the keys for a method and a key id, from the cache if possible.
 
-        Return a known key immediately. For an unknown key, fetch the key set again.
+        If the cache does not contain the key id, fetch the key set again.
         """
         age = time.monotonic() - self._fetched_at
         if age > STALE_AFTER_S:
@@ -80,7 +80,7 @@ class JwksKeys:
         return found
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Cancel the running fetch and close the connections."""
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
@@ -92,9 +92,9 @@ class JwksKeys:
         return [one.key for one in self._keys if one.serves(kid, method)]
 
     def _fetch(self) -> asyncio.Task[None] | None:
-        """Start a fetch or return the running one.
+        """Return the running fetch or start one.
 
-        Return None if the last one started less than `RETRY_AFTER_S` seconds ago.
+        Return None if the last fetch started less than `RETRY_AFTER_S` seconds ago.
         """
         if self._fetching is not None and not self._fetching.done():
             return self._fetching
@@ -115,7 +115,7 @@ class JwksKeys:
                 )
             async with self._session.get(self.url, allow_redirects=False) as answer:
                 if answer.status != 200:  # noqa: PLR2004  # OK
-                    raise ValueError(f"status {answer.status}")  # noqa: TRY301  # logged like the other failures
+                    raise ValueError(f"status {answer.status}")  # noqa: TRY301  # handled below
                 body = await answer.content.read(MAX_BYTES + 1)
                 while len(body) <= MAX_BYTES and (more := await answer.content.read(MAX_BYTES + 1)):
                     body += more
@@ -130,7 +130,7 @@ class JwksKeys:
 
 
 def read_keys(body: bytes) -> list[_Key]:
-    """Read a key set. Ignore keys of unsupported kinds.
+    """Parse a key set. Ignore keys of unsupported types.
 
     Raises:
         ValueError: the data is not a key set, or too large.
@@ -142,7 +142,7 @@ def read_keys(body: bytes) -> list[_Key]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError("not JSON") from error
     if not isinstance(wire, dict) or not isinstance(wire.get("keys"), list):
-        raise ValueError("not a key set: expected {keys: […]}")  # noqa: TRY004  # the data is wrong, not the call
+        raise ValueError("not a key set: expected {keys: […]}")  # noqa: TRY004  # no wrong argument
     found = []
     for one in wire["keys"][:MAX_KEYS]:
         if not isinstance(one, dict) or one.get("kty") == "oct" or one.get("use", "sig") != "sig":

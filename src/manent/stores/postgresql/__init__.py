@@ -1,1 +1,1 @@
-"""The store for several servers: PostgreSQL, through asyncpg."""
+"""The store for several servers, on PostgreSQL with asyncpg."""

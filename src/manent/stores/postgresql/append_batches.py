@@ -1,9 +1,9 @@
-"""Writes appends that arrive together in one statement and one commit.
+"""Writes concurrent appends with one statement and one commit.
 
-A statement costs PostgreSQL and asyncpg more than the rows of a turn. So at most `MAX_RUNNING` statements run at once,
-and appends that arrive meanwhile share the next one. A single append does not wait. An append that cannot be
-written together with others (its conversation changed or is locked, a message id is used) is left to the caller, who
-writes it alone and gets the error.
+A statement costs PostgreSQL and asyncpg more time than the rows of a turn. So at most `MAX_RUNNING` statements run at
+the same time, and appends that arrive during a statement share the next one. A single append does not wait. If an
+append cannot be part of a batch (its conversation changed or is locked, a message id is used), the caller must write it
+alone and receives the error.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from manent.stores.postgresql.connection import Connection
 from manent.stores.postgresql.pool import Pool
 
 MAX_RUNNING: Final = 3
-"""Statements at once. More would make the batches smaller, fewer would let appends wait longer for a slow network."""
+"""Statements at once. A higher limit makes batches smaller, and a lower limit delays appends if the network is slow."""
 
 MAX_BATCH: Final = 32
 
@@ -30,7 +30,7 @@ _UNKNOWN_OUTCOME: Final = ("08", "57")
 
 
 class AppendBatches:
-    """Collects appends to different conversations and writes them. Used by one event loop."""
+    """Collects appends to different conversations and writes them. Only one event loop may use it."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -44,7 +44,7 @@ class AppendBatches:
         """Write an append without snapshot and reminders to an existing conversation.
 
         Returns:
-            False: it was not written, and must be written alone.
+            Return False if it was not written and must be written alone.
 
         Raises:
             StoreError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database failed. It is
@@ -54,7 +54,8 @@ class AppendBatches:
         self._waiting.append((append, future))
         if not self._is_scheduled and self._count < MAX_RUNNING:
             self._is_scheduled = True
-            self._loop.call_soon(self._start)  # so that all appends of this iteration of the event loop share a batch
+            # wait, so that all appends of this iteration of the event loop share a batch
+            self._loop.call_soon(self._start)
         return await future
 
     async def close(self) -> None:
@@ -83,7 +84,7 @@ class AppendBatches:
         try:
             async with self._pool.statement() as connection:
                 written = await append_many(connection, [append for append, _ in batch])
-        except Exception as error:  # noqa: BLE001  # passed on to every caller
+        except Exception as error:  # noqa: BLE001  # the error is raised in every caller
             rejected = _is_rejected(error)
             for _, future in batch:
                 if rejected:
@@ -96,7 +97,7 @@ class AppendBatches:
 
 
 async def append_many(connection: Connection, appends: Sequence[Append]) -> set[int]:
-    """Write appends to different conversations. Return the positions of those that were written."""
+    """Write appends to different conversations. Return the indexes of the written appends."""
     heads = [
         (*head_values(one.head), one.expected_version, owner_of(one.expected_lease), number)
         for number, one in enumerate(appends)
@@ -115,7 +116,7 @@ async def append_many(connection: Connection, appends: Sequence[Append]) -> set[
 
 
 def _is_rejected(error: Exception) -> bool:
-    """Return whether nothing of the batch was written."""
+    """Return whether an error guarantees that no part of the batch was written."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] not in _UNKNOWN_OUTCOME
     return isinstance(error, (UnicodeError, OverflowError))

@@ -1,8 +1,8 @@
 """Opens connections to PostgreSQL with timeouts at every level, and detects a pooler such as PgBouncer.
 
-A dead network is noticed three times: the kernel closes a connection whose bytes or keepalive probes nobody confirms
-(`network_timeout`); PostgreSQL cancels a statement that takes too long (`statement_timeout`); and asyncpg gives up
-`GRACE_S` later, when not even the cancellation arrives. Only the last case means that the connection is dead.
+Three timeouts detect a dead network. The kernel closes a connection whose bytes or keepalive probes are not confirmed
+(`network_timeout`). PostgreSQL cancels a statement that takes too long (`statement_timeout`). If the cancellation does
+not arrive either, asyncpg raises an error `GRACE_S` later, and the connection is closed.
 """
 
 import socket
@@ -15,13 +15,13 @@ import asyncpg
 from manent.stores.postgresql.options import PostgresqlOptions
 
 GRACE_S: Final = 1.0
-"""How much longer asyncpg waits for a statement than PostgreSQL."""
+"""Seconds that asyncpg waits for a statement longer than PostgreSQL."""
 
 UPGRADE_TIMEOUT_S: Final = 600.0
-"""How long a schema upgrade and other work on many rows may take."""
+"""Maximum seconds for a schema upgrade and other work on many rows."""
 
 IDLE_IN_TRANSACTION_S: Final = 30
-"""After this time PostgreSQL ends a transaction whose server is gone without closing its connection."""
+"""Seconds after which PostgreSQL ends an idle transaction, for example of a server that crashed."""
 
 CLOSE_TIMEOUT_S: Final = 2.0
 
@@ -40,12 +40,12 @@ Connection = Any  # asyncpg ships no types
 
 
 def _limit_silence(transport: Any, seconds: float) -> None:
-    """Let the kernel close a TCP connection after a silence. Does nothing for Unix sockets."""
+    """Make the kernel close a TCP connection after a silence. Unix sockets are not changed."""
     found = transport.get_extra_info("socket")
     if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
         return
     interval = max(1, int(seconds / _PROBES))
-    with found.dup() as sock:  # uvloop's object has no setsockopt, its duplicate has
+    with found.dup() as sock:  # uvloop's socket object has no `setsockopt`, but its duplicate has
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in (
             ("TCP_KEEPIDLE", interval),
@@ -53,7 +53,7 @@ def _limit_silence(transport: Any, seconds: float) -> None:
             ("TCP_KEEPCNT", _PROBES),
             ("TCP_USER_TIMEOUT", int(seconds * 1000)),
         ):
-            if hasattr(socket, name):  # macOS and Windows lack some of them
+            if hasattr(socket, name):  # macOS and Windows lack some of these options
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
@@ -61,7 +61,7 @@ def _limit_silence(transport: Any, seconds: float) -> None:
 def _connection_class(network_timeout: float) -> type[Any]:
     """Return a class of connections that the kernel closes when the network is silent.
 
-    asyncpg has no option for a socket's settings, but it passes the transport to the class of its connections.
+    asyncpg has no option for socket settings, but it passes the transport to its connection class.
     """
 
     class LimitedConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
@@ -87,9 +87,9 @@ async def connect(
     Args:
         dsn: the database.
         options: of the store.
-        command_timeout: how long asyncpg waits for a statement. None: for `statement_timeout` and `GRACE_S`.
-        settings: PostgreSQL's settings for the session. Poolers reject most of them.
-        prepare: whether asyncpg may keep prepared statements in the session.
+        command_timeout: how long asyncpg waits for a statement. None means `statement_timeout` plus `GRACE_S`.
+        settings: PostgreSQL's settings for the session. Poolers reject most settings.
+        prepare: whether asyncpg can keep prepared statements in the session.
 
     Raises:
         OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the connection failed.
@@ -106,14 +106,17 @@ async def connect(
 
 
 def _without_client_options(dsn: str) -> str:
-    """Remove libpq's options for the client, which asyncpg would send to PostgreSQL as settings."""
+    """Remove client options of libpq, which asyncpg would send to PostgreSQL as settings."""
     parts = urlsplit(dsn)
     kept = [one for one in parts.query.split("&") if one.partition("=")[0] not in _CLIENT_OPTIONS]
     return urlunsplit(parts._replace(query="&".join(kept)))
 
 
 def session_settings(schema: str, durability: str, options: PostgresqlOptions) -> dict[str, str]:
-    """Return PostgreSQL's settings for the store's connections. With a pooler, each transaction sets them."""
+    """Return PostgreSQL's settings for the store's connections.
+
+    With a pooler, each transaction applies the settings.
+    """
     return {
         "search_path": schema,
         "synchronous_commit": "off" if durability == "process" else "on",
@@ -125,8 +128,8 @@ def session_settings(schema: str, durability: str, options: PostgresqlOptions) -
 async def has_pooler(connection: Connection) -> bool:
     """Return whether a pooler is between this connection and PostgreSQL.
 
-    PostgreSQL's handshake names the process that serves the connection. A pooler sends another number instead.
+    PostgreSQL's handshake contains the id of the process that serves the connection. A pooler sends another number.
     """
-    async with connection.transaction():  # a pooler must not change the server process between parse and execute
+    async with connection.transaction():  # with a pooler, parse and execute must reach the same server process
         pid = await connection.fetchval("SELECT pg_backend_pid()")
     return bool(pid != connection.get_server_pid())

@@ -1,4 +1,4 @@
-"""Maps errors of PostgreSQL, asyncpg and the network to the store's error codes."""
+"""Maps errors of PostgreSQL, asyncpg and the network to error codes of the store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ def translated(*, where: str | None = None) -> Iterator[None]:
     except TimeoutError as error:
         raise StoreError("store_locked", "the statement timed out") from error
     except (OSError, EOFError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        # InternalClientError: asyncpg lost track of a connection that broke in the middle of an exchange.
+        # InternalClientError: the state of a connection that broke during an exchange is unknown to asyncpg.
         raise StoreError("store_unreachable", _sentence("the database cannot be reached", error, where)) from error
 
 

@@ -1,8 +1,8 @@
 """Notifies the other servers on a PostgreSQL database which conversations have changed, with LISTEN and NOTIFY.
 
 Notifications are sent after the commit, in separate transactions on a separate connection. A NOTIFY inside an append
-would serialize all commits of the database. So a notification can be lost if its server crashes between the two
-transactions, or if the connection is down. Therefore receivers must also check the store from time to time.
+would serialize all commits of the database. A notification is lost if its server crashes between the two transactions,
+or if the connection is down. So receivers must also check the store from time to time.
 """
 
 import asyncio
@@ -18,14 +18,20 @@ from manent.stores.postgresql.errors import translated
 from manent.stores.postgresql.options import PostgresqlOptions
 
 GATHER_S: Final = 0.01
-"""Time for which notifications are collected before they are sent. It limits them to 100 transactions per second."""
+"""Seconds for which notifications are collected before they are sent.
+
+This limits them to 100 transactions per second.
+"""
 
 MAX_RECONNECT_S: Final = 1.0
-"""Longest pause before another connection is made. Meanwhile the servers compare conversations with the store."""
+"""Longest pause in seconds before the next connection.
+
+During the pause, the servers compare conversations with the store.
+"""
 
 
 _MAX_PAYLOAD: Final = 7_000
-"""Maximum bytes of conversation ids in one notification. PostgreSQL's limit is 8000 bytes."""
+"""Maximum bytes of conversation ids in one notification. PostgreSQL's limit is 8000 bytes per notification."""
 
 
 class ServerNotifications:
@@ -33,7 +39,7 @@ class ServerNotifications:
 
     Args:
         dsn: the database.
-        channel: PostgreSQL's channel for the notifications.
+        channel: PostgreSQL channel for the notifications.
         options: timeouts.
         metrics: counts failed connections.
     """
@@ -54,7 +60,7 @@ class ServerNotifications:
     def notify(self, sender_id: str = "") -> None:
         """Notify the other servers of a commit to a conversation.
 
-        The id "" says that any conversation may have changed.
+        The id "" means that any conversation may have changed.
         """
         self._outgoing.add(sender_id)
         self._has_outgoing.set()
@@ -62,7 +68,7 @@ class ServerNotifications:
     async def wait(self, *, within_s: float) -> frozenset[str] | None:
         """Wait until another process writes to the store, at most `within_s` seconds.
 
-        Return None after a timeout, too, because a notification may have been lost.
+        Also return None after a timeout, because notifications can be lost.
         """
         try:
             async with asyncio.timeout(within_s):
@@ -83,7 +89,7 @@ class ServerNotifications:
         await self._loop.close()
 
     async def _exchange(self) -> float:
-        """Listen and notify on one connection until it ends. Return the pause before the next one in seconds.
+        """Listen and notify on one connection until it ends. Return the pause before the next connection in seconds.
 
         Raises:
             StoreError: the connection failed.
@@ -103,7 +109,7 @@ class ServerNotifications:
             await connection.add_listener(self._channel, self._receive)
             connection.add_termination_listener(lambda _: self._has_outgoing.set())
             self._loop.succeeded()
-            self._has_incoming.set()  # notifications may have been missed before this connection listened
+            self._has_incoming.set()  # notifications were possibly lost before this connection listened
             while not connection.is_closed():
                 await self._has_outgoing.wait()
                 self._has_outgoing.clear()

@@ -1,4 +1,4 @@
-"""The options of a PostgreSQL store: how many connections, and how long to wait for the database and the network."""
+"""The options of a PostgreSQL store: number of connections, and timeouts for the database and the network."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ class PostgresqlOptions:
     """Options of one server process. All times are in seconds.
 
     Attributes:
-        pool_size: maximum number of connections, without the one for notifications.
-        connect_timeout: how long to wait for a new connection.
-        statement_timeout: how long a statement may take before PostgreSQL cancels it. Schema upgrades, erasures and
-            the deletion of outdated conversations may take longer.
-        network_timeout: how long the network may be silent before a connection is closed.
+        pool_size: maximum number of connections, excluding the connection for notifications.
+        connect_timeout: maximum time to wait for a new connection.
+        statement_timeout: time after which PostgreSQL cancels a statement. Schema upgrades, erases and purges have a
+            longer limit.
+        network_timeout: time without a network response after which a connection is closed.
         pgbouncer: whether a pooler such as PgBouncer in transaction mode is between the server and PostgreSQL. None:
             detected.
     """

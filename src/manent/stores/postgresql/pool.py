@@ -1,8 +1,9 @@
-"""Keeps connections to PostgreSQL for one server process and lends each to one caller at a time.
+"""A pool of connections to PostgreSQL for one server process.
 
-asyncpg's pool resets a connection each time it is returned: another round trip and four statements a turn. This pool
-does not: the store changes no session state outside a transaction. A connection is used again only after a statement
-that succeeded or that PostgreSQL itself rejected. After a cancellation or an error of unknown extent it is closed.
+asyncpg's pool resets each returned connection, which costs a round trip and four statements per turn. This pool does
+not reset connections, because the store changes no session state outside a transaction. A connection is used again only
+after a statement that succeeded or that PostgreSQL itself rejected. After a cancellation or any other error, the
+connection is closed.
 """
 
 import asyncio
@@ -17,25 +18,26 @@ from manent.core.errors import ManentError, StoreError
 from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, Connection
 
 MAX_IDLE_S: Final = 300.0
-"""Connections that are unused for longer are closed."""
+"""Seconds after which an unused connection is closed."""
 
 _READ_ONLY: Final = "25006"
 _CONNECTION_CLASSES: Final = ("08", "57")
-"""Classes of SQLSTATE after which a connection is not used again: connection exceptions, operator intervention."""
+"""SQLSTATE classes of errors after which a connection is closed: connection exceptions and operator intervention."""
 
 _CANCELLED: Final = "57014"
 """The statement timed out. The connection is sound."""
 
 
 class Pool:
-    """Up to `size` connections. They are opened when they are needed.
+    """Up to `size` connections. Connections are opened when needed.
 
     Args:
         connect: opens a connection.
         size: maximum number of connections.
-        wait_s: how long a caller waits for a connection while all are in use, in seconds.
-        settings: `SET LOCAL` statements that begin each transaction. "": the session has the settings. With settings,
-            `statement` runs a transaction, too, because a pooler may change the server process between transactions.
+        wait_s: maximum seconds to wait for a connection while all are in use.
+        settings: `SET LOCAL` statements that begin each transaction. "" if the session already has the settings. With
+            settings, `statement` also runs a transaction, because a pooler can change the server process between
+            transactions.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Pool:
         """Lend a connection for statements that need no common transaction.
 
         Raises:
-            StoreError: `store_busy`: all connections stayed in use.
+            StoreError: `store_busy`: all connections remained in use.
             OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database or the network failed.
         """
         if self._settings:
@@ -80,13 +82,13 @@ class Pool:
             await connection.execute("COMMIT")
 
     def drop_all(self) -> None:
-        """Close the idle connections now, and those in use when they are returned."""
+        """Close idle connections now, and connections in use when they are returned."""
         self._dropped_at += 1
         while self._idle:
             self._idle.pop()[0].terminate()
 
     async def close(self) -> None:
-        """Close the connections. None may be in use."""
+        """Close the connections. No connection may be in use."""
         for connection, _ in self._idle:
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await connection.close(timeout=CLOSE_TIMEOUT_S)
@@ -151,10 +153,10 @@ class Pool:
             self._idle.pop(0)[0].terminate()
 
     def _is_sound_after(self, error: Exception) -> bool:
-        """Return whether a connection can be used again. Drops all of them if their sessions are read-only.
+        """Return whether a connection can be used again. Drop all connections if their sessions are read-only.
 
-        A database that became a standby, or whose administrator made it read-only, keeps its old sessions. A new
-        connection may reach the new primary.
+        A database that became a standby, or that an administrator made read-only, keeps its old sessions open. A new
+        connection can reach the new primary.
         """
         state = getattr(error, "sqlstate", None) or ""
         if state == _READ_ONLY:

@@ -1,4 +1,7 @@
-"""The publishing cursors of the PostgreSQL store. The methods of the store call these functions with a connection."""
+"""Implements the publishing cursors of the PostgreSQL store.
+
+The methods of the store call these functions with a connection.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -78,7 +81,7 @@ async def begin_publishing(connection: Any) -> None:
 
 
 async def behind(connection: Any, after: str, limit: int) -> Behind:
-    """Search the next `limit` conversations after `after`, in order of `sender_id`."""
+    """Search the next `limit` conversations after `after`, ordered by `sender_id`."""
     count, upto = await connection.fetchrow(SEARCHED, after, limit)
     found = await connection.fetch(BEHIND, after, upto or "")
     return Behind(
@@ -122,7 +125,7 @@ async def unpublished(connection: Any, cursors: Sequence[Cursor], limit: int) ->
 
 
 async def move(connection: Any, cursors: Sequence[Cursor], gone: Sequence[str], owner: str) -> None:
-    """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both.
+    """Set cursors, remove the cursors of the conversations in `gone`, and release the leases on all of them.
 
     Call it inside a transaction.
     """

@@ -1,4 +1,4 @@
-"""The reminders of the PostgreSQL store: applies an append's changes inside its transaction."""
+"""Applies changes to reminders inside the transaction of an append."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,11 +13,11 @@ from manent.stores.postgresql import sql
 async def change_reminders(
     connection: Any, conversation_id: int, sender_id: str, changes: Iterable[ReminderChange]
 ) -> None:
-    """Apply an append's changes in order.
+    """Apply the changes of an append in order.
 
     Raises:
-        ReminderGone: a reminder to fire does not exist, or was replaced by another one with the same name. The caller
-            must roll back the transaction.
+        ReminderGone: a reminder to fire does not exist, or a later reminder with its name replaced it. The caller must
+            roll back the transaction.
     """
     for change in changes:
         match change:

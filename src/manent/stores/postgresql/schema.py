@@ -1,6 +1,6 @@
 """Creates, checks and upgrades the tables in a PostgreSQL database.
 
-If servers start at the same time on a new database, an advisory lock makes them do this one after another.
+An advisory lock serializes servers that start on a new database at the same time.
 """
 
 from typing import Any, Final
@@ -11,10 +11,13 @@ from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
 from manent.stores.schema.steps import check_revision, missing_steps, newest_revision
 
 UNFINISHED_COPY: Final = "unfinished_copy"
-"""Name of the row of `meta` that `manent db copy` keeps until the copy is complete. Its value names the source."""
+"""Name of the row of `meta` that `manent db copy` keeps until the copy is complete.
+
+The value of the row names the source.
+"""
 
 SCHEMA: Final = "manent"
-"""Name of the PostgreSQL schema that contains Manent's tables. The database may contain other tables, too."""
+"""Name of the PostgreSQL schema that contains Manent's tables. The database can contain other schemas, too."""
 
 _LOCK: Final = 0x4D414E454E54  # `MANENT` as a number, a lock id that other programs are unlikely to use
 
@@ -51,7 +54,7 @@ async def prepare_database(dsn: str, schema: str, options: PostgresqlOptions = D
 async def upgrade_postgresql(dsn: str, *, schema: str = SCHEMA, options: PostgresqlOptions = DEFAULTS) -> str:
     """Apply the missing schema steps and return the revision. Create the tables in a new database.
 
-    All steps are one transaction: if one fails, the tables are not changed.
+    All steps are one transaction. If a step fails, the tables are not changed.
 
     Raises:
         StoreError: `store_schema_new`.
@@ -83,7 +86,7 @@ async def _revision(connection: Any, schema: str) -> str | None:
 
 
 async def _unfinished_copy(connection: Any, schema: str) -> str | None:
-    """Return the source of an unfinished copy. None: the tables are complete."""
+    """Return the source of an unfinished copy, or None if the tables are complete."""
     mark: bytes | None = await connection.fetchval(
         f'SELECT value FROM "{schema}".meta WHERE name = $1', UNFINISHED_COPY
     )

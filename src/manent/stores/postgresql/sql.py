@@ -52,7 +52,7 @@ statement keeps the later end. $1 to $13 are `head_values`, $27 the versions of 
 """
 
 APPEND_FIRST = f"WITH head AS ({_WRITE_FIRST_HEAD}{_WRITE_REST}"
-"""The same for an append that expects version 0: inserts the conversation if it does not exist."""
+"""Writes an append that expects version 0, and inserts the conversation."""
 
 APPEND_MANY = """
 WITH expected AS (
@@ -100,7 +100,7 @@ INSERT_HEAD = (
     f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
     "ON CONFLICT (sender_id) DO NOTHING RETURNING id"
 )
-"""Inserts a conversation. Returns no row if it exists."""
+"""Inserts a conversation. Returns no row if the conversation exists."""
 
 DELETE = """
 WITH gone AS (DELETE FROM conversations WHERE sender_id = ANY($1::text[]) RETURNING id),
@@ -109,7 +109,7 @@ WITH gone AS (DELETE FROM conversations WHERE sender_id = ANY($1::text[]) RETURN
     gone_snapshots AS (DELETE FROM snapshots USING gone WHERE conversation_id = gone.id)
 DELETE FROM reminders USING gone WHERE conversation_id = gone.id
 """
-"""Deletes conversations and everything that belongs to them. The caller must hold the locks of their heads."""
+"""Deletes conversations and all their data. The caller must have locked the heads."""
 
 HEAD = f"{_HEADS} WHERE sender_id = $1"
 PLACES = "SELECT sender_id, epoch, version FROM conversations WHERE sender_id = ANY($1::text[])"
@@ -138,7 +138,7 @@ ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id 
 
 
 def _head_and_entries(which: str, snapshot: str = "") -> str:
-    """Return a statement that reads a head and entries in the same instant: one row, with one array per column."""
+    """Return a statement that reads a head and entries from one snapshot, as one row with one array per column."""
     columns = ("seq", "format", "prev", "divider", "title", "data")
     arrays = ", ".join(f"array_agg({name}) AS {name}_of_entries" for name in columns)
     return f"""
@@ -173,7 +173,7 @@ PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO
 PUT_NEW_META = f"{PUT_META} RETURNING name"
 SWAP_META = "UPDATE meta SET value = $2 WHERE name = $1 AND value = $3 RETURNING name"
 
-# The statements of one query see the same state, so the last part adds the row that the second part writes.
+# All parts of a query see the same state, so the last part adds the row that the second part writes.
 REPORT_SERVER = """
 WITH clock AS (SELECT extract(epoch FROM clock_timestamp())::float8 AS now),
 expired AS (DELETE FROM servers USING clock WHERE until <= now AND name <> $1),
@@ -212,4 +212,5 @@ REVOCATIONS = (
 )
 """Returns revocations made at $1 or later."""
 LOCK_POSTBOX = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.postbox'))"
-"""Lets one server at a time claim received messages and routes, so that two servers do not share a conversation."""
+"""Lock that lets one server at a time claim received messages and routes, so that two servers do not share a
+conversation."""

@@ -1,8 +1,8 @@
-"""The store for several servers: PostgreSQL, through asyncpg.
+"""The store for several servers, on PostgreSQL with asyncpg.
 
-An append is one statement: one round trip and one transaction. It writes only if the head has the expected epoch,
-version and lease. PostgreSQL flushes concurrent transactions together. All tables are in a separate schema, so that a
-Rasa tracker store can be in the same database.
+An append is one statement, with one round trip and one transaction. The statement writes only if the head has the
+expected epoch, version and lease. PostgreSQL flushes concurrent transactions to disk together. All tables are in a
+separate schema, so the database can also contain a Rasa tracker store.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ from manent.stores.thinning import superfluous
 log = logging.getLogger("manent.store")
 
 POLL_INTERVAL_S: Final = 0.25
-"""With a pooler, other servers' commits are not notified: how often conversations are compared instead."""
+"""Seconds between two comparisons of conversations with the store if a pooler prevents notifications."""
 
 _PURGE_BATCH: Final = 100
 
@@ -63,12 +63,12 @@ class PostgresqlStore(PostboxTables):
     """Implements `ConversationStore` on a PostgreSQL database.
 
     Args:
-        dsn: a libpq URL: `postgresql://user:password@host:port/database?options`.
-        durability: `disk`: PostgreSQL has flushed an append before it returns. `process`: a crash of PostgreSQL may
-            lose the newest appends (`synchronous_commit = off`).
-        schema: PostgreSQL's schema with the tables.
+        dsn: a libpq URL (`postgresql://user:password@host:port/database?options`).
+        durability: with `disk`, an append returns after PostgreSQL has flushed it. With `process`, a crash of
+            PostgreSQL can lose the newest appends (`synchronous_commit = off`).
+        schema: PostgreSQL schema with the tables.
         options: number of connections, and timeouts.
-        observe: called after each append with 1 and its duration in seconds.
+        observe: called after each append with the number 1 and the duration in seconds.
         metrics: counts failures of the connection for notifications.
     """
 
@@ -119,7 +119,7 @@ class PostgresqlStore(PostboxTables):
         )
 
     def _pool_behind_pooler(self) -> Pool:
-        """Return a pool that keeps no state in a session, because each transaction may run in another one."""
+        """Return a pool for poolers, which can run each transaction in another session, so sessions have no state."""
         log.info("a pooler is between this server and PostgreSQL; changes of other servers are polled")
         return Pool(
             lambda: connect(self._dsn, self._options, prepare=False),
@@ -155,7 +155,7 @@ class PostgresqlStore(PostboxTables):
         return {sender_id: (epoch, version) for sender_id, epoch, version in found}
 
     async def create(self, head: Head) -> Head:
-        """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
+        """Create an empty conversation (`version` 0) durably. If the conversation exists, return its head unchanged."""
         async with self._connection() as connection:
             while True:
                 if await connection.fetchval(sql.INSERT_HEAD, *head_values(head)) is not None:
@@ -248,7 +248,7 @@ class PostgresqlStore(PostboxTables):
         return head is not None
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
         check_append(append)
         sender_id = append.head.sender_id
         async with self._transaction() as connection:
@@ -263,7 +263,7 @@ class PostgresqlStore(PostboxTables):
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
+        """Return the heads of one owner, newest first, or all heads after `after`, ordered by `sender_id`."""
         async with self._connection() as connection:
             if owner is not None:
                 found = await connection.fetch(sql.HEADS_OF_OWNER, owner, limit)
@@ -283,7 +283,7 @@ class PostgresqlStore(PostboxTables):
             return [row[0] for row in await connection.fetch(sql.LEASE_OWNERS)]
 
     async def renew_leases(self, owner: str, *, for_s: float) -> float:
-        """See `ConversationStore.renew_leases`. One statement, however many turns are open."""
+        """See `ConversationStore.renew_leases`. One statement extends all leases."""
         async with self._connection() as connection:
             now: float = await connection.fetchval(sql.RENEW_LEASES, owner, for_s)
             return now
@@ -299,7 +299,7 @@ class PostgresqlStore(PostboxTables):
             return [decode_reminder(row[0]) for row in await connection.fetch(sql.DUE_REMINDERS, now, limit)]
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
+        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
         async with self._connection() as connection:
             due: float | None = await connection.fetchval(sql.NEXT_REMINDER)
             return due
@@ -331,25 +331,25 @@ class PostgresqlStore(PostboxTables):
         return None
 
     def _notify(self, sender_id: str) -> None:
-        """Notify the other servers that a conversation has changed. "": any conversation may have changed."""
+        """Notify the other servers that a conversation has changed. "" means that any conversation may have changed."""
         if self._notifications is not None:
             self._notifications.notify(sender_id)
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value that belongs to the whole store, for example a generated secret."""
+        """Return a value of the whole store, for example a generated secret."""
         async with self._connection() as connection:
             value: bytes | None = await connection.fetchval(sql.META, key)
             return value
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """Store a value, unless the key already has a value. Return the value that the key then has."""
+        """Store a value, unless the key already has a value. Return the stored value."""
         async with self._connection() as connection:
             await connection.execute(sql.PUT_META, key, value)
             kept: bytes = await connection.fetchval(sql.META, key)
             return kept
 
     async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
-        """Replace the value of a key if it is `expected`. Return whether it was replaced."""
+        """Replace the value of a key if it equals `expected`. Return whether it was replaced."""
         async with self._connection() as connection:
             if expected is None:
                 return await connection.fetchval(sql.PUT_NEW_META, key, value) is not None
@@ -361,17 +361,17 @@ class PostgresqlStore(PostboxTables):
             return dict(await connection.fetch(sql.REPORT_SERVER, name, ready, for_s))
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server, which stops."""
+        """Remove the report of a server that stops."""
         async with self._connection() as connection:
             await connection.execute(sql.REMOVE_SERVER, name)
 
     async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
-        """Store a part of a model file, unless it is stored."""
+        """Store a part of a model file, unless the store contains it."""
         async with self._connection() as connection:
             await connection.execute(sql.PUT_MODEL_PART, digest, number, data)
 
     async def model_part(self, digest: str, number: int) -> bytes | None:
-        """Return a part of a model file. None: it is not stored."""
+        """Return a part of a model file, or None if the store does not contain it."""
         async with self._connection() as connection:
             data: bytes | None = await connection.fetchval(sql.MODEL_PART, digest, number)
             return data
@@ -382,20 +382,20 @@ class PostgresqlStore(PostboxTables):
             await connection.execute(sql.KEEP_MODELS, list(digests))
 
     async def check_writable(self) -> None:
-        """Write a row that belongs to no conversation, durably."""
+        """Write a test row durably, to check the store."""
         self._failed_writes.check()
         async with self._connection() as connection:
             await connection.execute(sql.WRITE_HEALTH, str(time.time()).encode())
 
     async def revoke(self, revocation: Revocation) -> None:
-        """Store a revocation. It replaces an earlier one of the same kind and value."""
+        """Store a revocation. The revocation replaces an earlier one with the same kind and value."""
         one = revocation
         async with self._connection() as connection:
             await connection.execute(sql.REVOKE, one.kind, one.value, one.before, one.lifted, one.made)
         self._notify("")
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""
+        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""
         async with self._connection() as connection:
             found = await connection.fetch(sql.REVOCATIONS, since)
         return [
@@ -404,13 +404,13 @@ class PostgresqlStore(PostboxTables):
         ]
 
     async def begin_publishing(self) -> None:
-        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
+        """Mark all events in the store as published. Only the first call on a store has an effect."""
         async with self._transaction() as connection:
             await connection.execute(_LONG_STATEMENT)
             await published.begin_publishing(connection)
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
+        """Search the next `limit` conversations after `after`, ordered by `sender_id`."""
         async with self._connection() as connection:
             return await published.behind(connection, after, limit)
 
@@ -427,7 +427,7 @@ class PostgresqlStore(PostboxTables):
             return await published.unpublished(connection, cursors, limit)
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
-        """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
+        """Set cursors, remove the cursors of the conversations in `gone`, and release the leases on all of them."""
         async with self._transaction() as connection:
             await published.move(connection, cursors, gone, owner)
 
@@ -439,19 +439,19 @@ class PostgresqlStore(PostboxTables):
             return await _run_operation(connection, operation)
 
     def _append_lock(self, sender_id: str) -> asyncio.Lock:
-        """Return the lock that keeps appends of one conversation in the order of their calls."""
+        """Return the lock that runs appends of one conversation in the order of their calls."""
         return self._writing.setdefault(sender_id, asyncio.Lock())
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection of the pool."""
+        """Borrow a connection from the pool."""
         with self._lend_pool() as pool:
             async with pool.statement() as connection:
                 yield connection
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection of the pool inside a transaction."""
+        """Borrow a connection from the pool inside a transaction."""
         with self._lend_pool() as pool:
             async with pool.transaction() as connection:
                 yield connection
@@ -521,9 +521,9 @@ async def _append(connection: Connection, append: Append) -> None:
 
 
 async def _superfluous_snapshots(connection: Connection, sender_id: str, new: Snapshot | None) -> list[int]:
-    """Return the versions of the snapshots to delete when a new one is stored.
+    """Return the versions of the snapshots to delete when an append stores a new one.
 
-    If another server adds a snapshot meanwhile, the version changes and the append fails.
+    If another server adds a snapshot in the meantime, the version changes and the append fails.
     """
     if new is None:
         return []

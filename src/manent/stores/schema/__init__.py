@@ -1,1 +1,1 @@
-"""The tables of the stores: numbered SQL files, and the code that reads these files."""
+"""The tables of the stores as numbered SQL files, and the code that reads these files."""

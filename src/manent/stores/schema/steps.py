@@ -1,8 +1,8 @@
 """Reads the numbered SQL files that create the tables. There is one folder per database and one file per step.
 
-A store records the number of the last file that was applied to it. A new database gets all files. An older database
-gets the files that it lacks. The stores apply them in one transaction (`sqlite/upgrade.py`, `postgresql/schema.py`).
-Never change a released file. Add a new file for a new step, with the same number in both folders.
+A store records the number of the last file that was applied to it. A new database needs all steps, and an older
+database needs the steps that it lacks. The stores apply these steps in one transaction (`sqlite/upgrade.py`,
+`postgresql/schema.py`). Never change a released file. For a new step, add a file with the same number to both folders.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ Database = Literal["sqlite", "postgresql"]
 
 
 class Step(NamedTuple):
-    """One SQL file and its four-digit number."""
+    """A SQL file and its four-digit number."""
 
     revision: str
     file: Path
@@ -56,7 +56,7 @@ def missing_steps(revision: str | None, database: Database, *, where: str) -> tu
     """Return the steps that a store lacks. `revision` is None for a new store.
 
     Raises:
-        StoreError: `store_schema_new`: the number is unknown.
+        StoreError: `store_schema_new`: the store's revision is unknown to this version.
     """
     found = steps(database)
     if revision is None:

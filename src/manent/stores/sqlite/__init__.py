@@ -1,1 +1,1 @@
-"""The default store: one SQLite file in the project's folder."""
+"""The default store, which is one SQLite file in the project's folder."""

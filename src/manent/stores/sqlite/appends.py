@@ -1,6 +1,6 @@
 """Writes appends to the SQLite store, one or many at a time.
 
-`sqlite/rows.py` explains why many are written together. The functions run inside the transactions of the writer
+`sqlite/rows.py` explains why many appends are written together. The functions run inside the transactions of the writer
 (`sqlite/writer.py`).
 """
 
@@ -17,7 +17,7 @@ from manent.stores.sqlite.reminders import change_reminders
 
 
 class AppendWork(msgspec.Struct, frozen=True, eq=False):
-    """An append, together with the same append as rows."""
+    """An append and the rows to write for it."""
 
     append: Append
     rows: rows.AppendRows
@@ -33,10 +33,10 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
 
     Args:
         cursor: a cursor of an open transaction.
-        works: pairs of a conversation's row id and its append.
+        works: pairs of a conversation's row id and an append.
 
     Raises:
-        BulkFailed: an append does not fit its conversation. The caller must roll back the transaction.
+        BulkFailed: an append conflicts with the state of its conversation. The caller must roll back the transaction.
     """
     rows.write_rows(cursor, [(number, work.rows) for number, work in works])
     for number, work in works:

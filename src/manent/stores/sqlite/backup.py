@@ -1,4 +1,4 @@
-"""Copies a SQLite store while it is in use, with SQLite's online backup. For `manent db backup`."""
+"""Copies a SQLite store in use with SQLite's online backup. For `manent db backup`."""
 
 import os
 import sqlite3
@@ -20,7 +20,7 @@ def backup_sqlite(source: Path, target: Path) -> int:
         The size of the copy in bytes.
 
     Raises:
-        StoreError: `store_missing`: the file does not exist. `backup_exists`: the target exists. Any other code: an
+        StoreError: `store_missing`: the file does not exist. `backup_exists`: the target exists. Other codes report an
             error of the disk or of SQLite.
     """
     if not source.exists():
@@ -37,7 +37,7 @@ def backup_sqlite(source: Path, target: Path) -> int:
             here.execute("BEGIN")
             here.execute(
                 "SELECT 1 FROM sqlite_master"
-            ).fetchone()  # this read keeps the state of the copy fixed while other processes write
+            ).fetchone()  # this open read fixes the state to copy while other processes write
             here.backup(there, pages=_PAGES_PER_STEP)
             there.execute("PRAGMA journal_mode = DELETE")  # the copy is a single file, without a write-ahead log
         _sync(partial)

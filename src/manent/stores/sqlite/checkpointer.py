@@ -1,4 +1,7 @@
-"""Keeps the write-ahead log of a SQLite store short, concurrently with the commits. The writer of the store owns it."""
+"""Limits the length of the write-ahead log of a SQLite store, concurrently with the commits.
+
+The writer of the store owns it.
+"""
 
 import sqlite3
 import threading
@@ -18,10 +21,10 @@ not shrink after a copy.
 """
 
 COPY_AFTER_BYTES: Final = 16 << 20
-"""Growth of the write-ahead log that triggers a copy earlier."""
+"""Growth of the write-ahead log, in bytes, that triggers an early copy."""
 
 TRUNCATE_AFTER_BYTES: Final = 64 << 20
-"""Size above which the log is truncated, which blocks writers briefly."""
+"""Size in bytes above which the log is truncated. Truncating blocks writers briefly."""
 
 RETRY_S: Final = 1.0
 """Time from a failed attempt to the next one, even if nothing is written.
@@ -39,8 +42,8 @@ class Checkpointer:
     Args:
         path: the database file.
         durability: `disk` or `process`, as for `SqliteStore`.
-        empty_log: makes the writer truncate the log, and returns whether this succeeded. Under load, only the writer
-            can truncate the log, between two commits.
+        empty_log: function that makes the writer truncate the log, and returns whether this succeeded. Under load, only
+            the writer can truncate the log, between two commits.
     """
 
     def __init__(self, path: Path, *, durability: str, empty_log: Callable[[], bool]) -> None:
@@ -57,7 +60,7 @@ class Checkpointer:
         self._thread.start()
 
     def note_commits(self, count: int) -> None:
-        """Count commits, and check the log's size after every `CHECK_AFTER_APPENDS` of them."""
+        """Count pieces of committed work, and check the log's size every `CHECK_AFTER_APPENDS` pieces."""
         self._unchecked += count
         self._uncopied += count
         if self._unchecked >= CHECK_AFTER_APPENDS:
@@ -93,7 +96,7 @@ class Checkpointer:
             again_after_s = None if self._shorten() else RETRY_S
 
     def _shorten(self) -> bool:
-        """Copy or truncate the log if its length requires it. Return False if that failed."""
+        """Copy or truncate the log if its length requires this. Return False after a failure."""
         try:
             size = self._log.stat().st_size
             self._copied_at = min(self._copied_at, size)

@@ -1,11 +1,11 @@
 """Commits batches of work on the writing connection of the SQLite store.
 
 A piece of work that fails does not affect the others. A batch is one transaction (`BEGIN IMMEDIATE … COMMIT`). A few
-statements write all appends to known conversations, even if there are many (`sqlite/rows.py` explains why). An append
-may fail, because the log has another version or the message id was used. Then the transaction is rolled back, and the
-pieces of the batch are repeated one by one, each in a savepoint.
+statements write all appends to known conversations (`sqlite/rows.py` explains why). An append fails if the log has
+another version or the message id was used. Then the transaction is rolled back, and the pieces of the batch are
+repeated one by one, each in a savepoint.
 
-`sqlite/writer.py` decides when to commit. One thread at a time may call these functions.
+`sqlite/writer.py` decides when to commit. Only one thread at a time may call these functions.
 """
 
 import sqlite3
@@ -23,7 +23,7 @@ from manent.stores.sqlite.reminders import check_reminders
 from manent.stores.sqlite.rows import BulkFailed
 
 TRUNCATE_WAIT_MS: Final = 200
-"""Time for which truncating the write-ahead log may wait for readers. It blocks writers during this time."""
+"""Maximum seconds that truncating the write-ahead log waits for readers. Writers are blocked during this time."""
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
 """A piece of work in a transaction: an append, or a function that runs inside it and returns the result."""
@@ -40,7 +40,7 @@ _VALUE_ERRORS: Final = (
 
 
 class Commits:
-    """Commits work. It owns the writing connection."""
+    """Commits work. The class owns the writing connection."""
 
     def __init__(self, path: Path, *, durability: str) -> None:
         self._connection = WritingConnection(path, durability=durability)
@@ -48,19 +48,19 @@ class Commits:
     def commit(self, works: Sequence[Work]) -> list[Any]:
         """Do the work and return the results in order.
 
-        The result of a failed piece is its exception. This never raises an error.
+        The result of a failed piece is its exception, which is not raised.
         """
         try:
             return self._commit(works)
         except sqlite3.Error as error:
             result: Exception = store_error(error)
-        except Exception as error:  # noqa: BLE001 - the error is set on every waiting future, and the thread must continue
+        except Exception as error:  # noqa: BLE001 - the error is set on all futures, and the thread must continue
             result = error
         self.discard()
         return [result] * len(works)
 
     def empty_log(self) -> bool:
-        """Copy the rest of the write-ahead log and truncate it. Return False if readers block it."""
+        """Copy the rest of the write-ahead log and truncate the log. Return False if readers prevent this."""
         connection = self._connection
         try:
             connection.wait_for_others(TRUNCATE_WAIT_MS / 1000)
@@ -81,7 +81,7 @@ class Commits:
         return self._connection.opened, count
 
     def discard(self) -> None:
-        """Close the connection. The next use opens a new one."""
+        """Close the connection. The next use opens a new connection."""
         self._connection.discard()
 
     def _commit(self, works: Sequence[Work]) -> list[Any]:
@@ -101,7 +101,7 @@ class Commits:
         return results
 
     def _in_bulk(self, cursor: sqlite3.Cursor, works: Sequence[Work]) -> list[Any]:
-        """Do the work in order. Write consecutive appends to different known conversations together."""
+        """Do the pieces of work in order. Write consecutive appends to different known conversations together."""
         results: list[Any] = [None] * len(works)
         run: dict[str, AppendWork] = {}
         for index, work in enumerate(works):

@@ -1,8 +1,8 @@
 """A writing connection to a SQLite store.
 
-It is opened on first use, and closed after an error whose consequences are unknown. Three parts have such a connection:
-the writer (`sqlite/commits.py`), the writing process (`sqlite/process_main.py`), and the thread that copies the log
-(`sqlite/checkpointer.py`).
+The connection is opened on first use, and closed after an error that leaves its state unknown. The writer
+(`sqlite/commits.py`), the writing process (`sqlite/process_main.py`), and the thread that copies the log
+(`sqlite/checkpointer.py`) each have such a connection.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ _KNOWN_LIMIT: Final = 100_000
 
 
 class WritingConnection:
-    """A connection that is opened when needed. Used by one thread at a time.
+    """A connection that is opened when needed. Only one thread may use it at a time.
 
     Args:
         path: the database file.
         durability: `disk` or `process`, as for `SqliteStore`.
-        busy_timeout_s: time to wait for another writer. None: `BUSY_TIMEOUT_S`.
+        busy_timeout_s: seconds to wait for another writer. None means `BUSY_TIMEOUT_S`.
 
     Attributes:
-        known: `sender_id` → row id of a conversation. Other processes may have erased some of these conversations.
-        opened: number of times that the connection was opened.
+        known: row ids of conversations, by `sender_id`. Other processes can have erased some of these conversations.
+        opened: how many times the connection was opened.
     """
 
     def __init__(self, path: Path, *, durability: str, busy_timeout_s: float | None = None) -> None:
@@ -49,7 +49,10 @@ class WritingConnection:
         return self._connection
 
     def wait_for_others(self, seconds: float | None = None) -> None:
-        """Set the time that statements wait for other writers and readers. None: the value given to the constructor."""
+        """Set the time that statements wait for other writers and readers.
+
+        None selects the constructor's value.
+        """
         seconds = self._busy_timeout_s if seconds is None else seconds
         self.get().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 

@@ -1,4 +1,4 @@
-"""Maps SQLite's errors to the store's error codes."""
+"""Maps errors of SQLite to error codes of the store."""
 
 import sqlite3
 from typing import Final

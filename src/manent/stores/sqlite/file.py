@@ -1,7 +1,7 @@
 """Opens connections to the SQLite file, creates the tables of a new file, and checks existing files.
 
-`connect` opens every connection of the SQLite store. Only `manent db upgrade` (`sqlite/upgrade.py`) changes the schema
-of an older file.
+All connections of the SQLite store are opened by `connect`. Only `manent db upgrade` (`sqlite/upgrade.py`) changes the
+schema of an older file.
 """
 
 import os
@@ -15,10 +15,10 @@ from manent.core.errors import StoreError
 from manent.stores.schema.steps import Step, check_revision, missing_steps
 
 APPLICATION_ID = 0x4D414E45
-"""`MANE` as a number. It marks a Manent store in the header of the SQLite file."""
+"""`MANE` as a number. The number in the header of an SQLite file that marks it as a Manent store."""
 
 BUSY_TIMEOUT_S = 5.0
-"""Time for which a statement waits for another process that writes to the same file."""
+"""Maximum seconds that a statement waits for another process that writes to the same file."""
 
 
 def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.Connection:
@@ -40,7 +40,7 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
         connection.execute("PRAGMA cache_size = -8192")
         connection.execute(
             "PRAGMA temp_store = MEMORY"
-        )  # temporary tables are small, and files would need system calls
+        )  # keep temporary tables in memory: they are small, and files would need system calls
         if read_only:
             connection.execute("PRAGMA query_only = ON")
     except BaseException:
@@ -105,8 +105,8 @@ def is_database(path: Path) -> bool:
 def is_foreign(path: Path) -> bool:
     """Return whether the file exists and belongs to another program, for example a Rasa tracker store.
 
-    A file that cannot be read now, for example because another process has locked it, does not count as foreign. If it
-    did, a locked store of Manent would be ignored. Opening the file reports the reason.
+    An unreadable file, for example one that another process has locked, is not foreign, because it can be a store of
+    Manent. Opening the file reports the reason.
     """
     if not path.exists() or path.stat().st_size == 0:
         return False
@@ -134,7 +134,7 @@ def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     """Apply schema steps inside the caller's transaction, and store the number of the last one.
 
     Raises:
-        sqlite3.Error: a statement failed. The caller must roll back.
+        sqlite3.Error: a statement failed. The caller must roll back the transaction.
     """
     for step in steps:
         for statement in _statements(step.file.read_text()):
@@ -144,7 +144,7 @@ def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Yield the statements of a script one by one. `executescript` would commit the caller's transaction."""
+    """Yield the statements of a script one by one, because `executescript` would commit the caller's transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -172,7 +172,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the directory entry of the new file durable. SQLite does not do this."""
+    """Make the directory entry of a new file durable, because SQLite does not do this."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,10 +1,10 @@
 """Starts the writing process, which commits appends for a server under load, and sends requests to it.
 
-The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations the thread requested
-the lock three times per turn, and each request needlessly woke a processor. This took a quarter of a turn's CPU time. A
-separate process has a separate interpreter. It writes only whole batches of appends. The thread of `sqlite/writer.py`
-does all other work, and writes the batches that the process cannot write. `process_main.py` contains the code of the
-process.
+The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations, the thread
+requested the lock three times per turn, and each request woke a processor. This took a quarter of a turn's CPU time. A
+separate process has a separate interpreter. The process writes only whole batches of appends. The thread of
+`sqlite/writer.py` does all other work, and writes batches that the process rejects. `process_main.py` contains the code
+of the process.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ writes while it stops. The server closes the process afterwards.
 
 
 class WritingProcess(asyncio.Protocol):
-    """The writing process, and the server's end of the socket to it. Only one event loop may use it."""
+    """The writing process, and the server's socket to this process. Only one event loop may use it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -54,8 +54,7 @@ class WritingProcess(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         with contextlib.ExitStack() as on_failure, theirs:
             on_failure.callback(ours.close)
-            # -P keeps the current folder out of sys.path, so that no file of the project is imported instead of a
-            # module.
+            # -P removes the current folder from sys.path, so that project files cannot replace modules.
             command = [sys.executable, "-P", "-m", process_main.__name__, str(path), durability]
             process = await asyncio.to_thread(_spawn, command, theirs)
             on_failure.pop_all()
@@ -80,7 +79,7 @@ class WritingProcess(asyncio.Protocol):
             Whether all appends were written (if not, none was), and the duration in seconds.
 
         Raises:
-            StoreError: `store_io`: the process ended. The appends may or may not have been written.
+            StoreError: `store_io`: the process ended. It is unknown whether the appends were written.
             TypeError, ValueError, OverflowError: an append cannot be encoded, for example because it contains half of a
                 surrogate pair. Nothing was written.
         """
@@ -104,7 +103,7 @@ class WritingProcess(asyncio.Protocol):
         await asyncio.to_thread(self._process.wait)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, on which requests are sent."""
+        """Store the transport for sending requests."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
@@ -139,8 +138,11 @@ class WritingProcess(asyncio.Protocol):
 
 
 def _spawn(command: Sequence[str], channel: socket.socket) -> "subprocess.Popen[bytes]":
-    """Start the process with the stop signals blocked. It inherits the signal mask, so no signal can end it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # this changes the mask of this thread only
+    """Start the process with the stop signals blocked.
+
+    The process inherits the signal mask, so these signals cannot end it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # this changes only the mask of this thread
     try:
         return subprocess.Popen(  # noqa: S603 - the command runs a module of Manent with the same Python
             command, stdin=channel.fileno(), stdout=subprocess.DEVNULL, start_new_session=True

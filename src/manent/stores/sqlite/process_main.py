@@ -1,16 +1,16 @@
-"""The main program of the writing process: commits batches of appends.
+"""The main program of the writing process, which commits batches of appends.
 
 Its arguments are the file and the durability. `sqlite/process.py` starts the process. The standard input of the process
 is a socket to the server.
 
-- A request is a length (`LENGTH`) and that many bytes: a list of `AppendRows` in MessagePack. Length 0 requests
+- A request is a length (`LENGTH`) and that many bytes: a list of `AppendRows` in MessagePack. The length 0 requests
   SQLite's `data_version`.
 - Each request gets one response (`RESPONSE`), in order. An additional first response signals that the process is ready.
-- A batch is one commit: all of it is written, or nothing. The server's writer then commits the appends of a failed
-  batch one by one, which shows which of them fails.
+- A batch is one commit, so either all of its appends are written or none. The server's writer then commits the appends
+  of a failed batch one by one, to find those that fail.
 
-The process ends when the socket is closed, at the latest after the current batch. Stop signals are blocked from the
-start. It imports little besides SQLite, so it needs 15 MB of memory, and 40 ms of CPU time to start.
+The process ends when the socket is closed, after it has written the current batch. Stop signals are blocked from the
+start. The process imports few modules, so it needs 15 MB of memory, and 40 ms of CPU time to start.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ RESPONSE: Final = Struct("<?d")
 """Format of a response: whether the batch was written and the duration in seconds, or True and `data_version`."""
 
 BUSY_TIMEOUT_S: Final = 0.1
-"""Time to wait for another writer before the batch is rejected. The server's writer waits longer."""
+"""Seconds to wait for another writer before the batch is rejected. The server's writer waits longer."""
 
 
 class Batches:

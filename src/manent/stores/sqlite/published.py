@@ -1,4 +1,7 @@
-"""The publishing cursors of the SQLite store. Only the writer and the readers of the store call these functions."""
+"""Implements the publishing cursors of the SQLite store.
+
+Only the writer and the readers of the store call these functions.
+"""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -18,7 +21,7 @@ _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 def begin_publishing(cursor: sqlite3.Cursor) -> None:
-    """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
+    """Mark all events in the store as published. Only the first call on a store has an effect."""
     cursor.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (MARK, b"1"))
     if cursor.rowcount == 1:
         cursor.execute(
@@ -28,7 +31,7 @@ def begin_publishing(cursor: sqlite3.Cursor) -> None:
 
 
 def behind(cursor: sqlite3.Cursor, after: str, limit: int) -> Behind:
-    """Search the next `limit` conversations after `after`, in order of `sender_id`."""
+    """Search the next `limit` conversations after `after`, ordered by `sender_id`."""
     count, upto = cursor.execute(
         """
         SELECT count(*), max(sender_id) FROM (
@@ -100,7 +103,7 @@ def _unpublished(cursor: sqlite3.Cursor, one: Cursor, limit: int) -> Unpublished
 
 
 def move(cursor: sqlite3.Cursor, cursors: Sequence[Cursor], gone: Sequence[str], owner: str) -> None:
-    """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
+    """Set cursors, remove the cursors of the conversations in `gone`, and release the leases on all of them."""
     cursor.execute(
         """
         UPDATE published SET epoch = new.epoch, seq = new.seq, lease_owner = NULL, lease_until = NULL

@@ -1,4 +1,4 @@
-"""The reminders of the SQLite store. Only the writer and the readers of the store call these functions."""
+"""Implements the reminders of the SQLite store. Only the writer and the readers of the store call these functions."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ from manent.runtime.ports.store import ReminderGone
 def check_reminders(
     cursor: sqlite3.Cursor, conversation_id: int, sender_id: str, changes: Iterable[ReminderChange]
 ) -> None:
-    """Check that the reminders that an append fires exist.
+    """Check that the reminders exist that an append fires.
 
     Raises:
-        ReminderGone: a reminder does not exist, or was replaced by another one with the same name.
+        ReminderGone: a reminder does not exist, or a later reminder with its name replaced it.
     """
     for change in changes:
         if isinstance(change, FireReminder):
@@ -28,7 +28,7 @@ def check_reminders(
 
 
 def change_reminders(cursor: sqlite3.Cursor, conversation_id: int, changes: Iterable[ReminderChange]) -> bool:
-    """Apply an append's changes in order. Return False if a reminder to fire does not exist."""
+    """Apply the changes of an append in order. Return False if a reminder to fire does not exist."""
     for change in changes:
         match change:
             case Reminder():

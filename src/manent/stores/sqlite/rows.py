@@ -1,16 +1,16 @@
 """Converts appends to rows, and writes the rows of many appends with few SQL statements.
 
 Under load, the cost of a commit depends on the number of statements, not on the number of rows. The reason is that each
-step of a statement releases Python's interpreter lock and must acquire it again from the event loop. Only the writer
-and the readers of the SQLite store use this module, and the writing process (`sqlite/process_main.py`), which imports
-few other modules.
+step of a statement releases Python's interpreter lock and must acquire it again from the event loop. The writer and the
+readers of the SQLite store use this module, and so does the writing process (`sqlite/process_main.py`), so the module
+imports few others.
 
-NULL is bound as a value that its column never has, and the statement converts it to NULL. sqlite3 takes 0.05 µs to bind
-a number, but 0.4 µs to bind None, bytes or a boolean, because it searches for an adapter first. This saves 10 µs a
-turn.
+NULL is bound as a value that its column never has, and the statement converts this value to NULL. sqlite3 takes 0.05 µs
+to bind a number, but 0.4 µs to bind None, bytes or a boolean, because it searches for an adapter first. Binding numbers
+saves 10 µs per turn.
 
-With `OR FAIL`, SQLite does not copy each page that a statement changes. Many copies would need a temporary file. The
-copies are not needed, because the writer rolls back its transaction or savepoint if a statement fails.
+With `OR FAIL`, SQLite does not copy each page that a statement changes. Many such copies would need a temporary file.
+They are not needed, because the writer rolls back its transaction or savepoint if a statement fails.
 """
 
 import sqlite3
@@ -27,10 +27,10 @@ from manent.stores.head_row import Row, lease_values, owner_of
 from manent.stores.thinning import superfluous
 
 NO_TEXT = 0
-"""Stands for NULL in a text column, because no text equals a number."""
+"""Value for NULL in a text column, because no text equals a number."""
 
 NO_NUMBER = ""
-"""Stands for NULL in a number column."""
+"""Value for NULL in a number column."""
 
 INSERT_CONVERSATION = """
     INSERT INTO conversations (
@@ -92,7 +92,10 @@ class AppendRows(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BulkFailed(Exception):
-    """An append of the batch does not fit its conversation. The caller writes the appends one by one."""
+    """An append of the batch conflicts with the state of its conversation.
+
+    The caller then writes the appends one by one.
+    """
 
 
 def append_rows(append: Append) -> AppendRows:
@@ -112,7 +115,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
 
     Args:
         cursor: a cursor of an open transaction.
-        appends: pairs of a conversation's row id and its append.
+        appends: pairs of a conversation's row id and an append.
 
     Raises:
         BulkFailed: an append does not fit its conversation. The caller must roll back the transaction.
@@ -203,7 +206,10 @@ def _insert(cursor: sqlite3.Cursor, statement: str, rows: Sequence[Row]) -> int:
 
 
 def _update_heads(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> int:
-    """Update heads of different conversations and return how many had the expected epoch, version and lease."""
+    """Update heads of different conversations.
+
+    Return the number of heads that had the expected epoch, version and lease.
+    """
     before, after = UPDATE_HEADS
     return sum(
         cursor.execute(_text(before, _HEAD_ROW, len(part), after), _flat(part)).rowcount for part in _parts(rows)

@@ -8,7 +8,7 @@ import msgspec
 
 
 def swap_meta(cursor: sqlite3.Cursor, key: str, value: bytes, expected: bytes | None) -> bool:
-    """Replace a value if it is the expected one. Return whether it was replaced."""
+    """Replace a value if it equals the expected value. Return whether it was replaced."""
     if expected is None:
         cursor.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value))
     else:
@@ -17,7 +17,7 @@ def swap_meta(cursor: sqlite3.Cursor, key: str, value: bytes, expected: bytes | 
 
 
 def report_server(cursor: sqlite3.Cursor, name: str, ready: int, for_s: float) -> dict[str, int]:
-    """Note that a server runs. Return all servers whose report is still valid."""
+    """Store the report of a running server. Return all servers whose report is still valid."""
     now = time.time()
     cursor.execute("DELETE FROM servers WHERE until <= ?", (now,))
     cursor.execute("INSERT OR REPLACE INTO servers (name, until, ready) VALUES (?, ?, ?)", (name, now + for_s, ready))
@@ -30,7 +30,7 @@ def remove_server(cursor: sqlite3.Cursor, name: str) -> None:
 
 
 def put_model_part(cursor: sqlite3.Cursor, digest: str, number: int, data: bytes) -> None:
-    """Store a part unless it is stored."""
+    """Store a part unless the store contains it."""
     cursor.execute(
         "INSERT INTO model_parts (digest, number, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (digest, number, data)
     )

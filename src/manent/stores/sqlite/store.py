@@ -1,9 +1,9 @@
-"""The default store: one SQLite file in the project's folder.
+"""The default store, which is one SQLite file in the project's folder.
 
-An append returns when its events are on disk. `sqlite/writer.py` does all writing, so that turns of many conversations
-share a commit. Two threads read, each on a separate connection and in one transaction per call. So a head and its
-entries are consistent, and every acknowledged commit is visible. Several processes may open one file, because each
-append checks epoch and version while it holds SQLite's write lock.
+An append returns when its events are on disk. `sqlite/writer.py` does all writing, so turns of many conversations share
+a commit. Two threads read, each on a separate connection and in one transaction per call. So a head and its entries are
+consistent, and every acknowledged commit is visible. Several processes can open one file, because each append checks
+epoch and version while it has SQLite's write lock.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ from manent.stores.sqlite.writer import Writer
 T = TypeVar("T")
 
 POLL_INTERVAL_S: Final = 0.1
-"""Interval at which the store checks for commits of other processes. A check takes about 50 µs."""
+"""Seconds between two checks for commits of other processes. A check takes about 50 µs."""
 
 _PURGE_BATCH = 100
 _READERS = 2
@@ -57,13 +57,13 @@ class SqliteStore(PostboxTables):
     """Implements `ConversationStore` on one file.
 
     Args:
-        path: the database file. It is created if it does not exist.
+        path: the database file. The file is created if it does not exist.
         durability: with `disk`, a returned append survives a power failure. With `process`, it survives a crash of this
             process, but not a power failure.
         process_from: number of queued appends at which the store starts a separate process to commit them. The process
-            takes 15 MB of memory and makes a busy server faster. None: a thread always commits.
-        observe: called after each commit with its number of pieces of work and its duration in seconds. It is called on
-            any thread, but only once at a time.
+            takes 15 MB of memory and makes a busy server faster. None if a thread always commits.
+        observe: called after each commit with its number of pieces of work and its duration in seconds. The function is
+            called on any thread, but never concurrently.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class SqliteStore(PostboxTables):
         return await self._read(lambda cursor: _head(cursor, sender_id))
 
     async def create(self, head: Head) -> Head:
-        """Create an empty conversation (`version` 0) durably. If it exists, return its head unchanged."""
+        """Create an empty conversation (`version` 0) durably. If the conversation exists, return its head unchanged."""
         return await self._write(lambda cursor: _create(cursor, head))
 
     async def append(self, append: Append) -> None:
@@ -156,14 +156,14 @@ class SqliteStore(PostboxTables):
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
         """Remove all data of the conversation and return whether it existed.
 
-        Also overwrites its bytes in the file and the write-ahead log.
+        This also overwrites its bytes in the file and the write-ahead log.
         """
         found = await self._write(lambda cursor: _erase(cursor, sender_id, new_epoch))
         await self._writing().scrub()
         return found
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another one, which has another epoch (`append.head.epoch`)."""
+        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
         check_append(append)
         work = append_work(append)
         await self._write(lambda cursor: _replace(cursor, work, expected_epoch))
@@ -171,7 +171,7 @@ class SqliteStore(PostboxTables):
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Head]:
-        """Return heads: those of one owner, newest first, or all after `after` in order of `sender_id`."""
+        """Return the heads of one owner, newest first, or all heads after `after`, ordered by `sender_id`."""
         if owner is not None:
             where, arguments = "owner = ? ORDER BY updated DESC, sender_id LIMIT ?", (owner, limit)
         else:
@@ -196,13 +196,13 @@ class SqliteStore(PostboxTables):
         return await self._read(_lease_owners)
 
     async def renew_leases(self, owner: str, *, for_s: float) -> float:
-        """See `ConversationStore.renew_leases`. Writes nothing if the owner has no leases."""
+        """See `ConversationStore.renew_leases`. Without leases of the owner, this writes nothing."""
         if owner in await self.lease_owners():
             await self._write(lambda cursor: _set_leases(cursor, owner, Lease(owner=owner, until=time.time() + for_s)))
         return time.time()
 
     async def release_leases(self, owner: str) -> None:
-        """See `ConversationStore.release_leases`. Writes nothing if the owner has no leases."""
+        """See `ConversationStore.release_leases`. Without leases of the owner, this writes nothing."""
         if owner in await self.lease_owners():
             await self._write(lambda cursor: _set_leases(cursor, owner, None))
 
@@ -211,7 +211,7 @@ class SqliteStore(PostboxTables):
         return await self._read(lambda cursor: due_reminders(cursor, now, limit))
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, which may be in the past. Return None if there is no reminder."""
+        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
         return await self._read(next_reminder)
 
     async def purge(self, *, older_than: float) -> int:
@@ -229,7 +229,7 @@ class SqliteStore(PostboxTables):
     async def news(self, *, within_s: float) -> tuple[str, ...] | None:
         """Wait until another process writes to the store, at most `within_s` seconds.
 
-        SQLite reports that another process has written, not to which conversation.
+        SQLite reports that another process has written, but not to which conversation.
         """
         until = time.monotonic() + within_s
         while (commits := await self._writing().count_foreign_commits()) == self._foreign_commits:
@@ -240,15 +240,15 @@ class SqliteStore(PostboxTables):
         return None
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value that belongs to the whole store, for example a generated secret."""
+        """Return a value of the whole store, for example a generated secret."""
         return await self._read(lambda cursor: _meta(cursor, key))
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
-        """Store a value, unless the key already has a value. Return the value that the key then has."""
+        """Store a value, unless the key already has a value. Return the stored value."""
         return await self._write(lambda cursor: _put_meta(cursor, key, value))
 
     async def swap_meta(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
-        """Replace the value of a key if it is `expected`. Return whether it was replaced."""
+        """Replace the value of a key if it equals `expected`. Return whether it was replaced."""
         return await self._write(lambda cursor: shared_models.swap_meta(cursor, key, value, expected))
 
     async def report_server(self, name: str, *, ready: int, for_s: float) -> dict[str, int]:
@@ -256,15 +256,15 @@ class SqliteStore(PostboxTables):
         return await self._write(lambda cursor: shared_models.report_server(cursor, name, ready, for_s))
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server, which stops."""
+        """Remove the report of a server that stops."""
         await self._write(lambda cursor: shared_models.remove_server(cursor, name))
 
     async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
-        """Store a part of a model file, unless it is stored."""
+        """Store a part of a model file, unless the store contains it."""
         await self._write(lambda cursor: shared_models.put_model_part(cursor, digest, number, data))
 
     async def model_part(self, digest: str, number: int) -> bytes | None:
-        """Return a part of a model file. None: it is not stored."""
+        """Return a part of a model file, or None if the store does not contain it."""
         return await self._read(lambda cursor: shared_models.model_part(cursor, digest, number))
 
     async def keep_models(self, digests: Collection[str]) -> None:
@@ -272,24 +272,24 @@ class SqliteStore(PostboxTables):
         await self._write(lambda cursor: shared_models.keep_models(cursor, digests))
 
     async def check_writable(self) -> None:
-        """Write a row that belongs to no conversation, durably."""
+        """Write a test row durably, to check the store."""
         self._failed_writes.check()
         await self._write(_write_health)
 
     async def revoke(self, revocation: Revocation) -> None:
-        """Store a revocation. It replaces an earlier one of the same kind and value."""
+        """Store a revocation. The revocation replaces an earlier one with the same kind and value."""
         await self._write(lambda cursor: _revoke(cursor, revocation))
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations (also lifted ones) made at `since` (seconds since the epoch) or later, oldest first."""
+        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""
         return await self._read(lambda cursor: _revocations(cursor, since))
 
     async def begin_publishing(self) -> None:
-        """Mark everything in the store as published. Only the first call on a store, ever, has an effect."""
+        """Mark all events in the store as published. Only the first call on a store has an effect."""
         await self._write(published.begin_publishing)
 
     async def behind(self, *, after: str, limit: int) -> Behind:
-        """Search the next `limit` conversations after `after`, in order of `sender_id`."""
+        """Search the next `limit` conversations after `after`, ordered by `sender_id`."""
         return await self._read(lambda cursor: published.behind(cursor, after, limit))
 
     async def claim(
@@ -303,7 +303,7 @@ class SqliteStore(PostboxTables):
         return await self._read(lambda cursor: published.unpublished(cursor, cursors, limit))
 
     async def move(self, cursors: Sequence[Cursor], gone: Sequence[str], *, owner: str) -> None:
-        """Set cursors, remove the cursors of conversations that are `gone`, and release the leases on both."""
+        """Set cursors, remove the cursors of the conversations in `gone`, and release the leases on all of them."""
         await self._write(lambda cursor: published.move(cursor, cursors, gone, owner))
 
     async def run_operation(self, operation: Operation[T], *, is_read: bool = False, is_alone: bool = False) -> T:
@@ -434,7 +434,7 @@ def _tail(cursor: sqlite3.Cursor, sender_id: str, after: int, limit: int) -> lis
 
 
 def _delete(cursor: sqlite3.Cursor, sender_id: str) -> None:
-    """Delete a conversation and everything that belongs to it."""
+    """Delete a conversation and all its data."""
     for table in ("events", "accepted", "snapshots", "reminders"):
         cursor.execute(
             f"DELETE FROM {table} WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)",

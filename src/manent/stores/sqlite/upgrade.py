@@ -17,14 +17,13 @@ from manent.stores.sqlite.file import apply_steps, connect, is_foreign, prepare_
 def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]:
     """Apply the schema steps that a SQLite store lacks. Create the store if the file does not exist.
 
-    All steps are one transaction: if one fails, the file is not changed.
+    All steps are one transaction. If a step fails, the file is not changed.
 
     Args:
         path: the database file.
         backup: whether to copy an existing file to `<name>.<old revision>.bak` in the same folder first.
 
-    Returns:
-        The revisions before and after. The first is None if the file did not exist.
+    Returns: The revisions before and after the upgrade. The first is None if the file did not exist.
 
     Raises:
         StoreError: `store_foreign_file`, `store_schema_new`, an error of `backup_sqlite`, or an error of SQLite.
@@ -40,7 +39,7 @@ def upgrade_sqlite(path: Path, *, backup: bool = True) -> tuple[str | None, str]
             before = revision_of(connection)
             if before == newest:
                 return before, newest
-            missing_steps(before, "sqlite", where=str(path))  # this raises errors before the backup is written
+            missing_steps(before, "sqlite", where=str(path))  # raise errors before the backup is written
             if backup:
                 backup_sqlite(path, path.with_name(f"{path.name}.{before}.bak"))
             _upgrade(connection, path)

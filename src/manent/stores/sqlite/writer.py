@@ -1,7 +1,7 @@
-"""The writer of a SQLite store: collects work, commits it in batches, and sets the results of the waiting futures.
+"""The writer of a SQLite store, which commits work in batches and sets the results of futures.
 
-`sqlite/store.py` submits work and gets futures. Only one commit runs at a time. Work that arrives during a commit is
-part of the next one. A thread commits (`sqlite/commits.py`). Under load, the writer starts a process that commits
+`sqlite/store.py` submits work and receives futures. Only one commit runs at a time. Work that arrives during a commit
+is part of the next one. A thread commits (`sqlite/commits.py`). Under load, the writer starts a process that commits
 appends (`sqlite/process.py`), and the thread commits all other work. If the process fails, the thread commits
 everything. Checkpoints run concurrently with the commits (`sqlite/checkpointer.py`).
 """
@@ -25,13 +25,16 @@ from manent.stores.sqlite.commits import TRUNCATE_WAIT_MS, Commits, Work
 from manent.stores.sqlite.process import WritingProcess
 
 BATCH_LIMIT: Final = 256
-"""Maximum number of pieces of work in one commit. It limits the time that the first piece waits for the last one."""
+"""Maximum number of pieces of work in one commit.
+
+This limits the time that the first piece waits for the last piece.
+"""
 
 EMPTY_LOG_WAIT_S: Final = 5.0
-"""Time for which the checkpointer waits for the writer to truncate the write-ahead log."""
+"""Maximum seconds that the checkpointer waits for the writer to truncate the write-ahead log."""
 
 TRUNCATE_TRIES: Final = 10
-"""Number of times that the writer tries to truncate the log after an erase while readers block it."""
+"""Maximum number of attempts to truncate the log after an erase while readers block the truncation."""
 
 ForeignCommits = tuple[int, int, int]
 """A value that changes when another server commits.
@@ -44,7 +47,7 @@ log = logging.getLogger("manent.store")
 
 
 class _BetweenCommits:
-    """A function that the thread calls between two commits, outside a transaction."""
+    """A function that the writer's thread calls between two commits, outside a transaction."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self.do = do
@@ -67,7 +70,7 @@ class Writer:
     Args:
         path: the database file.
         durability: `disk` or `process`, as for `SqliteStore`.
-        process_from: number of queued pieces of work at which the writer starts the process. None: it never does.
+        process_from: number of queued pieces of work at which the writer starts the process. None means never.
         observe: called after each commit with its number of pieces of work and its duration in seconds.
     """
 
@@ -104,9 +107,9 @@ class Writer:
     def submit(self, work: Work | _BetweenCommits) -> asyncio.Future[Any]:
         """Queue work and return a future.
 
-        It resolves with the result when the work is durable. Work of one conversation is done in the order of the
-        calls. All work that is submitted in one iteration of the event loop is part of one batch. So with 32 concurrent
-        conversations, a commit contains about 30 appends instead of 3.
+        The future resolves with the result when the work is durable. Work of one conversation is done in the order of
+        the calls. All work that is submitted in one iteration of the event loop is part of one batch. With 32
+        concurrent conversations, a commit therefore contains about 30 appends instead of 3.
 
         Raises:
             StoreError: `store_closed`.
@@ -145,9 +148,9 @@ class Writer:
     async def count_foreign_commits(self) -> ForeignCommits:
         """Return a value that changes with each commit of another server, but not with this server's appends.
 
-        SQLite's `data_version` changes on a connection when another connection commits. When the process runs, it
-        commits all appends, so its `data_version` is used. The remaining commits of the thread then look like commits
-        of another server.
+        SQLite's `data_version` changes on a connection when another connection commits. A running process commits all
+        appends, so its `data_version` is used. Other commits of the thread are then reported like commits of another
+        server.
         """
         if self._process is not None:
             before, begun_at = self._counts_at_takeover
@@ -156,10 +159,10 @@ class Writer:
         return *count, 0
 
     def _ask_for_empty_log(self) -> bool:
-        """Let the thread truncate the log, and wait for it.
+        """Make the writer's thread truncate the log, and wait for the result.
 
-        The checkpointer's thread calls this. It must not truncate the log itself, because two checkpoints at the same
-        time would block each other.
+        The checkpointer's thread calls this. The checkpointer must not truncate the log, because two concurrent
+        checkpoints would block each other.
         """
         work = _BetweenCommits(self._commits.empty_log)
         with contextlib.suppress(RuntimeError):  # the event loop is closed
@@ -178,7 +181,7 @@ class Writer:
             self._loop.call_soon(self._dispatch)
 
     def _dispatch(self) -> None:
-        """Pass the collected work to the process or to the thread, unless one of them is busy."""
+        """Pass the collected work to the process or to the thread, unless a commit is running."""
         self._is_scheduled = False
         if self._is_busy:
             return
@@ -219,10 +222,10 @@ class Writer:
             log.warning("could not start the writing process; the writer thread continues to commit (%s)", error)
 
     async def _switch_to_process(self, process: WritingProcess) -> None:
-        """Let the started process commit appends from now on.
+        """Use the started process for appends from now on.
 
-        Neither the thread nor the process writes during this call. The counts are read in this order, so that a commit
-        of another server between the two reads is included in one of them.
+        Neither the thread nor the process writes during this call. The counts are read in this order, so that one of
+        them includes a commit of another server between the two reads.
         """
         try:
             begun_at = await process.data_version()
@@ -280,7 +283,7 @@ class Writer:
         self._checkpointer.note_commits(count)
 
     def _run(self) -> None:
-        """Serve batches. This runs in the thread."""
+        """Serve batches. Run in the writer's thread."""
         while (batch := self._queue.get()) is not None:
             results = self._serve(batch)
             with contextlib.suppress(RuntimeError):  # the event loop is closed, so no caller waits
@@ -299,7 +302,7 @@ class Writer:
 
 
 def _divide(gathered: Sequence[_Waiting]) -> tuple[list[_Waiting], list[_Waiting], list[_Waiting]]:
-    """Return the work that the process can write in one commit, the work of the thread, and work for a later batch."""
+    """Divide work into the next commit of the process, the work of the thread, and the work for a later batch."""
     appends: list[_Waiting] = []
     others: list[_Waiting] = []
     later: list[_Waiting] = []

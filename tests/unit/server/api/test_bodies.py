@@ -52,5 +52,5 @@ def test_two_shapes_of_one_name_are_not_mixed_up_in_the_document() -> None:
     components: Json = {}
     _schema(Order, components)
 
-    with pytest.raises(ValueError, match="two Structs named Order"):
+    with pytest.raises(ValueError, match="two different Structs in the API have the name Order"):
         _schema(other, components)

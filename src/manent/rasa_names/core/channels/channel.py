@@ -19,10 +19,10 @@ OnNewMessage = Callable[["UserMessage"], Awaitable[Any]]
 
 
 class UserMessage:
-    """A message of a visitor, as an input channel hands it over.
+    """A visitor's message, which an input channel passes to `on_new_message`.
 
     Attributes:
-        has_own_id: whether the channel gave the message its id.
+        has_own_id: whether the channel has set the id of the message.
     """
 
     def __init__(
@@ -67,17 +67,17 @@ class InputChannel:
 
     def blueprint(self, on_new_message: OnNewMessage) -> Blueprint:
         """Return the routes of the channel."""
-        raise NotImplementedError("an input channel returns a Sanic blueprint")
+        raise NotImplementedError("an input channel must return a Sanic blueprint")
 
     @classmethod
     def raise_missing_credentials_exception(cls) -> NoReturn:
-        """Raise the error for a section without the options that the channel needs."""
+        """Raise the error for a section in which required options are missing."""
         raise InvalidConfigException(
-            f"the channel {cls.name()!r} needs options: write them below its name in credentials.yml"
+            f"the channel {cls.name()!r} requires options: add them under its name in credentials.yml"
         )
 
     def get_output_channel(self) -> "OutputChannel | None":
-        """Return the channel for messages that no request waits for. None: there is none."""
+        """Return the output channel for messages that no request waits for, or None."""
         return None
 
     def get_metadata(self, request: Request) -> Json | None:
@@ -87,11 +87,11 @@ class InputChannel:
 
 
 class OutputChannel:
-    """Base class of output channels: sends bot messages, each part by its own method."""
+    """Base class of output channels, with a method for each part of a bot message."""
 
     @classmethod
     def name(cls) -> str:
-        """Return the name of the channel. Channel-specific responses use it."""
+        """Return the name of the channel, which response variations for a channel contain."""
         return cls.__name__
 
     async def send_response(self, recipient_id: str, message: Json) -> None:
@@ -118,15 +118,15 @@ class OutputChannel:
 
     async def send_text_message(self, recipient_id: str, text: str, **kwargs: Any) -> None:
         """Send a text."""
-        raise NotImplementedError("an output channel sends texts")
+        raise NotImplementedError("an output channel must implement send_text_message")
 
     async def send_image_url(self, recipient_id: str, image: str, **kwargs: Any) -> None:
-        """Send an image. By default, send its address as a text."""
+        """Send an image. By default, send its URL as a text."""
         del kwargs
         await self.send_text_message(recipient_id, f"Image: {image}")
 
     async def send_attachment(self, recipient_id: str, attachment: str, **kwargs: Any) -> None:
-        """Send an attachment. By default, send its address as a text."""
+        """Send an attachment. By default, send its URL as a text."""
         del kwargs
         await self.send_text_message(recipient_id, f"Attachment: {attachment}")
 
@@ -147,14 +147,14 @@ class OutputChannel:
         await self.send_text_with_buttons(recipient_id, text, quick_replies, **kwargs)
 
     async def send_elements(self, recipient_id: str, elements: Iterable[Json], **kwargs: Any) -> None:
-        """Send a list of elements. By default, send each as a text with buttons."""
+        """Send a list of elements. By default, send each element as a text with buttons."""
         del kwargs
         for element in elements:
             text = f"{element.get('title', '')} : {element.get('subtitle', '')}"
             await self.send_text_with_buttons(recipient_id, text, element.get("buttons", []))
 
     async def send_custom_json(self, recipient_id: str, json_message: Json, **kwargs: Any) -> None:
-        """Send a message in the platform's own format. By default, send it as a text."""
+        """Send a message in a custom format. By default, send its JSON as a text."""
         del kwargs
         await self.send_text_message(recipient_id, json.dumps(json_message))
 
@@ -183,7 +183,7 @@ class CollectingOutputChannel(OutputChannel):
         return {"recipient_id": recipient_id, **{key: part for key, part in parts.items() if part is not None}}
 
     def latest_output(self) -> Json | None:
-        """Return the newest message. None: there is none."""
+        """Return the newest message, or None."""
         return self.messages[-1] if self.messages else None
 
     async def _persist_message(self, message: Json) -> None:
@@ -207,12 +207,12 @@ class CollectingOutputChannel(OutputChannel):
         await self._persist_message(self._message(recipient_id, text=text, buttons=buttons))
 
     async def send_custom_json(self, recipient_id: str, json_message: Json, **_: Any) -> None:
-        """Collect a message in the platform's own format."""
+        """Collect a message in a custom format."""
         await self._persist_message(self._message(recipient_id, custom=json_message))
 
 
 class QueueOutputChannel(CollectingOutputChannel):
-    """Puts messages into a queue, so that another task can send each at once."""
+    """Puts messages into a queue, from which another task sends each immediately."""
 
     def __init__(self, message_queue: "asyncio.Queue[Any] | None" = None) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ class QueueOutputChannel(CollectingOutputChannel):
         return "queue"
 
     def latest_output(self) -> NoReturn:
-        """Raise NotImplementedError: a queue gives its messages to one reader."""
+        """Raise NotImplementedError, because the messages of a queue can be read only once."""
         raise NotImplementedError("a queue does not keep its messages")
 
     async def _persist_message(self, message: Json) -> None:
@@ -232,5 +232,5 @@ class QueueOutputChannel(CollectingOutputChannel):
 
 
 def is_streaming(request: Request) -> bool:
-    """Return whether a request asks for the messages one by one (`?stream=true`)."""
+    """Return whether a request contains `?stream=true`, which requests the messages one by one."""
     return bool_arg(request, "stream", default=False)

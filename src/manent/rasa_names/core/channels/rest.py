@@ -27,7 +27,7 @@ _DONE = "DONE"
 
 
 class RestInput(InputChannel):
-    """A channel over HTTP, whose parts subclasses replace."""
+    """A channel over HTTP whose methods subclasses can override."""
 
     @classmethod
     def name(cls) -> str:
@@ -44,7 +44,7 @@ class RestInput(InputChannel):
         return (req.json or {}).get("input_channel") or self.name()
 
     def get_metadata(self, request: Request) -> Json | None:
-        """Return `metadata` of the body."""
+        """Return `metadata` from the body."""
         return (request.json or {}).get("metadata")
 
     @staticmethod
@@ -56,7 +56,7 @@ class RestInput(InputChannel):
         input_channel: str,
         metadata: Json | None,
     ) -> None:
-        """Handle a message whose replies go into a queue. The text `DONE` ends the queue."""
+        """Handle a message and put its replies into a queue, followed by the text `DONE`."""
         collector = QueueOutputChannel(queue)
         message = UserMessage(text, collector, sender_id, input_channel=input_channel, metadata=metadata)
         try:
@@ -67,7 +67,7 @@ class RestInput(InputChannel):
     def stream_response(
         self, on_new_message: OnNewMessage, text: str, sender_id: str, input_channel: str, metadata: Json | None
     ) -> Callable[[Any], Coroutine[Any, Any, None]]:
-        """Return a function that writes each reply as soon as it is known."""
+        """Return a function that writes each reply to the response as soon as the bot sends it."""
 
         async def stream(resp: Any) -> None:
             queue: asyncio.Queue[Any] = asyncio.Queue()
@@ -102,7 +102,7 @@ class RestInput(InputChannel):
             try:
                 await on_new_message(message)
             except ManentError as error:
-                logger.warning("a message was not answered", extra={"code": error.code, "error": error.message})
+                logger.warning("a message could not be processed", extra={"code": error.code, "error": error.message})
                 return response.json({"error": error.code, "message": error.message}, status=error.status)
             return response.json(collector.messages)
 

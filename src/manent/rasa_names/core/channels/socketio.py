@@ -17,7 +17,7 @@ logger = logging.getLogger("manent.rasa_channel")
 
 
 class SocketBlueprint(Blueprint):
-    """Routes, and a Socket.IO server. The channel's adapter serves the sockets at `socketio_path`."""
+    """A blueprint with a Socket.IO server, whose sockets the channel's adapter serves at `socketio_path`."""
 
     def __init__(self, sio: Any, socketio_path: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(args[0] if args else "socketio_webhook", **kwargs)
@@ -26,7 +26,7 @@ class SocketBlueprint(Blueprint):
 
 
 class SocketIOOutput(OutputChannel):
-    """Sends bot messages to the sockets of a room, which has the id of the conversation."""
+    """Sends bot messages to the sockets of a room. The name of the room is the id of the conversation."""
 
     @classmethod
     def name(cls) -> str:
@@ -67,7 +67,10 @@ class SocketIOOutput(OutputChannel):
             await self._send_message(recipient_id, {"attachment": template})
 
     async def send_custom_json(self, recipient_id: str, json_message: Json, **_: Any) -> None:
-        """Send a message in the client's own format: arguments of `emit` if it has `data`, else the data itself."""
+        """Send a custom message.
+
+        With the key `data`, it contains the arguments of `emit`; without this key, only the data.
+        """
         arguments = json_message if "data" in json_message else {"data": json_message}
         await self.sio.emit(self.bot_message_evt, **{"room": recipient_id, **arguments})
 
@@ -77,7 +80,7 @@ class SocketIOOutput(OutputChannel):
 
 
 class SocketIOInput(InputChannel):
-    """A channel over Socket.IO, whose parts subclasses replace."""
+    """A channel over Socket.IO whose methods subclasses can override."""
 
     @classmethod
     def name(cls) -> str:
@@ -121,7 +124,7 @@ class SocketIOInput(InputChannel):
         self.sio: Any = None
 
     def get_output_channel(self) -> OutputChannel | None:
-        """Return a channel to the sockets. None: there is no server yet."""
+        """Return the output channel of the sockets, or None before the server exists."""
         return None if self.sio is None else SocketIOOutput(self.sio, self.bot_message_evt)
 
     def get_metadata(self, request: Any) -> Json | None:
@@ -130,7 +133,7 @@ class SocketIOInput(InputChannel):
         return json.loads(metadata) if isinstance(metadata, str) else metadata
 
     def blueprint(self, on_new_message: OnNewMessage) -> Blueprint:
-        """Return the routes of the channel, with its sockets."""
+        """Return the routes of the channel, and create its Socket.IO server."""
         sio = AsyncServer(async_mode="asgi", cors_allowed_origins=[])
         self.sio = sio
 

@@ -1,5 +1,5 @@
-"""Stand-ins for `rasa.core.featurizers.precomputation`, which policies name in annotations."""
+"""Stand-ins for `rasa.core.featurizers.precomputation`, which policies use in annotations."""
 
 
 class MessageContainerForCoreFeaturization:
-    """Held the features of messages. Policies get None instead."""
+    """Contains the features of messages in Rasa. In Manent, policies receive None instead."""

@@ -1,9 +1,9 @@
-"""Stand-ins for `rasa.core.featurizers.tracker_featurizers`, which policies name in annotations."""
+"""Stand-ins for `rasa.core.featurizers.tracker_featurizers`, which policies use in annotations."""
 
 
 class TrackerFeaturizer:
-    """Described conversations by numbers. Policies get None instead."""
+    """Converts conversations to numbers in Rasa. In Manent, policies receive None instead."""
 
 
 class MaxHistoryTrackerFeaturizer(TrackerFeaturizer):
-    """Described the newest states of conversations."""
+    """Converts the newest states of conversations to numbers in Rasa."""

@@ -6,12 +6,12 @@ from manent.rasa_names.core.policies.policy import BuiltInPolicy
 
 
 class MemoizationPolicy(BuiltInPolicy):
-    """`MemoizationPolicy`, which classes of projects may extend."""
+    """`MemoizationPolicy`, which classes of projects can extend."""
 
     extends: ClassVar[str] = "MemoizationPolicy"
 
 
 class AugmentedMemoizationPolicy(BuiltInPolicy):
-    """`AugmentedMemoizationPolicy`, which classes of projects may extend."""
+    """`AugmentedMemoizationPolicy`, which classes of projects can extend."""
 
     extends: ClassVar[str] = "AugmentedMemoizationPolicy"

@@ -13,7 +13,7 @@ from manent.rasa_names.shared.core.trackers import DialogueStateTracker
 
 
 class SupportedData(Enum):
-    """The training data that a policy reads."""
+    """The kinds of training data that a policy reads."""
 
     ML_DATA = 1
     RULE_DATA = 2
@@ -24,9 +24,9 @@ class PolicyPrediction:
     """The probability of each action, in the order of the domain.
 
     Attributes:
-        events: events to record, whether or not the prediction wins.
+        events: events to record in any case.
         optional_events: events to record if the prediction wins.
-        is_no_user_prediction: whether it is independent of the latest message.
+        is_no_user_prediction: whether the prediction is independent of the latest message.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class PolicyPrediction:
         policy_priority: int = DEFAULT_POLICY_PRIORITY,
         events: list[Event] | None = None,
         optional_events: list[Event] | None = None,
-        is_end_to_end_prediction: bool = False,  # noqa: FBT001, FBT002  # as callers pass it
+        is_end_to_end_prediction: bool = False,  # noqa: FBT001, FBT002  # Rasa's signature
         is_no_user_prediction: bool = False,  # noqa: FBT001, FBT002
         diagnostic_data: dict[str, Any] | None = None,
         hide_rule_turn: bool = False,  # noqa: FBT001, FBT002
@@ -67,12 +67,12 @@ class PolicyPrediction:
 
     @property
     def max_confidence_index(self) -> int:
-        """Place of the likeliest action."""
+        """Index of the most probable action."""
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
 
     @property
     def max_confidence(self) -> float:
-        """Probability of the likeliest action."""
+        """Probability of the most probable action."""
         return max(self.probabilities, default=0.0)
 
 
@@ -81,11 +81,11 @@ class Policy(GraphComponent):
 
     Attributes:
         config: the options.
-        priority: among predictions of equal confidence, the one with the highest priority wins.
+        priority: decides between predictions of equal confidence; the highest priority wins.
     """
 
     extends: ClassVar[str] = ""
-    """Name of the built-in policy that the class extends. "": none."""
+    """Name of the built-in policy that a subclass extends. "": none."""
 
     def __init__(
         self,
@@ -117,18 +117,18 @@ class Policy(GraphComponent):
 
     @staticmethod
     def supported_data() -> SupportedData:
-        """Return the training data that the policy reads: by default stories."""
+        """Return the kind of training data that the policy reads. The default is stories."""
         return SupportedData.ML_DATA
 
     def train(self, training_trackers: list[Any], domain: Domain, **_: Any) -> Any:  # noqa: ARG002
-        """Train the policy. Policies without training do nothing."""
+        """Train the policy. The default does nothing."""
         return self._resource
 
     def predict_action_probabilities(self, tracker: DialogueStateTracker, domain: Domain, **_: Any) -> Any:
         """Predict the next action.
 
         Raises:
-            NotImplementedError: the class does not define it.
+            NotImplementedError: the subclass does not define this method.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define `predict_action_probabilities`")
 
@@ -140,7 +140,7 @@ class Policy(GraphComponent):
         probabilities: list[float],
         events: list[Event] | None = None,
         optional_events: list[Event] | None = None,
-        is_end_to_end_prediction: bool = False,  # noqa: FBT001, FBT002  # as callers pass it
+        is_end_to_end_prediction: bool = False,  # noqa: FBT001, FBT002  # Rasa's signature
         is_no_user_prediction: bool = False,  # noqa: FBT001, FBT002
         diagnostic_data: dict[str, Any] | None = None,
         action_metadata: dict[str, Any] | None = None,
@@ -159,9 +159,9 @@ class Policy(GraphComponent):
 
 
 class BuiltInPolicy(Policy):
-    """A policy that Manent has built in, which classes of projects may extend. Rasa itself has no such class.
+    """A built-in policy of Manent, which classes of projects can extend. Rasa has no such class.
 
-    `predict_action_probabilities` is the one of the built-in policy.
+    `predict_action_probabilities` calls the built-in policy.
     """
 
     predict_built_in: Any = None
@@ -172,7 +172,7 @@ class BuiltInPolicy(Policy):
 
 
 def confidence_scores_for(action_name: str, value: float, domain: Domain) -> list[float]:
-    """Return probabilities in which one action has a value and all others have 0."""
+    """Return probabilities that are 0 except for one action."""
     scores = [0.0] * domain.num_actions
     scores[domain.index_for_action(action_name)] = value
     return scores

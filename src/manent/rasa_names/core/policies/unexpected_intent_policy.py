@@ -6,6 +6,6 @@ from manent.rasa_names.core.policies.policy import BuiltInPolicy
 
 
 class UnexpecTEDIntentPolicy(BuiltInPolicy):
-    """`UnexpecTEDIntentPolicy`, which classes of projects may extend."""
+    """`UnexpecTEDIntentPolicy`, which classes of projects can extend."""
 
     extends: ClassVar[str] = "UnexpecTEDIntentPolicy"

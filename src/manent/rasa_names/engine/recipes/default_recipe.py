@@ -20,12 +20,12 @@ class _ComponentType(Enum):
 
 @dataclass(frozen=True)
 class Registration:
-    """How a class was registered.
+    """The registration of a class.
 
     Attributes:
-        types: members of `ComponentType`. Other values, which some classes give, have no effect.
-        is_trainable: whether `train` is called.
-        model_from: name of the component that provides the model for this one. None: it needs no model.
+        types: members of `ComponentType`. Other values have no effect.
+        is_trainable: whether `train` is called to train the component.
+        model_from: name of the component that provides a model for this component, or None if no model is needed.
     """
 
     types: frozenset[Any]
@@ -34,7 +34,7 @@ class Registration:
 
 
 class DefaultV1Recipe:
-    """The recipe that classes register themselves with."""
+    """The recipe with which classes register themselves."""
 
     name = "default.v1"
     ComponentType = _ComponentType
@@ -44,7 +44,7 @@ class DefaultV1Recipe:
     def register(
         cls,
         component_types: Any,
-        is_trainable: bool,  # noqa: FBT001  # as classes pass it
+        is_trainable: bool,  # noqa: FBT001  # Rasa's signature
         model_from: str | None = None,
     ) -> Callable[[T], T]:
         """Register the class that is defined below this decorator."""
@@ -58,5 +58,5 @@ class DefaultV1Recipe:
 
     @classmethod
     def registration_of(cls, found: type) -> Registration | None:
-        """Return how a class was registered. None: it was not."""
+        """Return the registration of a class, or None if it is not registered."""
         return cls._registered.get(found)

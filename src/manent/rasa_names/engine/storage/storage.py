@@ -1,7 +1,8 @@
 """Stand-ins for `rasa.engine.storage.storage`.
 
-Components store files in folders. A model of Manent stores names and bytes. `ModelStorage` converts between the two: it
-has a temporary folder. `files` reads it after the training, and `read_from` writes the files of a model to it.
+Components store files in folders, but Manent's model format stores names and bytes. `ModelStorage` converts between
+them with a temporary folder: `files` reads the folder after the training, and `read_from` writes the files of a model
+to the folder.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ class ModelStorage:
 
     Args:
         files: the files of the model, `<resource>/<path>` → content. They are written to the folder when the component
-            asks for them.
+            reads them.
     """
 
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
@@ -30,7 +31,7 @@ class ModelStorage:
 
     @property
     def has_files(self) -> bool:
-        """Whether the model has files of the component."""
+        """Whether the model contains files of the component."""
         return bool(self._files)
 
     @contextlib.contextmanager
@@ -42,7 +43,7 @@ class ModelStorage:
 
     @contextlib.contextmanager
     def read_from(self, resource: Resource) -> Iterator[Path]:
-        """Yield the folder with the files of a resource. It exists as long as this storage.
+        """Yield the folder with the files of a resource. It exists until this storage is deleted.
 
         Raises:
             ValueError: nothing was stored under this name.
@@ -54,7 +55,7 @@ class ModelStorage:
         yield folder
 
     def files(self) -> dict[str, bytes]:
-        """Return all files that were stored: `<resource>/<path>` → content."""
+        """Return all stored files, `<resource>/<path>` → content."""
         root = self._root
         if root is None:
             return dict(self._files)
@@ -85,5 +86,5 @@ class ModelStorage:
 
 
 def _folder_name(resource: Resource) -> str:
-    """Return a name that is one folder, even if the resource contains slashes."""
+    """Return a folder name for a resource, whose name can contain slashes."""
     return f"{quote(resource.name, safe=' ')}_" if not resource.name.strip(".") else quote(resource.name, safe=" ")

@@ -13,7 +13,7 @@ from manent.rasa_names.shared.nlu.training_data.message import Message
 
 
 class EntityTagSpec(NamedTuple):
-    """The tags of one kind of label."""
+    """The tags of one type of label."""
 
     tag_name: str
     ids_to_tags: dict[int, str]
@@ -22,7 +22,7 @@ class EntityTagSpec(NamedTuple):
 
 
 class EntityExtractorMixin:
-    """What entity extractors have in common."""
+    """Methods that all entity extractors have."""
 
     @property
     def name(self) -> str:
@@ -36,19 +36,19 @@ class EntityExtractorMixin:
         return entities
 
     def add_processor_name(self, entity: dict[str, Any]) -> dict[str, Any]:
-        """Add the name of this component to those that have changed an entity."""
+        """Add the name of this component to the entity's `processors`."""
         entity.setdefault("processors", []).append(self.name)
         return entity
 
     @staticmethod
     def filter_irrelevant_entities(extracted: list[dict[str, Any]], requested_dimensions: Any) -> list[dict[str, Any]]:
-        """Return the entities of the requested kinds. Without kinds: all."""
+        """Return the entities of the requested types, or all entities if no type is requested."""
         if not requested_dimensions:
             return extracted
         return [entity for entity in extracted if entity["entity"] in requested_dimensions]
 
     def filter_trainable_entities(self, entity_examples: list[Message]) -> list[Message]:
-        """Return the examples with the annotations that are not for another extractor."""
+        """Return the examples without annotations for other extractors."""
         found = []
         for example in entity_examples:
             kept = [each for each in example.get(ENTITIES, []) if each.get(EXTRACTOR) in (None, self.name)]
@@ -58,16 +58,16 @@ class EntityExtractorMixin:
 
     @staticmethod
     def find_entity(entity: dict[str, Any], text: str, tokens: list[Any]) -> tuple[int, int]:
-        """Return the index of an entity's first token, and the index after its last token.
+        """Return the index of an entity's first token and the index after its last token.
 
         Raises:
-            ValueError: the entity does not begin or end where a token does.
+            ValueError: the entity does not start and end at token boundaries.
         """
         starts, ends = [token.start for token in tokens], [token.end for token in tokens]
         try:
             return starts.index(entity[ENTITY_ATTRIBUTE_START]), ends.index(entity[ENTITY_ATTRIBUTE_END]) + 1
         except ValueError as error:
-            raise ValueError(f"the entity {entity!r} does not begin and end with a token of {text!r}") from error
+            raise ValueError(f"the entity {entity!r} does not start and end at token boundaries of {text!r}") from error
 
 
 class EntityExtractor(EntityExtractorMixin, Component):

@@ -1,4 +1,7 @@
-"""Stand-ins for `rasa.nlu.featurizers.featurizer`. Rasa 1 and 2 had the dense and the sparse featurizer here, too."""
+"""Stand-ins for `rasa.nlu.featurizers.featurizer`.
+
+In Rasa 1 and 2, this module also contains the dense and the sparse featurizer.
+"""
 
 from abc import ABC
 from collections.abc import Iterable
@@ -16,7 +19,7 @@ FeatureType = TypeVar("FeatureType")
 
 
 class Featurizer(Configured, ABC, Generic[FeatureType]):
-    """Describes texts and words by numbers."""
+    """Converts texts and words to numbers."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -32,7 +35,7 @@ class Featurizer(Configured, ABC, Generic[FeatureType]):
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:
-        """Check the options. Classes of projects may override it."""
+        """Check the options. Subclasses can override this."""
 
     @property
     def name(self) -> str:
@@ -40,14 +43,14 @@ class Featurizer(Configured, ABC, Generic[FeatureType]):
         return type(self).__name__
 
     def add_features_to_message(self, sequence: Any, sentence: Any, attribute: str, message: Message) -> None:
-        """Add features of the words and of the text of an attribute."""
+        """Add features of the words and of the text to an attribute."""
         for kind, features in ((FEATURE_TYPE_SEQUENCE, sequence), (FEATURE_TYPE_SENTENCE, sentence)):
             if features is not None:
                 message.add_features(Features(features, kind, attribute, self._identifier))
 
     @staticmethod
     def raise_if_featurizer_configs_are_not_compatible(featurizer_configs: Iterable[dict[str, Any]]) -> None:
-        """Accept the options. Manent gives each featurizer a different name."""
+        """Do nothing, because Manent already gives each featurizer a different name."""
 
 
 class DenseFeaturizer(Featurizer[np.ndarray[Any, Any]], ABC):
@@ -57,9 +60,9 @@ class DenseFeaturizer(Featurizer[np.ndarray[Any, Any]], ABC):
     def aggregate_sequence_features(
         dense_sequence_features: np.ndarray[Any, Any],
         pooling_operation: str,
-        only_non_zero_vectors: bool = True,  # noqa: FBT001, FBT002  # as callers pass it
+        only_non_zero_vectors: bool = True,  # noqa: FBT001, FBT002  # Rasa's signature
     ) -> np.ndarray[Any, Any]:
-        """Return the mean or the maximum of the features of words: (1, features).
+        """Return the mean or the maximum of the features of words, in the shape (1, features).
 
         Raises:
             ValueError: the operation is unknown.

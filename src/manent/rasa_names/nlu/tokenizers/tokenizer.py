@@ -23,10 +23,10 @@ class Token:
     """A word in a text.
 
     Attributes:
-        text: the word. Components after the tokenizer use it instead of the text at its place.
+        text: the word. The following components use it instead of the characters at its position in the text.
         start: index of its first character.
         end: index after its last character.
-        data: further attributes.
+        data: additional attributes.
         lemma: its base form.
     """
 
@@ -132,10 +132,10 @@ class Tokenizer(Configured, GraphComponent, ABC):
 
     @staticmethod
     def _convert_words_to_tokens(words: list[str], text: str) -> list[Token]:
-        """Return tokens for words in the order of a text.
+        """Return tokens for words that are in the same order as in the text.
 
         Raises:
-            ValueError: a word is not in the rest of the text.
+            ValueError: the text does not contain a word after the previous one.
         """
         tokens, place = [], 0
         for word in words:
@@ -146,6 +146,6 @@ class Tokenizer(Configured, GraphComponent, ABC):
 
 
 _NAMES = (INTENT, ACTION_NAME, INTENT_RESPONSE_KEY)
-"""Attributes that are names, not texts."""
+"""Attributes that contain names instead of texts."""
 
 __all__ = ["ExecutionContext", "ModelStorage", "Resource", "Token", "Tokenizer"]

@@ -13,5 +13,5 @@ def write_json_to_file(filename: str, obj: Any, **kwargs: Any) -> None:
 
 def write_to_file(filename: str, text: Any) -> None:
     """Write a text to a file."""
-    with open(filename, "w", encoding="utf-8") as file:  # noqa: PTH123  # names may be of any kind of path
+    with open(filename, "w", encoding="utf-8") as file:  # noqa: PTH123  # the name can be a string or a path
         file.write(str(text))

@@ -10,7 +10,7 @@ SpacyNLP = built_in("SpacyNLP")
 
 @dataclass
 class SpacyModel:
-    """A loaded model of spaCy."""
+    """A loaded spaCy model."""
 
     model: Any
     model_name: str

@@ -15,11 +15,11 @@ class InvalidDomain(RasaException):
 
 
 class ActionNotFoundException(ValueError, RasaException):
-    """There is no action with this name."""
+    """The domain has no action with this name."""
 
 
 class Domain(Partial):
-    """The domain, as policies read it.
+    """The domain, for policies.
 
     Attributes:
         action_names_or_texts: all actions, in the order of the probabilities of a prediction.
@@ -55,17 +55,17 @@ class Domain(Partial):
         return len(self.action_names_or_texts)
 
     def index_for_action(self, action_name: str) -> int:
-        """Return the place of an action in the probabilities.
+        """Return the index of an action in the probabilities.
 
         Raises:
-            ActionNotFoundException: there is no action with this name.
+            ActionNotFoundException: the domain has no action with this name.
         """
         if action_name not in self._index:
             raise ActionNotFoundException(f"the domain has no action {action_name!r}")
         return self._index[action_name]
 
     def required_slots_for_form(self, form_name: str) -> list[str]:
-        """Return the slots that a form asks for."""
+        """Return the slots that a form requests."""
         return list((self.forms.get(form_name) or {}).get("required_slots") or ())
 
     def as_dict(self) -> dict[str, Any]:

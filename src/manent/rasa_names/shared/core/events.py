@@ -1,4 +1,4 @@
-"""Stand-ins for `rasa.shared.core.events`: the events of a conversation, as policies read them."""
+"""Stand-ins for `rasa.shared.core.events`: the events of a conversation, for policies."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ class Event:
 
     Attributes:
         timestamp: seconds since the epoch.
-        metadata: further data.
+        metadata: additional data.
     """
 
     type_name = "event"
@@ -21,7 +21,7 @@ class Event:
         self.metadata = metadata or {}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the event in its JSON form."""
+        """Return the event as a JSON object."""
         fields = {"event": self.type_name, "timestamp": self.timestamp, "metadata": self.metadata}
         return fields | self._fields()
 
@@ -148,7 +148,7 @@ class SlotSet(Event):
 
 
 class ActiveLoop(Event):
-    """A form became active, or ended: its name is None."""
+    """A form became active, or ended if the name is None."""
 
     type_name = "active_loop"
 
@@ -198,13 +198,13 @@ class ActionExecutionRejected(Event):
 
 
 class LoopInterrupted(Event):
-    """A form was interrupted, or continues."""
+    """A form was interrupted or continues."""
 
     type_name = "loop_interrupted"
 
     def __init__(
         self,
-        is_interrupted: bool,  # noqa: FBT001  # as callers pass it
+        is_interrupted: bool,  # noqa: FBT001  # Rasa's signature
         timestamp: float | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
@@ -258,7 +258,7 @@ class ConversationResumed(Event):
 
 
 class OtherEvent(Event):
-    """An event of another kind. Rasa itself has no such class."""
+    """An event of another type. Rasa has no such class."""
 
     def __init__(self, wire: dict[str, Any]) -> None:
         super().__init__(wire.get("timestamp"), wire.get("metadata"))
@@ -293,7 +293,7 @@ _NAMES = {"action": "action_name", "action_execution_rejected": "action_name", "
 
 
 def event_of(logged: LoggedEvent) -> Event:
-    """Return an event of the log as policies read it."""
+    """Convert an event of the log for policies."""
     wire = event_to_wire(logged)
     kind = _KINDS.get(wire["event"])
     if kind is None:

@@ -4,4 +4,4 @@ from manent.rasa_names.shared.core.trackers import DialogueStateTracker
 
 
 class TrackerWithCachedStates(DialogueStateTracker):
-    """A story, in the training."""
+    """The tracker of a story during training."""

@@ -1,10 +1,13 @@
-"""Names what a policy asks for and Manent does not provide. Rasa itself has no such module."""
+"""Reports attributes that Manent does not provide to policies. Rasa has no such module."""
 
 from typing import Any
 
 
 class Partial:
-    """A class with the attributes that policies use. Another one is an error that says what to write instead."""
+    """A class with only some of the attributes of Rasa's class.
+
+    Reading another attribute raises an error with advice.
+    """
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -12,7 +12,7 @@ from manent.rasa_names.shared.core.slots import Slot
 
 @dataclass
 class TrackerActiveLoop:
-    """The active form. It has the attributes of Rasa 3, and can be read like the dictionary of Rasa 2."""
+    """The active form, with the attributes of Rasa 3 and the keys of Rasa 2."""
 
     name: str | None = None
     is_interrupted: bool = False
@@ -25,15 +25,15 @@ class TrackerActiveLoop:
 
 
 class DialogueStateTracker(Partial):
-    """A conversation, as policies read it.
+    """A conversation, for policies.
 
     Attributes:
         sender_id: id of the conversation.
-        latest_message: the latest message of the user. Its text is None before the first one.
-        latest_action: `{"action_name"}` or `{"action_text"}` of the latest action.
+        latest_message: the latest message of the user. Its text is None before the first message.
+        latest_action: the latest action, as an object with `action_name` or `action_text`.
         latest_bot_utterance: the latest message of the bot.
-        active_loop: the active form. None: no form is active.
-        followup_action: name of the action that runs next without a prediction.
+        active_loop: the active form, or None.
+        followup_action: name of the action that runs next, without a prediction.
     """
 
     def __init__(self, tracker: Tracker, *, is_rule_tracker: bool = False) -> None:
@@ -57,7 +57,7 @@ class DialogueStateTracker(Partial):
 
     @property
     def events(self) -> list[Event]:
-        """The newest events of the session, oldest first, without those that were undone."""
+        """The newest events of the session, oldest first, without events that were undone."""
         if self._events is None:
             self._events = [event_of(event) for event in self.core.applied]
         return self._events
@@ -125,9 +125,9 @@ class DialogueStateTracker(Partial):
         event_type: Any,
         action_names_to_exclude: Sequence[str] | None = None,
         skip: int = 0,
-        event_verbosity: Any = None,  # noqa: ARG002  # as callers pass it
+        event_verbosity: Any = None,  # noqa: ARG002  # Rasa's signature
     ) -> Event | None:
-        """Return the newest event of a class. None: there is none."""
+        """Return the newest event of a class, or None."""
         excluded = action_names_to_exclude or ()
         found = [
             event
@@ -138,6 +138,6 @@ class DialogueStateTracker(Partial):
         return found[skip] if skip < len(found) else None
 
     def last_executed_action_has(self, name: str, skip: int = 0) -> bool:
-        """Return whether the latest action has this name. The action that listens does not count."""
+        """Return whether the latest action other than `action_listen` has this name."""
         last = self.get_last_event_for(ActionExecuted, ["action_listen"], skip)
         return isinstance(last, ActionExecuted) and last.action_name == name

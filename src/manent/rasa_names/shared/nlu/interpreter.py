@@ -1,4 +1,4 @@
-"""Stand-ins for `rasa.shared.nlu.interpreter`, which policies of Rasa 2 name in annotations."""
+"""Stand-ins for `rasa.shared.nlu.interpreter`, which policies of Rasa 2 use in annotations."""
 
 
 class NaturalLanguageInterpreter:
@@ -6,4 +6,4 @@ class NaturalLanguageInterpreter:
 
 
 class RegexInterpreter(NaturalLanguageInterpreter):
-    """Parsed messages that name their intent."""
+    """Parses messages that contain their intent in Rasa."""

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def json_to_string(obj: Any, **kwargs: Any) -> str:
-    """Return an object as JSON, indented."""
+    """Return an object as indented JSON."""
     return json.dumps(obj, indent=kwargs.pop("indent", 2), ensure_ascii=kwargs.pop("ensure_ascii", False), **kwargs)
 
 
@@ -46,7 +46,7 @@ def write_text_file(
     content: str,
     file_path: str | Path,
     encoding: str = "utf-8",
-    append: bool = False,  # noqa: FBT001, FBT002  # as callers pass it
+    append: bool = False,  # noqa: FBT001, FBT002  # Rasa's signature
 ) -> None:
     """Write a text to a file."""
     with Path(file_path).open("a" if append else "w", encoding=encoding) as file:
@@ -59,7 +59,7 @@ def dump_obj_as_json_to_file(filename: str | Path, obj: Any) -> None:
 
 
 def create_directory(directory_path: str | Path) -> None:
-    """Create a folder, with those above it."""
+    """Create a folder and its parent folders."""
     Path(directory_path).mkdir(parents=True, exist_ok=True)
 
 
@@ -69,13 +69,13 @@ def create_directory_for_file(file_path: str | Path) -> None:
 
 
 def list_files(path: str | Path) -> list[str]:
-    """Return the paths of the files in a folder and below it."""
+    """Return the paths of the files in a folder and its subfolders."""
     return [str(found) for found in sorted(Path(path).rglob("*")) if found.is_file()]
 
 
 def get_text_hash(text: str | bytes, encoding: str = "utf-8") -> str:
     """Return a hash of a text."""
-    return hashlib.md5(  # as classes expect it; no secret depends on it
+    return hashlib.md5(  # Rasa's classes expect this; no secret depends on the hash
         text.encode(encoding) if isinstance(text, str) else text, usedforsecurity=False
     ).hexdigest()
 
@@ -86,5 +86,5 @@ def deep_container_fingerprint(obj: Any, encoding: str = "utf-8") -> str:
 
 
 def raise_deprecation_warning(message: str, *_: Any, **__: Any) -> None:
-    """Issue a warning about something that a later version removes."""
+    """Issue a deprecation warning."""
     warnings.warn(message, FutureWarning, stacklevel=3)

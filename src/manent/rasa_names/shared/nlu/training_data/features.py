@@ -7,12 +7,12 @@ import numpy as np
 
 
 class Features:
-    """The features of a text: a matrix with one row for the text, or with one row for each token.
+    """The features of a text: a matrix with one row for the text or one row for each token.
 
     Attributes:
         features: a NumPy array or a SciPy matrix, (rows, features).
         type: `sentence` or `sequence`.
-        attribute: what the features describe, usually `text`.
+        attribute: the attribute that the features describe, usually `text`.
         origin: name of the component that computed them.
     """
 
@@ -31,7 +31,7 @@ class Features:
         return isinstance(self.features, np.ndarray)
 
     def combine_with_features(self, additional_features: "Features | None") -> None:
-        """Append the columns of other features with as many rows.
+        """Append the columns of other features with the same number of rows.
 
         Raises:
             ValueError: the numbers of rows differ.
@@ -49,11 +49,11 @@ class Features:
     def filter(
         features_list: "Iterable[Features]",
         attributes: Iterable[str] | None = None,
-        type: str | None = None,  # noqa: A002  # as callers name it
+        type: str | None = None,  # noqa: A002  # Rasa's signature
         origin: list[str] | None = None,
-        is_sparse: bool | None = None,  # noqa: FBT001  # as callers pass it
+        is_sparse: bool | None = None,  # noqa: FBT001  # Rasa's signature
     ) -> "list[Features]":
-        """Return the features that have all the given properties."""
+        """Return the features with all the given properties."""
         wanted = None if attributes is None else set(attributes)
         return [
             each

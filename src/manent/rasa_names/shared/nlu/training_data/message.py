@@ -21,12 +21,12 @@ from manent.rasa_names.shared.nlu.training_data.features import Features
 
 
 class Message:
-    """A message or an example, with everything that components add to it.
+    """A message or an example, with the attributes and features that components add.
 
     Attributes:
         data: attribute → value.
         features: features that featurizers added.
-        output_properties: attributes that are part of the parse result.
+        output_properties: attributes that are part of the NLU result.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Message:
         features: list[Features] | None = None,
         **kwargs: Any,
     ) -> None:
-        # Rasa 1 passes the text first.
+        # Rasa 1 passes the text as the first argument.
         self.data: dict[str, Any] = {TEXT: data} if isinstance(data, str) else dict(data or {})
         self.time = time
         self.features: list[Features] = list(features or ())
@@ -61,7 +61,7 @@ class Message:
         self,
         prop: str,
         info: Any,
-        add_to_output: bool = False,  # noqa: FBT001, FBT002  # as callers pass it
+        add_to_output: bool = False,  # noqa: FBT001, FBT002  # Rasa's signature
     ) -> None:
         """Set an attribute."""
         self.data[prop] = info
@@ -74,12 +74,12 @@ class Message:
             self.features.append(features)
 
     def add_diagnostic_data(self, origin: str, data: dict[str, Any]) -> None:
-        """Keep data for the developer of a component."""
+        """Store diagnostic data for the developer of a component."""
         self.data.setdefault("diagnostic_data", {})[origin] = data
 
     def as_dict(
         self,
-        only_output_properties: bool = False,  # noqa: FBT001, FBT002  # as callers pass it
+        only_output_properties: bool = False,  # noqa: FBT001, FBT002  # Rasa's signature
     ) -> dict[str, Any]:
         """Return the attributes that have a value."""
         return {
@@ -89,7 +89,7 @@ class Message:
         }
 
     def as_dict_nlu(self) -> dict[str, Any]:
-        """Return the message as training data: without tokens, and with the full name of a retrieval intent."""
+        """Return the message as training data, without tokens and with the full name of a retrieval intent."""
         found = {name: value for name, value in self.as_dict().items() if not name.endswith("_tokens")}
         if found.get(INTENT):
             found[INTENT] = self.get_full_intent()
@@ -127,11 +127,11 @@ class Message:
         return intent, key or None
 
     def get_full_intent(self) -> str:
-        """Return the intent, with the key of a retrieval intent."""
+        """Return the intent, including the response key of a retrieval intent."""
         return str(self.get(INTENT_RESPONSE_KEY) or self.get(INTENT) or "")
 
     def get_all_features(self, attribute: str, featurizers: list[str] | None = None) -> list[Features]:
-        """Return the sparse, then the dense features of an attribute, as far as there are some."""
+        """Return all features of an attribute, first sparse, then dense."""
         found = [
             *self.get_sparse_features(attribute, featurizers),
             *self.get_dense_features(attribute, featurizers),
@@ -141,25 +141,25 @@ class Message:
     def get_sparse_features(
         self, attribute: str, featurizers: list[str] | None = None
     ) -> tuple[Features | None, Features | None]:
-        """Return the sparse features of the tokens, and of the text."""
+        """Return the sparse features of the tokens and those of the text."""
         return self._of_both_types(attribute, featurizers, is_sparse=True)
 
     def get_dense_features(
         self, attribute: str, featurizers: list[str] | None = None
     ) -> tuple[Features | None, Features | None]:
-        """Return the dense features of the tokens, and of the text."""
+        """Return the dense features of the tokens and those of the text."""
         return self._of_both_types(attribute, featurizers, is_sparse=False)
 
     def features_present(self, attribute: str, featurizers: list[str] | None = None) -> bool:
-        """Return whether there are features of an attribute."""
+        """Return whether the message has features of an attribute."""
         return bool(self.get_all_features(attribute, featurizers))
 
     def is_core_or_domain_message(self) -> bool:
-        """Return whether this is an action of a story, not a message of a user."""
+        """Return whether this is an action of a story instead of a user's message."""
         return bool(self.data.get(ACTION_NAME) or self.data.get(ACTION_TEXT))
 
     def is_e2e_message(self) -> bool:
-        """Return whether this is a text of a story without an intent."""
+        """Return whether this is a text from a story, without an intent."""
         return bool(self.get(ACTION_TEXT) or (self.get(TEXT) and not (self.get(INTENT) or self.get(RESPONSE))))
 
     def find_overlapping_entities(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:

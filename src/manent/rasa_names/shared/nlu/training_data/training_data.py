@@ -24,7 +24,7 @@ class TrainingData:
 
     Attributes:
         training_examples: the examples.
-        entity_synonyms: spelling → value.
+        entity_synonyms: synonym → value.
         regex_features: `{"name", "pattern"}` of each regex.
         lookup_tables: `{"name", "elements"}` of each lookup table.
         responses: retrieval responses by name.
@@ -74,7 +74,7 @@ class TrainingData:
 
     @property
     def action_names(self) -> set[str]:
-        """Names of actions. Manent does not train components on actions, so it is empty."""
+        """Names of actions. The set is empty, because Manent does not train components on actions."""
         return {each.get(ACTION_NAME) for each in self.training_examples} - {None}
 
     @property
@@ -122,7 +122,7 @@ class TrainingData:
         return sorted(found, key=lambda entity: str(entity[ENTITY_ATTRIBUTE_TYPE]))
 
     def filter_training_examples(self, condition: Callable[[Message], bool]) -> "TrainingData":
-        """Return the training data with only the examples for which a condition holds."""
+        """Return the training data with only those examples that fulfill a condition."""
         return TrainingData(
             [each for each in self.training_examples if condition(each)],
             self.entity_synonyms,
@@ -132,7 +132,7 @@ class TrainingData:
         )
 
     def is_empty(self) -> bool:
-        """Return whether there is no data."""
+        """Return whether the training data is empty."""
         return not any((self.training_examples, self.entity_synonyms, self.regex_features, self.lookup_tables))
 
     def contains_no_pure_nlu_data(self) -> bool:
@@ -140,7 +140,7 @@ class TrainingData:
         return not any(each.get(INTENT) or each.get(ENTITIES) or each.get(RESPONSE) for each in self.nlu_examples)
 
     def has_e2e_examples(self) -> bool:
-        """Return whether there are texts of stories."""
+        """Return False, because Manent does not add texts of stories to the training data."""
         return False
 
     def _labels(self, name: str) -> set[str]:
