@@ -92,6 +92,19 @@ async def test_a_committed_reply_survives_a_crash(tmp_path: Path, platform: Plat
     assert platform.shown(ADA) == ["Hello."]
 
 
+async def test_an_uncertain_send_is_repeated_and_marked(tmp_path: Path, platform: Platform) -> None:
+    """If the connection breaks before the answer, the message is sent again, and the repetition is counted."""
+    platform.faults.append("cut")
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.attempts >= 1)
+        await delivered(server, platform, platform.text(ADA, "I am Ada", "2"))
+        await until(lambda: platform.shown(platform.address(ADA))[-1:] == ["Hello, Ada."])
+        assert server.application.channels.sender is not None
+        assert server.application.channels.sender.lanes[platform.name].uncertain == 1
+    assert set(platform.shown(platform.address(ADA))) == {"Hello.", "Hello, Ada."}
+
+
 async def test_order_is_kept(tmp_path: Path, platform: Platform) -> None:
     """Messages that arrive while turns run are answered in the order of their arrival, also when sends fail."""
     platform.faults.extend(["busy", "down"])

@@ -132,11 +132,12 @@ class PlatformApi:
                     read += more
                 return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, read)
         except TimeoutError as error:
-            raise SendLater(f"no answer within {TIMEOUT_S:.0f} s") from error
+            raise SendLater(f"no answer within {TIMEOUT_S:.0f} s", may_have_arrived=True) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise SendLater(
-                f"could not be reached ({type(error).__name__})"
-            ) from None  # the original error can contain a secret from the URL
+            may_have_arrived = not isinstance(error, aiohttp.ClientConnectorError)
+            reason = f"could not be reached ({type(error).__name__})"
+            # the original error can contain a secret from the URL
+            raise SendLater(reason, may_have_arrived=may_have_arrived) from None
 
     async def _open(self) -> "aiohttp.ClientSession":
         await asyncio.to_thread(importlib.import_module, "aiohttp")  # the import takes 0.2 s and would block the loop
