@@ -49,6 +49,7 @@ CHANNELS = ExtensionPoint(
         "instagram": "manent.channels.facebook:InstagramChannel",
         "twilio": "manent.channels.twilio:TwilioChannel",
         "twilio_voice": "manent.channels.twilio_voice:TwilioVoiceChannel",
+        "botframework": "manent.channels.botframework:BotFrameworkChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

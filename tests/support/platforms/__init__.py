@@ -12,6 +12,7 @@ CHANNELS = {
     "facebook": "Facebook",
     "instagram": "Instagram",
     "twilio": "Twilio",
+    "botframework": "BotFramework",
 }
 """Name of the channel → class of its double."""
 
