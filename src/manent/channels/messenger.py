@@ -114,10 +114,12 @@ class MessengerChannel(ABC):
         counts: numbers of requests and messages that the channel did not accept.
         api: the connections to the platform.
         inbox: where messages go; set by `routes`.
+        notes: warnings about the configuration, to be logged at each start.
     """
 
     name: str
     output: ClassVar[None] = None
+    notes: Sequence[str] = ()
 
     def __init__(self, *, proxy: str | None = None) -> None:
         self.counts = WebhookCounts()

@@ -50,6 +50,8 @@ CHANNELS = ExtensionPoint(
         "twilio": "manent.channels.twilio:TwilioChannel",
         "twilio_voice": "manent.channels.twilio_voice:TwilioVoiceChannel",
         "botframework": "manent.channels.botframework:BotFrameworkChannel",
+        "mattermost": "manent.channels.mattermost:MattermostChannel",
+        "rocketchat": "manent.channels.rocketchat:RocketChatChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

@@ -13,6 +13,8 @@ CHANNELS = {
     "instagram": "Instagram",
     "twilio": "Twilio",
     "botframework": "BotFramework",
+    "mattermost": "Mattermost",
+    "rocketchat": "RocketChat",
 }
 """Name of the channel → class of its double."""
 
