@@ -12,6 +12,7 @@ from manent.channels.messenger import (
     ATTACHMENT,
     MAX_ATTACHMENTS,
     REACTION,
+    SUBMITTED,
     Incoming,
     MessengerChannel,
     MessengerOptions,
@@ -45,7 +46,6 @@ MAX_TITLE: Final = 100
 MAX_PAYLOAD: Final = 500
 
 _HERO: Final = "application/vnd.microsoft.card.hero"
-_SUBMITTED: Final = "/card_submitted"
 _MENTION: Final = re.compile(r"<at[^>]*>(.*?)</at>\s*", re.DOTALL)
 
 
@@ -245,7 +245,7 @@ def _text(activity: dict[str, Any], metadata: Json) -> tuple[str, str | None]:
             text = text.replace(text_of(mention, "text"), "")
     text = _MENTION.sub(lambda found: html.unescape(found[1]) + " ", text).strip()
     if not text and value is not None:
-        text = value if isinstance(value, str) else text_of(value, "payload") or text_of(value, "text") or _SUBMITTED
+        text = value if isinstance(value, str) else text_of(value, "payload") or text_of(value, "text") or SUBMITTED
     return text or (ATTACHMENT if attachments else ""), title
 
 

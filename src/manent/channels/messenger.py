@@ -34,7 +34,9 @@ _PERMANENT = (400, 413)
 ATTACHMENT = "/attachment"
 CONTACT = "/contact"
 REACTION = "/reaction"
-"""Texts of messages that contain only an attachment, a contact or a reaction. A project can declare them as intents."""
+SUBMITTED = "/card_submitted"
+"""Texts of messages that contain only an attachment, a contact, a reaction or the values of a submitted card. A project
+can declare them as intents."""
 
 MAX_ATTACHMENTS = 20
 MAX_FORM_FIELDS = 200

@@ -52,6 +52,7 @@ CHANNELS = ExtensionPoint(
         "botframework": "manent.channels.botframework:BotFrameworkChannel",
         "mattermost": "manent.channels.mattermost:MattermostChannel",
         "rocketchat": "manent.channels.rocketchat:RocketChatChannel",
+        "webexteams": "manent.channels.webexteams:WebexTeamsChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

@@ -15,6 +15,7 @@ CHANNELS = {
     "botframework": "BotFramework",
     "mattermost": "Mattermost",
     "rocketchat": "RocketChat",
+    "webexteams": "WebexTeams",
 }
 """Name of the channel → class of its double."""
 

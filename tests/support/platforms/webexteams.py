@@ -1,7 +1,7 @@
 """Webex's REST API and webhooks.
 
-Rules come from https://developer.webex.com/docs: "Messages", "People", "Attachment Actions", "Webhooks Guide", "Buttons and
-Cards Guide", "Message Attachments" and "Rate Limiting".
+Rules come from https://developer.webex.com/docs: "Messages", "People", "Attachment Actions", "Webhooks Guide", "Buttons
+and Cards Guide", "Message Attachments" and "Rate Limiting".
 """
 
 import hashlib
@@ -162,7 +162,11 @@ class WebexTeams(Platform):
     def mention(self, sender: str, text: str, message_id: str) -> Webhook:
         """Return the webhook of a message in a group, which must mention the bot."""
         shown = f'<p><spark-mention data-object-type="person" data-object-id="{BOT_ID}">Small</spark-mention> '
-        mentioned = {"html": f"{shown}{html.escape(text)}</p>", "mentionedPeople": [BOT_ID], "roomType": "group"}
+        mentioned: dict[str, Any] = {
+            "html": f"{shown}{html.escape(text)}</p>",
+            "mentionedPeople": [BOT_ID],
+            "roomType": "group",
+        }
         return self.message(sender, message_id, text=f"Small {text}", **mentioned)
 
     def own(self, text: str, message_id: str) -> Webhook:
