@@ -53,6 +53,7 @@ CHANNELS = ExtensionPoint(
         "mattermost": "manent.channels.mattermost:MattermostChannel",
         "rocketchat": "manent.channels.rocketchat:RocketChatChannel",
         "webexteams": "manent.channels.webexteams:WebexTeamsChannel",
+        "hangouts": "manent.channels.hangouts:HangoutsChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

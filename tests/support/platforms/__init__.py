@@ -16,6 +16,7 @@ CHANNELS = {
     "mattermost": "Mattermost",
     "rocketchat": "RocketChat",
     "webexteams": "WebexTeams",
+    "hangouts": "Hangouts",
 }
 """Name of the channel → class of its double."""
 

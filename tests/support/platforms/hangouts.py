@@ -45,6 +45,7 @@ class Hangouts(Platform):
         tokens: the access tokens that are accepted.
         requests: the request ids that were used.
         with_account: whether the credentials contain the service account.
+        events: number of events; each has another time.
     """
 
     name = "hangouts"
@@ -56,6 +57,7 @@ class Hangouts(Platform):
         self.tokens: set[str] = set()
         self.requests: dict[str, dict[str, Any]] = {}
         self.with_account = True
+        self.events = 0
 
     def credentials(self) -> str:
         section = (
@@ -179,11 +181,12 @@ class Hangouts(Platform):
 
     def event(self, sender: str, kind: str, *, room: bool = False, **more: Any) -> Webhook:
         """Return the request of any interaction event."""
+        self.events += 1
         return self.signed(
             as_json(
                 {
                     "type": kind,
-                    "eventTime": f"2023-11-14T22:13:20.{len(self.sent):06}Z",
+                    "eventTime": f"2023-11-14T22:13:20.{self.events:06}Z",
                     "user": _user(sender),
                     "space": _space(sender, room=room),
                     **more,
