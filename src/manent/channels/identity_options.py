@@ -99,7 +99,7 @@ class IdentityOptions(ModeOptions, frozen=True, kw_only=True):
             raise WrongOption("jwt_method", f"one or more of {', '.join(sorted(METHODS))}", found=", ".join(unknown))
         if sum(map(bool, (self.jwt_key, self.jwt_key_file, self.jwks_url))) > 1:
             option = "jwt_key" if self.jwt_key else "jwt_key_file"
-            raise WrongOption(option, "only one of jwt_key, jwt_key_file, jwks_url", found="several of them")
+            raise WrongOption(option, "only one of jwt_key, jwt_key_file, jwks_url", found="more than one")
         if self.jwks_url is None:
             return
         if not self.methods <= PUBLIC:

@@ -1,4 +1,4 @@
-"""An HTTP client for the API of a messenger platform. Its channel interprets the responses."""
+"""An HTTP client for the API of a messenger platform. The calling channel interprets the responses."""
 
 import asyncio
 import importlib

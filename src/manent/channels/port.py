@@ -12,8 +12,8 @@ from manent.runtime.ports.channel import Output
 class Channel(Protocol):
     """A way in which visitors talk to the bot.
 
-    The class attribute `options` is a `msgspec.Struct` that declares the options. They are passed to the constructor,
-    or to the class method `from_options(options, site)` if it exists (see `extensions/finding.py`).
+    The class attribute `options` is a `msgspec.Struct` that declares the options. The server passes the options to the
+    constructor, or to the class method `from_options(options, site)` if it exists (see `extensions/finding.py`).
 
     Attributes:
         name: the name of the channel's section in `credentials.yml`, of its path in URLs, and of the input channel in

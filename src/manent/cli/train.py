@@ -40,7 +40,7 @@ def train(
 ) -> None:
     """Train a model from the project's files.
 
-    The command trains only the parts that have changed since the newest model. It keeps older models.
+    The command trains only the parts that have changed since the newest model, and keeps older models.
     """
     run_training(
         TrainingOptions(

@@ -2,8 +2,8 @@
  * One visitor's conversation with one server: the entry point of `@manent/client`.
  *
  * Owns the connection, the outbox, the session and the dialect in use, and passes events between them. Called by
- * `ui/chat.ts` and by anyone who writes a chat. Must not use the DOM, a clock or a socket directly (see `ports.ts`). It
- * does not keep a list of messages; `state/state.ts` builds this list from the events.
+ * `ui/chat.ts` and by custom chats. Must not use the DOM, a clock or a socket directly (see `ports.ts`). It does not
+ * keep a list of messages; `state/state.ts` builds this list from the events.
  */
 
 import { Connection } from "./connection";
@@ -19,7 +19,7 @@ import { PAGE_LIMIT, type JsonObject, type SessionSummary } from "./wire";
 
 export { RequestRefused } from "./connection";
 
-/** Maximum wait for an answer after the page was asleep, because the connection may be dead without an event. */
+/** Time limit for a response after the page was suspended, because the connection can be dead without an event. */
 export const WAKE_TIMEOUT_MS = 4_000;
 
 export interface ClientPorts {
@@ -31,18 +31,18 @@ export interface ClientPorts {
 }
 
 export interface ClientOptions extends PlainOptions {
-  /** Prefix of every stored key; one per server, so that two chats on one site do not share a conversation. */
+  /** Prefix of stored keys. It differs between servers, so that two chats on one site do not share a conversation. */
   scope: string;
   /** Use this conversation instead of the stored one. */
   session_id?: string;
   session_token?: string;
-  /** Return a JWT; called each time one is needed. */
+  /** Return a JWT. The client calls this each time it needs a token. */
   token?: () => Promise<string | null | undefined> | string | null | undefined;
-  /** Sent when a conversation is new. A bare payload (`/greet`) is not shown. */
+  /** Message that is sent when a conversation starts. A payload without a title (`/greet`) is not shown. */
   initial_payload?: string;
-  /** Metadata for every message; called when the message is written. */
+  /** Return the metadata for a message. The client calls this for each message. */
   metadata?: () => JsonObject;
-  /** How many log events a page holds; default 50. */
+  /** Number of log events in a page. Default: 50. */
   limit?: number;
 }
 
@@ -99,13 +99,13 @@ export class ConversationClient {
     this.dialect = this.protocol1;
   }
 
-  /** Call `listener` with every event from now on; returns a function that unsubscribes it. */
+  /** Call `listener` with every new event. Returns a function that unsubscribes it. */
   subscribe(listener: (event: ClientEvent) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  /** The conversation's id; null before the first join. */
+  /** The conversation's id, or null before the first join. */
   get sessionId(): string | null {
     return this.memory.joined?.session_id ?? null;
   }
@@ -129,7 +129,7 @@ export class ConversationClient {
 
   // -- what a visitor does ------------------------------------------------------------------------------------
 
-  /** Store a message in the outbox and send it as soon as possible, until acknowledged. Returns its id. */
+  /** Store a message in the outbox, and send it until the server acknowledges it. Returns its id. */
   send(message: string, extra: { title?: string; metadata?: JsonObject; message_id?: string } = {}): string {
     const message_id = extra.message_id ?? this.ports.chance.id();
     const metadata = { ...this.options.metadata?.(), ...extra.metadata };
@@ -162,7 +162,7 @@ export class ConversationClient {
     await this.dialect.begin("session_reset");
   }
 
-  /** Erase this conversation on the server and here. */
+  /** Erase this conversation on the server and in this browser. */
   async erase(): Promise<void> {
     await this.dialect.begin("session_erase");
   }
@@ -231,7 +231,7 @@ export class ConversationClient {
     const { initial_payload } = this.options;
     const isNew = !event.resumed && event.messages.length === 0;
     if (isNew && initial_payload !== undefined && initial_payload !== "" && this.delivery.isEmpty) {
-      // One id per log: two tabs that open at once send it once.
+      // The id depends only on the log, so two tabs that open at the same time send the message once.
       this.send(initial_payload, { message_id: `initial:${event.epoch || event.session_id}` });
     }
     this.delivery.flush();

@@ -20,14 +20,14 @@ export const systemClock: Clock = {
 
 export const systemChance: Chance = {
   id(): string {
-    // crypto.randomUUID needs a secure context; a chat on http://intranet has none.
+    // crypto.randomUUID requires a secure context, which a chat on http://intranet does not have.
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   },
   random: () => Math.random(),
 };
 
-/** A store in memory: its values live as long as the program. */
+/** A store in memory, whose values are lost when the program ends. */
 export function memoryStore(): KeyValueStore {
   const values = new Map<string, string>();
   return {
@@ -40,7 +40,7 @@ export function memoryStore(): KeyValueStore {
   };
 }
 
-/** For runtimes without network events. There, only the transport notices a lost connection. */
+/** For runtimes without network events, in which only the transport notices a lost connection. */
 export const alwaysOnline: Network = { online: () => true, watch: () => () => undefined };
 
 export interface ConnectOptions extends SocketIoOptions, Partial<ClientOptions> {

@@ -10,9 +10,13 @@ import type { ClientEvent, Notice } from "./events";
 import type { Chance, Clock, Network, Timer, Transport } from "./ports";
 import { readError, type JsonObject, type Requests, type WireError } from "./wire";
 
-/** Pause after a token was rejected twice. `reconnect`, which the page calls with a new token, does not wait. */
+/**
+ * Pause after the server has rejected a token twice.
+ *
+ * `reconnect`, which the page calls with a new token, does not wait.
+ */
 export const REJECTED_TOKEN_PAUSE_MS = 60_000;
-/** A request without an answer is sent again after this time. All requests are safe to repeat. */
+/** A request without a response is sent again after this time. All requests are safe to repeat. */
 export const ANSWER_TIMEOUT_MS = 15_000;
 
 export type Phase = "closed" | "waiting" | "connecting" | "joining" | "ready";
@@ -26,10 +30,10 @@ export class RequestRefused extends Error {
 
 export interface ConnectionListener {
   connected(): void;
-  /** The connection ended. Called before the status is reported. */
+  /** The connection ended. The connection calls this before it reports the status. */
   lost(): void;
   received(event: string, payload: unknown): void;
-  /** The page woke up or the network returned while the connection looked healthy. It may be dead. */
+  /** The page woke up or the network returned while the connection seemed to work. The connection can be dead. */
   woke(): void;
 }
 
@@ -42,7 +46,7 @@ export interface ConnectionPorts {
 
 export class Connection {
   phase: Phase = "closed";
-  /** Increases whenever answers to earlier requests become outdated. */
+  /** Number that increases whenever responses to earlier requests become outdated. */
   attempt = 0;
   private failures = 0;
   private retryTimer: Timer | null = null;
@@ -79,7 +83,7 @@ export class Connection {
     this.ports.transport.close();
   }
 
-  /** Drop the connection and open a new one at once. */
+  /** Drop the connection and open a new one immediately. */
   reconnect(): void {
     if (this.phase === "closed") return;
     this.ports.transport.close();
@@ -117,7 +121,7 @@ export class Connection {
     this.ports.transport.emit(event, payload);
   }
 
-  /** Send a request and resolve with the raw answer. Rejects when the connection ends or after `timeout_ms`. */
+  /** Send a request and resolve with the raw response. Rejects when the connection ends or after `timeout_ms`. */
   request<Name extends keyof Requests>(
     name: Name,
     payload: Requests[Name]["payload"],
@@ -126,7 +130,7 @@ export class Connection {
     return this.ports.transport.request(name, payload, timeout_ms);
   }
 
-  /** Send a request and resolve with its successful answer. Throws `RequestRefused` for an error answer. */
+  /** Send a request and resolve with the response. Throws `RequestRefused` if the response is an error. */
   async ask<Name extends keyof Requests>(name: Name, payload: Requests[Name]["payload"]): Promise<unknown> {
     const answer = await this.request(name, payload);
     const error = readError(answer);
@@ -151,7 +155,7 @@ export class Connection {
     this.phase = "waiting";
     this.attempt += 1;
     this.listener.lost();
-    // A token that was rejected twice will be rejected again until the page provides another.
+    // The server rejects such a token again, so wait until the page provides another one.
     const isHopeless = refused?.code.startsWith("jwt_") === true && this.failures > 0;
     const pause =
       wait_s !== undefined

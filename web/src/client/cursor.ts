@@ -1,8 +1,8 @@
 /**
- * The client's position in the log, as a value.
+ * The client's position in the log, as an immutable value.
  *
- * Owns the rules for moving it. Called by `dialects/protocol1.ts`. Pure. An event may arrive in several parts; the
- * cursor moves when all of them have arrived. If `prev` of a part is not the cursor, events were missed.
+ * Owns the rules for moving it. Called by `dialects/protocol1.ts`. Pure. An event can arrive in several parts. The
+ * cursor moves when all parts have arrived. If `prev` of a part is not the cursor, events were missed.
  */
 
 import type { Cursor, Message } from "./wire";
@@ -19,7 +19,7 @@ export function at(epoch: string, seq: number): Position {
   return { cursor: { epoch, seq }, pending: null };
 }
 
-/** Return the position after one live message, and what the message did to it. */
+/** Return the position after a live message, and the effect of the message on the position. */
 export function advance(position: Position, message: Message): { position: Position; outcome: Outcome } {
   const { cursor, pending } = position;
   if (message.seq <= cursor.seq) return { position, outcome: "known" };

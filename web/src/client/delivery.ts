@@ -1,6 +1,6 @@
 /**
- * Delivers the messages of the outbox one at a time, in the order of writing. Repeats each with the same id until it is
- * acknowledged.
+ * Delivers the messages of the outbox one at a time, in the order of writing. Repeats each message with the same id
+ * until the server acknowledges it.
  *
  * Owns the outbox, the message in flight and its timers. Called by the client; the dialect in use sends the messages.
  * Must not connect or join.
@@ -15,14 +15,14 @@ import type { Chance, Clock, KeyValueStore, Timer } from "./ports";
 import type { JoinedSession, SessionMemory } from "./session";
 import { isObject, readError, type JsonObject, type WireError } from "./wire";
 
-/** If an acknowledged message does not appear in the log for this long, events were missed. */
+/** If an acknowledged message does not appear in the log within this time, the client has missed events. */
 const ECHO_TIMEOUT_MS = 5_000;
 
 export class Delivery {
   private readonly outbox: Outbox;
   private inFlight: string | null = null;
   private readonly failures = new Map<string, number>();
-  /** Undelivered messages that this tab wrote: if one is lost, this tab shows a notice. */
+  /** Undelivered messages that this tab wrote. If such a message is lost, this tab shows a notice. */
   private readonly written = new Set<string>();
   private pauseTimer: Timer | null = null;
   private echoTimer: Timer | null = null;
@@ -42,7 +42,7 @@ export class Delivery {
     return this.outbox.list().length === 0;
   }
 
-  /** Report the outbox as it is. */
+  /** Report the current outbox. */
   report(): void {
     this.reportEvent({ type: "outbox", entries: this.outbox.list() });
   }
@@ -90,7 +90,7 @@ export class Delivery {
     if (this.outbox.remove(message_id)) this.report();
   }
 
-  /** Delete everything. */
+  /** Delete all messages. */
   clear(): void {
     for (const entry of this.outbox.list()) this.outbox.remove(entry.message_id);
   }
@@ -109,7 +109,7 @@ export class Delivery {
   }
 
   /**
-   * Continue in this conversation, whose log has the messages `message_ids` and everything numbered up to `seq`.
+   * Continue in this conversation, whose log contains the messages `message_ids` and all messages up to `seq`.
    *
    * Messages written before the first session are assigned to it; messages for another session are dropped.
    */
@@ -121,7 +121,7 @@ export class Delivery {
     this.report();
   }
 
-  /** The log has this message. */
+  /** The log contains this message. */
   echoed(message_id: string): void {
     this.written.delete(message_id);
     if (this.outbox.remove(message_id)) {
@@ -157,7 +157,7 @@ export class Delivery {
     for (const entry of this.outbox.list()) {
       if (entry.state !== "sending") continue;
       if (!dialect.acknowledges) {
-        // Remove it first: a listener of the resulting event may send again and flush.
+        // Remove the message first, because a listener of the resulting event can send again and flush.
         this.outbox.remove(entry.message_id);
         void dialect.send(entry, session);
         this.report();
@@ -176,7 +176,7 @@ export class Delivery {
     try {
       answer = await dialect.send(entry, session);
     } catch {
-      // No answer: send the same id again, over this connection or the next.
+      // There was no response: send the same id again, over this connection or the next one.
       if (attempt === this.connection.attempt && this.inFlight === entry.message_id)
         this.again(entry, undefined);
       return;
@@ -203,7 +203,7 @@ export class Delivery {
 
   private acknowledged(entry: OutboxEntry, answer: unknown): void {
     this.failures.delete(entry.message_id);
-    if (this.outbox.get(entry.message_id) === undefined) return; // the echo arrived first
+    if (this.outbox.get(entry.message_id) === undefined) return; // the log showed the message first
     const seq = isObject(answer) && typeof answer["seq"] === "number" ? answer["seq"] : 0;
     this.outbox.put({ ...entry, state: "sent", seq });
     this.outbox.settle([], this.dialect().seen);
@@ -233,7 +233,7 @@ export class Delivery {
     }
   }
 
-  /** Report messages whose conversation is gone: they are shown once and never sent. */
+  /** Report messages whose conversation no longer exists. They are shown once and never sent. */
   private reportDropped(entries: readonly OutboxEntry[]): void {
     for (const entry of entries) this.written.delete(entry.message_id);
     const texts = entries.map((entry) => entry.title ?? entry.message).join("\n");

@@ -9,7 +9,7 @@ import type { Message } from "./wire";
 
 export type ConnectionStatus = "connecting" | "online" | "offline" | "refused";
 
-/** A notice for the visitor. `code` selects the text; `message` is the server's sentence in English, for developers. */
+/** A notice for the visitor. `code` selects the text. `message` is the server's English sentence for developers. */
 export interface Notice {
   readonly code: string;
   readonly message: string;
@@ -25,10 +25,10 @@ export type ClientEvent =
       resumed: boolean;
       messages: readonly Message[];
       has_more: boolean;
-      /** True when `messages` continue the list that listeners have; false when they replace it. */
+      /** True if `messages` continue the list that the listeners have; false if they replace it. */
       continues: boolean;
       typing: boolean;
-      /** The server speaks Rasa's protocol only: no history, no acknowledgements. */
+      /** The server supports only Rasa's protocol, without history and acknowledgements. */
       plain: boolean;
     }
   /** The session was removed from this browser. */

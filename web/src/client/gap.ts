@@ -1,26 +1,26 @@
 /**
  * Fills the gap between the messages that a client has and the newest page, by paging back.
  *
- * Called by `dialects/protocol1.ts`. Keeps no state; requests go through the function it is given.
+ * Called by `dialects/protocol1.ts`. Keeps no state. Sends requests with the function `page`.
  */
 
 import type { Message, PageAnswer } from "./wire";
 
-/** Maximum number of messages to read for one gap; a larger gap replaces the list. */
+/** Maximum number of messages to read for a gap. If the gap is larger, the newest page replaces the list. */
 const MAX_GAP = 2_000;
 const MAX_PAGE = 200;
 
 export interface Filled {
   readonly messages: Message[];
   readonly has_more: boolean;
-  /** Whether there is no gap between `messages` and the messages that were known before. */
+  /** Whether `messages` directly follow the messages that were known before. */
   readonly continues: boolean;
 }
 
 /**
- * Page back from `messages` until number `known` is reached.
+ * Read older pages before `messages` until number `known` is reached.
  *
- * `page` fetches the messages before a number. If it fails, the result is the newest page alone.
+ * `page` fetches the messages before a number. If it fails, return only the newest page.
  */
 export async function fillGap(
   known: number,
@@ -42,7 +42,7 @@ export async function fillGap(
       more = older.has_more && older.messages.length > 0;
     }
   } catch {
-    // The newest page replaces the list; scrolling up loads the rest.
+    // The newest page replaces the list. Scrolling up loads the rest.
     return { messages, has_more, continues: false };
   }
   return { messages: all, has_more: more, continues: false };

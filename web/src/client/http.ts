@@ -1,7 +1,7 @@
 /**
- * The transport over single HTTP requests, for networks in which Socket.IO cannot work.
+ * The transport over separate HTTP requests, for networks in which Socket.IO cannot work.
  *
- * Works behind any proxy: no request depends on the one before it, so there may be several servers and no WebSocket.
+ * Works behind any proxy, with several servers and without WebSocket, because no request depends on an earlier one.
  * Speaks `POST /sessions/…` (protocol 1 only). Called by `transports.ts`.
  * Must not reconnect by itself.
  */
@@ -9,17 +9,17 @@
 import type { Transport, TransportListener } from "./ports";
 import { isAnswer, isObject, readError, type JsonObject } from "./wire";
 
-/** How long the server waits for news. Many proxies end a silent request after 30 s. */
+/** How long the server waits for new messages. Many proxies end a request without data after 30 s. */
 const WAIT_S = 25;
-/** How much longer a request may take than the server waits. */
+/** Additional time for a request, after the wait of the server. */
 const SLACK_MS = 15_000;
 
 type Fetch = typeof fetch;
 
-/** `url`: the server's address without a slash at its end. */
+/** `url` is the server's URL without a trailing slash. */
 export function httpTransport(url: string, fetcher: Fetch = (...request) => fetch(...request)): Transport {
   let listener: TransportListener | null = null;
-  /** Aborts everything that belongs to the current connection. */
+  /** Aborts all requests of the current connection. */
   let connection = new AbortController();
   let following = new AbortController();
   let bearer: Record<string, string> = {};
@@ -46,7 +46,7 @@ export function httpTransport(url: string, fetcher: Fetch = (...request) => fetc
     }
   }
 
-  /** Take over the session of an answer and wait for what comes after it. */
+  /** Use the session of a response, and wait for the messages after it. */
   function joined(answer: Record<string, unknown>, request: JsonObject): void {
     following.abort();
     following = new AbortController();
@@ -69,7 +69,7 @@ export function httpTransport(url: string, fetcher: Fetch = (...request) => fetc
       }
       if (isOver()) return;
       const page = isObject(answer) ? answer : {};
-      // The log was replaced, or too much was missed: join again, with the cursor of the client.
+      // The log was replaced, or too many messages were missed: join again, with the cursor of the client.
       if (readError(answer) !== null || page["gap"] === true || page["epoch"] !== cursor.epoch) {
         listener?.disconnected("the conversation has changed");
         return;

@@ -1,9 +1,9 @@
 /**
  * The messages that were written but are not yet seen in the log.
  *
- * Owns one stored key per entry, so that two tabs never overwrite each other. An entry contains the session and the
- * epoch it was written for. So a text from before an erase is never sent after it. Called by `delivery.ts`. Must not
- * send.
+ * Owns a stored key for each entry, so that two tabs never overwrite each other's entries. An entry contains the
+ * session and the epoch for which it was written, so a text that was written before an erase is never sent after it.
+ * Called by `delivery.ts`. Must not send.
  */
 
 import type { KeyValueStore } from "./ports";
@@ -19,19 +19,19 @@ export interface OutboxEntry {
   readonly message: string;
   readonly title?: string;
   readonly metadata?: JsonObject;
-  /** When it was written, in milliseconds; entries are sent in this order. */
+  /** Time of writing in milliseconds. Entries are sent in this order. */
   readonly written: number;
   readonly state: SendState;
-  /** Why sending failed. */
+  /** The reason why sending failed. */
   readonly error?: { readonly code: string; readonly message: string };
-  /** Its number in the log, once acknowledged. */
+  /** Number of the message in the log, once the server has acknowledged it. */
   readonly seq?: number;
 }
 
-/** In JSON text: the escape of a lone surrogate, or any other escape. */
+/** Matches, in JSON text, the escape of a lone surrogate, or any other escape. */
 const ESCAPES = /\\(?:ud[89a-f][0-9a-f]{2}|.)/gi;
 
-/** Replace lone surrogates by U+FFFD: they cannot be encoded in UTF-8, so servers reject them. */
+/** Replace lone surrogates by U+FFFD, because they cannot be encoded in UTF-8 and servers reject them. */
 function wellFormed(json: string): string {
   return json.replace(ESCAPES, (found) => (found.length > 2 ? "\\ufffd" : found));
 }
@@ -65,7 +65,7 @@ export class Outbox {
     return key.startsWith(this.prefix);
   }
 
-  /** Read the stored entries again; `gone` are those that another tab has delivered or dropped. */
+  /** Read the stored entries again. `gone` contains the entries that another tab has delivered or dropped. */
   reload(): { changed: boolean; gone: OutboxEntry[] } {
     let changed = false;
     const gone: OutboxEntry[] = [];
@@ -81,7 +81,7 @@ export class Outbox {
       }
     }
     for (const entry of this.entries.values()) {
-      // Acknowledged entries are no longer stored; they leave when the log shows them.
+      // Acknowledged entries are no longer stored. They are removed when the log contains them.
       if (entry.state !== "sent" && !stored.has(entry.message_id)) {
         this.entries.delete(entry.message_id);
         gone.push(entry);
@@ -103,7 +103,7 @@ export class Outbox {
   /**
    * Add or replace an entry. Values that JSON cannot represent are replaced.
    *
-   * An acknowledged entry is removed from the store but stays here until the log shows it.
+   * An acknowledged entry is removed from the store, but stays in memory until the log contains it.
    */
   put(added: OutboxEntry): void {
     const raw = wellFormed(JSON.stringify(added)); // stringify escapes lone surrogates
@@ -119,7 +119,7 @@ export class Outbox {
     return this.entries.delete(message_id);
   }
 
-  /** Remove the entries that are in the log: those in `named`, and those numbered up to `seq`. */
+  /** Remove the entries that are in the log: those in `named` and those up to number `seq`. */
   settle(named: readonly string[], seq: number): void {
     for (const message_id of named) if (this.entries.has(message_id)) this.remove(message_id);
     for (const entry of this.list()) {
@@ -127,14 +127,14 @@ export class Outbox {
     }
   }
 
-  /** Assign entries that were written before the first session to this one. */
+  /** Assign entries that were written before the first session to this session. */
   adopt(session_id: string, epoch: string): void {
     for (const entry of this.entries.values()) {
       if (entry.session_id === null) this.put({ ...entry, session_id, epoch });
     }
   }
 
-  /** Remove entries for another session or epoch; returns those that were not sent. */
+  /** Remove entries for another session or epoch. Returns the removed entries that were not sent. */
   dropOthers(session_id: string, epoch: string): OutboxEntry[] {
     const dropped = this.list().filter(
       (entry) => entry.session_id !== null && (entry.session_id !== session_id || entry.epoch !== epoch),

@@ -9,21 +9,21 @@ import type { JsonObject } from "./wire";
 
 /** Receives the events of a transport. */
 export interface TransportListener {
-  /** `isWebSocket` is true if nothing between the browser and the server is in the way. */
+  /** `isWebSocket` is true if no proxy between the browser and the server blocks WebSockets. */
   connected(isWebSocket?: boolean): void;
-  /** The connection ended or could not be opened; `refused` is set when the server rejected it. */
+  /** The connection ended or could not be opened. `refused` is set if the server rejected it. */
   disconnected(reason: string, refused?: { code: string; message: string }): void;
   received(event: string, payload: unknown): void;
 }
 
-/** A two-way connection that can be opened again after closing. It never reconnects by itself. */
+/** A two-way connection that can be opened again after closing. It never reconnects automatically. */
 export interface Transport {
   listen(listener: TransportListener): void;
   open(auth: JsonObject): void;
   close(): void;
-  /** Send without expecting an acknowledgement. */
+  /** Send an event without expecting an acknowledgement. */
   emit(event: string, payload: JsonObject): void;
-  /** Send and resolve with the acknowledgement. Rejects when the connection ends or after `timeout_ms`. */
+  /** Send an event and resolve with the acknowledgement. Rejects when the connection ends or after `timeout_ms`. */
   request(event: string, payload: JsonObject, timeout_ms: number): Promise<unknown>;
 }
 
@@ -36,22 +36,22 @@ export interface Clock {
   stop(timer: Timer | null): void;
 }
 
-/** Strings by key, shared by all tabs of one origin. */
+/** A store of strings by key, which all tabs of an origin share. */
 export interface KeyValueStore {
-  /** False when the browser blocks storage: values are then lost with the page. */
+  /** False if the browser blocks storage. Values are then lost when the page closes. */
   readonly persistent: boolean;
   get(key: string): string | null;
   set(key: string, value: string): void;
   remove(key: string): void;
   keys(prefix: string): string[];
-  /** Call `changed` when another tab changes a key; returns a function that stops watching. */
+  /** Call `changed` when another tab changes a key. Returns a function that stops watching. */
   watch(changed: (key: string) => void): () => void;
 }
 
 export interface Network {
   /** Return false when the device has no network. */
   online(): boolean;
-  /** Call `changed` on network changes and when the page wakes up; returns a function that stops watching. */
+  /** Call `changed` on network changes and when the page wakes up. Returns a function that stops watching. */
   watch(changed: (change: "online" | "offline" | "wake") => void): () => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The session: the conversation that this tab has joined, and the one that is stored for the next visit and for other
+ * The session: the conversation that this tab has joined, and the stored conversation for the next visit and other
  * tabs.
  *
  * Owns one stored key. Called by the client and its dialects. Must not talk to the server.
@@ -8,7 +8,7 @@
 import type { KeyValueStore } from "./ports";
 import { isObject } from "./wire";
 
-/** A session as it is stored. The token proves that the conversation belongs to this browser. */
+/** A stored session. The token proves that the conversation belongs to this browser. */
 export interface StoredSession {
   session_id: string;
   session_token?: string;
@@ -21,7 +21,7 @@ export interface JoinedSession extends StoredSession {
 }
 
 export class SessionMemory {
-  /** The conversation that this tab is in; null before the first join. */
+  /** The conversation that this tab has joined, or null before the first join. */
   joined: JoinedSession | null = null;
   private readonly key: string;
 
@@ -37,7 +37,7 @@ export class SessionMemory {
     return key === this.key;
   }
 
-  /** Read the stored session; null if there is none or it is damaged. */
+  /** Read the stored session. Returns null if there is none or it is damaged. */
   get(): StoredSession | null {
     const raw = this.store.get(this.key);
     if (raw === null) return null;
@@ -55,11 +55,11 @@ export class SessionMemory {
 
   set(session: StoredSession): void {
     const raw = JSON.stringify(session);
-    // Writing the same value would wake the other tabs without a reason.
+    // Writing the same value would notify the other tabs without a reason.
     if (this.store.get(this.key) !== raw) this.store.set(this.key, raw);
   }
 
-  /** Remember that this tab has joined a conversation, and store it. */
+  /** Record that this tab has joined a conversation, and store the session. */
   enter(session: JoinedSession): void {
     this.joined = session;
     this.set(session);

@@ -10,17 +10,17 @@ import type { Transport, TransportListener } from "./ports";
 import { isObject, type JsonObject } from "./wire";
 
 export interface SocketIoOptions {
-  /** The server's address, with the path below which a proxy serves it. */
+  /** The server's URL, including the path below which a proxy serves it. */
   url: string;
-  /** Below the path of `url`; default `/socket.io`. */
+  /** Path of Socket.IO below the path of `url`. Default: `/socket.io`. */
   path?: string;
-  /** Default `/`. */
+  /** Socket.IO namespace. Default: `/`. */
   namespace?: string;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Read the reason of a rejected connection: python-socketio sends a sentence and optional `data`. */
+/** Read the reason for a rejected connection. python-socketio sends a sentence and optional `data`. */
 function refusal(error: Error & { data?: unknown }): { code: string; message: string } {
   const data = isObject(error.data) ? error.data : {};
   return {
@@ -65,7 +65,7 @@ export function socketIoTransport(options: SocketIoOptions): Transport {
       });
       own.on("connect_error", (error: Error & { data?: unknown; type?: string }) => {
         if (socket !== own) return;
-        // Transport errors have a type; a rejection by the server has none.
+        // Transport errors have a type, but a rejection by the server does not.
         const refused = error.type === undefined && error.message !== "timeout";
         listener?.disconnected(error.message, refused ? refusal(error) : undefined);
       });

@@ -1,9 +1,9 @@
 /**
- * The transport that works: Socket.IO, or single HTTP requests where a proxy lets nothing else through.
+ * Chooses a transport that works: Socket.IO, or separate HTTP requests if a proxy blocks Socket.IO.
  *
- * Owns the choice. Called by the client's creators. Socket.IO comes first, because its messages arrive at once. Only
- * Socket.IO reaches a plain server, which does not know the HTTP requests. Must not reconnect by itself; the connection
- * decides when.
+ * Owns the choice. Called by the client's creators. Socket.IO is tried first, because its messages arrive immediately.
+ * Only Socket.IO works with a plain server, which does not support the HTTP requests. Must not reconnect by itself; the
+ * connection decides when.
  */
 
 import { httpTransport } from "./http";
@@ -11,9 +11,13 @@ import type { Transport, TransportListener } from "./ports";
 import { socketIoTransport, type SocketIoOptions } from "./socketio";
 import type { JsonObject } from "./wire";
 
-/** A connection that ends sooner has failed: without stickiness, long polling may work for a few requests. */
+/** A connection that ends sooner has failed. Without sticky sessions, long polling can work for a few requests. */
 const STABLE_MS = 20_000;
-/** How often Socket.IO must fail in a row after it has worked: until then the server is probably restarting. */
+/**
+ * Number of consecutive failures before the change to HTTP, if Socket.IO has worked before.
+ *
+ * With fewer failures, the server is probably restarting.
+ */
 const MAX_FAILURES = 3;
 
 /** Return the transport for a server. */

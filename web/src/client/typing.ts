@@ -6,7 +6,7 @@
 
 import type { Clock, Timer } from "./ports";
 
-/** The indicator goes off by itself when the server sends nothing for this long. */
+/** The indicator is switched off if the server sends nothing for this time. */
 export const TYPING_TIMEOUT_MS = 10_000;
 
 export class Typing {
@@ -17,7 +17,7 @@ export class Typing {
     private readonly changed: (on: boolean) => void,
   ) {}
 
-  /** Switch the indicator; switching it on restarts the timeout. */
+  /** Switch the indicator on or off. Switching it on restarts the timeout. */
   set(on: boolean): void {
     const before = this.timer !== null;
     this.stop();

@@ -1,8 +1,8 @@
 /**
  * Reads protocol 1: turns unknown JSON into messages and answers.
  *
- * Called by the dialects and everything that needs their types. Pure. The types of the wire are in `protocol.ts`,
- * generated from the schema; names stay in snake_case like the server's. Must not trust the server: a missing or
+ * Called by the dialects and by modules that need these types. Pure. `protocol.ts`, generated from the schema, contains
+ * the types of the protocol. Names are in snake_case, as on the server. Must not trust the server: a missing or
  * mistyped field gets a default.
  */
 
@@ -21,13 +21,13 @@ export type * from "./protocol";
 
 export const PROTOCOL = 1;
 
-/** Default number of log events in a page; also the server's default. */
+/** Default number of log events in a page, the same as the server's default. */
 export const PAGE_LIMIT = 50;
 
-/** A message from the assistant; `body` holds Rasa's keys unchanged. */
+/** A message from the assistant. `body` contains Rasa's keys unchanged. */
 export type BotMessage = Numbered & { role: "bot"; body: JsonObject };
 
-/** A message from the visitor; `message_id` is `""` if it was sent without one. */
+/** A message from the visitor. `message_id` is `""` if the message was sent without an id. */
 export type UserMessage = Omit<WireUserMessage, "message_id"> & { message_id: string };
 
 export type Message = UserMessage | BotMessage;
@@ -57,7 +57,7 @@ export const UNREADABLE_ANSWER: WireError = {
   message: "the server's answer could not be read",
 };
 
-/** Return the error inside an answer, or null for a success. An answer of an unknown shape is an error. */
+/** Return the error in a response, or null for a success. A response of an unknown shape is an error. */
 export function readError(answer: unknown): WireError | null {
   if (isObject(answer) && answer["ok"] === true) return null;
   const error = isObject(answer) && isObject(answer["error"]) ? answer["error"] : {};
@@ -72,12 +72,12 @@ export function readError(answer: unknown): WireError | null {
   return found;
 }
 
-/** Return whether an acknowledgement is a protocol 1 answer. The acknowledgement of a plain server is empty. */
+/** Return whether an acknowledgement is a protocol 1 response. The acknowledgement of a plain server is empty. */
 export function isAnswer(value: unknown): boolean {
   return isObject(value) && typeof value["ok"] === "boolean";
 }
 
-/** Read one message; null if it has no number. Live events carry no role, so `role` is passed in. */
+/** Read a message. Returns null if it has no number. Live events contain no role, so `role` is an argument. */
 export function readMessage(value: unknown, role?: "user" | "bot"): Message | null {
   if (!isObject(value) || typeof value["seq"] !== "number") return null;
   const seq = value["seq"];
@@ -106,7 +106,7 @@ export function readMessage(value: unknown, role?: "user" | "bot"): Message | nu
   return { ...numbers, role: "bot", body };
 }
 
-/** Convert a message back to JSON: the inverse of `readMessage`. */
+/** Convert a message back to JSON. This is the inverse of `readMessage`. */
 export function writeMessage(message: Message): object {
   if (message.role === "user") return message;
   const { body, ...numbers } = message;

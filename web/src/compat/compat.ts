@@ -1,5 +1,5 @@
 /**
- * Replaces the scripts of other Rasa chats: a page switches to `<manent-chat>` by changing one address.
+ * Replaces the scripts of other Rasa chats: to switch to `<manent-chat>`, a page changes only the script's URL.
  *
  * Like the scripts that it replaces, it is a classic script, not a module. Defines `WebChat` (rasa-webchat),
  * `<rasa-chatbot-widget>` (RasaHQ's chat-widget) and `Chatroom` (scalableminds), and creates a `<manent-chat>` from
@@ -25,7 +25,7 @@ const ADOPTED_KEYS = "chat_session RASA_SESSION_ID";
 
 void import(/* @vite-ignore */ new URL("manent-chat.js", SCRIPT_URL).href);
 
-/** Run `action` once the element is defined: before that it has no methods. */
+/** Run `action` once the element is defined, because it has no methods before. */
 function whenReady(chat: Chat, action: (chat: Chat) => void): void {
   void customElements.whenDefined("manent-chat").then(() => action(chat));
 }
@@ -56,7 +56,7 @@ const COLOURS: Record<string, string> = {
   assistBackgoundColor: "--manent-surface", // rasa-webchat's spelling
 };
 
-/** The options that have an effect; all others are reported. */
+/** The options that have an effect. All others are reported. */
 const SUPPORTED = new Set([
   ...Object.keys(COLOURS),
   ..."socketUrl socketPath initPayload title subtitle inputTextFieldHint profileAvatar openLauncherImage".split(
@@ -68,13 +68,13 @@ const SUPPORTED = new Set([
   ..."onSocketEvent onWidgetEvent".split(" "),
 ]);
 
-/** Tell the site's owner which options have no effect. */
+/** Log which options have no effect, for the site's owner. */
 function warnAbout(ignored: readonly string[], where: string): void {
   if (ignored.length > 0)
     console.warn(`manent-compat: ${where}: these have no effect: ${ignored.join(", ")}`);
 }
 
-/** rasa-webchat's path begins at the origin. Ours begins at the server's address, which may itself have a path. */
+/** rasa-webchat's path starts at the origin. Manent's path starts at the server's URL, which can contain a path. */
 function address(url: string | null, path: string | null): Record<string, string | null> {
   const given = path?.replace(/\/$/, "") ?? null;
   if (url === null || given === null) return { "server-url": url, "socket-path": given };
@@ -256,7 +256,7 @@ if (customElements.get("rasa-chatbot-widget") === undefined) {
   customElements.define("rasa-chatbot-widget", RasaChatbotWidget);
 }
 
-/** The older form of chat-widget: a div with data attributes. */
+/** The older form of chat-widget, which is a div with data attributes. */
 function fromDiv(): void {
   const div = document.querySelector<HTMLElement>("#rasa-chat-widget");
   const url = div?.dataset["websocketUrl"];

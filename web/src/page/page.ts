@@ -1,12 +1,12 @@
 /**
- * The hosted page at `/`: a chat that fills the page. It talks to the server that sent the page.
+ * The hosted page at `/`, on which a chat fills the page. It connects to the server that sent the page.
  *
  * Reads its settings from `webchat/config.json`. Must not contain settings of its own.
  */
 
 import "../ui/element";
 
-/** The contents of `webchat/config.json`; every key is optional. */
+/** The contents of `webchat/config.json`. Every key is optional. */
 interface PageSettings {
   title?: string;
   subtitle?: string;
@@ -44,7 +44,7 @@ async function show(): Promise<void> {
   const chat = document.createElement("manent-chat");
   chat.setAttribute("layout", "fill");
   chat.setAttribute("heading-level", "1");
-  chat.setAttribute("lang", navigator.languages.join(" ")); // the page does not name a language
+  chat.setAttribute("lang", navigator.languages.join(" ")); // the page specifies no language
   chat.addEventListener("manent-ready", (event) => {
     document.documentElement.lang = (event as CustomEvent<{ language: string }>).detail.language;
   });

@@ -11,7 +11,7 @@ import { plainText } from "./markdown";
 
 export interface Button {
   title: string;
-  /** The message to send; null for a button that only opens `url`. */
+  /** The message to send, or null for a button that only opens `url`. */
   payload: string | null;
   url: string | null;
 }
@@ -45,7 +45,7 @@ function firstText(...values: unknown[]): string {
   return values.map(text).find((value) => value !== "") ?? "";
 }
 
-/** Return the objects in a value: Rasa sends one object, other servers send a list. */
+/** Return the objects in a value. Rasa sends one object, and other servers send a list. */
 function list(value: unknown): Record<string, unknown>[] {
   if (Array.isArray(value)) return value.filter(isObject);
   return isObject(value) ? [value] : [];
@@ -74,7 +74,7 @@ function readCards(value: unknown): Card[] {
   });
 }
 
-/** Read one of the well-known types from an attachment or custom JSON; null for other types. */
+/** Read one of the supported types from an attachment or custom JSON. Returns null for other types. */
 function readTyped(type: string, value: Record<string, unknown>): Content | null {
   const src = firstText(
     value["src"],
@@ -190,17 +190,17 @@ export function contents(body: JsonObject): Content[] {
   return found;
 }
 
-/** Texts for pieces that have no text of their own. */
+/** Texts for pieces that contain no text. */
 export interface Fallbacks {
   readonly picture: string;
-  /** For all other kinds. */
+  /** Text for all other types. */
   readonly unknown: string;
 }
 
 /**
  * Return a message as plain text, for screen readers, notifications, speech and the transcript file.
  *
- * Never empty: a piece without text gets a fallback.
+ * The result is never empty, because a piece without text gets a fallback text.
  */
 export function plainWords(pieces: readonly Content[], fallbacks: Fallbacks): string {
   const words = pieces.map((piece) => {

@@ -1,5 +1,5 @@
 /**
- * Decides which addresses may become a link or a source.
+ * Decides which URLs are allowed in links and sources.
  *
  * Called by the views. Pure. Must reject every scheme that can run code, such as `javascript:`.
  */
@@ -16,13 +16,13 @@ function resolve(address: string, base: string): URL | null {
   }
 }
 
-/** Return the address for `href`, or null if it is not allowed. */
+/** Return the URL for `href`, or null if it is not allowed. */
 export function safeLink(address: string, base: string): string | null {
   const url = resolve(address, base);
   return url !== null && LINKS.has(url.protocol) ? url.href : null;
 }
 
-/** Return the address for `src`, or null if it is not allowed. */
+/** Return the URL for `src`, or null if it is not allowed. */
 export function safeSource(address: string, base: string): string | null {
   const url = resolve(address, base);
   if (url === null) return null;
@@ -31,7 +31,7 @@ export function safeSource(address: string, base: string): string | null {
 
 const PLAYERS = /(^|\.)(youtube\.com|youtube-nocookie\.com|youtu\.be|vimeo\.com|dailymotion\.com|loom\.com)$/;
 
-/** Return whether an address is a page that plays a video, not a video file. */
+/** Return whether a URL is a page that plays a video instead of a video file. */
 export function isPlayer(address: string): boolean {
   return PLAYERS.test(new URL(address).hostname);
 }

@@ -24,7 +24,7 @@ export type Block =
   | { kind: "rule" }
   | { kind: "table"; head: Inline[][]; rows: Inline[][][] };
 
-/** Maximum distance between an opening and a closing mark, in characters. Bounds the time for hostile input. */
+/** Maximum distance between an opening and a closing mark, in characters. It limits the time for hostile input. */
 const MAX_SPAN = 1_000;
 
 /** Return the index of `needle` within `MAX_SPAN` characters after `from`, or -1. */
@@ -33,7 +33,7 @@ function ahead(text: string, needle: string, from: number): number {
   return found === -1 ? -1 : from + found;
 }
 
-/** Maximum depth of nesting; deeper levels are shown flat. */
+/** Maximum depth of nesting. Deeper levels are shown flat. */
 const MAX_DEPTH = 6;
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
@@ -107,7 +107,7 @@ function isFenceEnd(line: string, fence: string): boolean {
   return text.startsWith(fence) && text === fence[0]!.repeat(text.length);
 }
 
-/** Return whether a table begins at line `at`: a row, and below it a rule with as many columns. */
+/** Return whether a table starts at line `at`: a row, followed by a rule with the same number of columns. */
 function isTable(lines: readonly string[], at: number): boolean {
   const [head, rule] = [lines[at]!, lines[at + 1] ?? ""];
   return (
@@ -125,7 +125,7 @@ function cells(row: string): string[] {
   return text.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
-/** Read one list from line `at`. Returns the number of the line after it. */
+/** Read a list from line `at`. Returns the number of the line after the list. */
 function list(lines: readonly string[], at: number, depth: number, found: Block[]): number {
   const [, indent, marker] = BULLET.exec(lines[at]!)!;
   const ordered = /\d/.test(marker!);
@@ -152,7 +152,7 @@ function list(lines: readonly string[], at: number, depth: number, found: Block[
   return at;
 }
 
-/** Return whether a line continues the list item before it: indented below it, or plain text right after it. */
+/** Return whether a line continues the previous list item: it is indented, or plain text directly after the item. */
 function belongs(lines: readonly string[], at: number, width: number, indent: number): boolean {
   const line = lines[at]!;
   const own = line.search(/\S|$/);
@@ -170,7 +170,7 @@ function belongs(lines: readonly string[], at: number, width: number, indent: nu
 }
 
 function lineInlines(lines: readonly string[]): Inline[] {
-  // Keep line breaks, unlike standard Markdown: chat messages are written with the return key.
+  // Keep line breaks, unlike standard Markdown, because authors of chat messages use the return key.
   return lines.flatMap((line, index) => [
     ...(index > 0 ? [{ kind: "break" as const }] : []),
     ...inlines(line.trim()),
@@ -186,7 +186,7 @@ const MARKS: readonly [string, "strong" | "em" | "strike"][] = [
   ["_", "em"],
 ];
 
-/** Parse the marks inside one line. */
+/** Parse the marks in a line. */
 export function inlines(text: string, depth = 0): Inline[] {
   const found: Inline[] = [];
   let plain = "";

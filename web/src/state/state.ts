@@ -1,9 +1,9 @@
 /**
- * The state of a chat, as one value, and the function that applies events to it.
+ * The state of a chat as one value, and the function that applies events to this value.
  *
- * Called by `ui/chat.ts`. `reduce` is the only place where the state changes. Pure: the same events give the same state.
- * Must not use the DOM, a clock or random numbers. Messages are sorted by `seq` and part, each `id` once, independent
- * of the order of arrival.
+ * Called by `ui/chat.ts`. `reduce` is the only place where the state changes. Pure: equal events give equal states.
+ * Must not use the DOM, a clock or random numbers. Messages are sorted by `seq` and part, without duplicates,
+ * independent of the order of arrival.
  */
 
 import type { ClientEvent, ConnectionStatus, Notice } from "../client/events";
@@ -27,18 +27,18 @@ export interface ChatState {
   readonly troubles: Readonly<Record<string, Notice>>;
   /** The `seq` up to which the visitor has seen the conversation. */
   readonly read: number;
-  /** How often connecting has failed since the last success. */
+  /** Number of failed connection attempts since the last success. */
   readonly failures: number;
 }
 
-/** Events of the page itself. */
+/** Events that come from the page. */
 export type PageEvent =
   | { type: "loading_older" }
   | { type: "dismissed"; notice: Notice }
   | { type: "noticed"; notice: Notice }
   /** The visitor has sent a message. */
   | { type: "written" }
-  /** The visitor has seen the conversation up to `seq`, or all of it. */
+  /** The visitor has seen the conversation up to `seq`, or completely. */
   | { type: "read"; seq?: number | undefined };
 
 export type ChatEvent = ClientEvent | PageEvent;
@@ -68,7 +68,7 @@ function inOrder(a: Message, b: Message): number {
   return a.seq - b.seq || part(a) - part(b);
 }
 
-/** Return the messages in order, each id once. */
+/** Return the messages in order, without duplicate ids. */
 function sorted(messages: readonly Message[]): Message[] {
   const ids = new Set<string>();
   const once = messages.filter((message) => !ids.has(message.id) && ids.add(message.id));
@@ -76,10 +76,10 @@ function sorted(messages: readonly Message[]): Message[] {
 }
 
 /**
- * Merge two lists: sorted, each id once.
+ * Merge two lists into a sorted list without duplicate ids.
  *
- * Sorts `known` only if `added` belongs inside it, which is rare. So a live message takes the same time with thousands
- * of loaded messages.
+ * Sorts `known` only if `added` belongs inside it, which is rare, so a live message takes the same time even with
+ * thousands of loaded messages.
  */
 export function merge(known: readonly Message[], added: readonly Message[]): readonly Message[] {
   if (added.length === 0) return known;
@@ -116,7 +116,7 @@ function joined(state: ChatState, event: Extract<ClientEvent, { type: "joined" }
     epoch: event.epoch,
     plain: event.plain,
     messages: merge(continues ? state.messages : [], event.messages),
-    // An answer that continues the list does not say whether older messages exist before the list.
+    // A response that continues the list does not contain whether older messages exist before the list.
     has_more: continues && state.messages.length > 0 ? state.has_more : event.has_more,
     older: "idle",
     refusal: null,

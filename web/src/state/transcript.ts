@@ -1,7 +1,7 @@
 /**
- * The items of the conversation as the visitor reads it: messages, dividers, and messages being sent.
+ * The items of the displayed conversation: messages, dividers, and messages being sent.
  *
- * Called by `ui/panel.ts`. Pure. Decides which messages are shown and which buttons are used up; the views only draw.
+ * Called by `ui/panel.ts`. Pure. Decides which messages are shown and which buttons are disabled. The views only draw.
  */
 
 import type { OutboxEntry } from "../client/outbox";
@@ -23,10 +23,10 @@ export type Item =
   | { kind: "user"; key: string; text: string; timestamp: number; starts: boolean; message: UserMessage }
   | { kind: "pending"; key: string; text: string; starts: boolean; entry: OutboxEntry };
 
-/** Whether the buttons of a message can still be used, and which one was. */
+/** Whether the buttons of a message can still be used, and which button was chosen. */
 export interface Choice {
   readonly open: boolean;
-  /** The visitor's next message, which is the payload of the chosen button. */
+  /** The visitor's next message, which contains the payload of the chosen button. */
   readonly chosen: string | null;
   /** The title of that button, if known. */
   readonly title?: string | undefined;
@@ -38,7 +38,7 @@ function choiceOf(sent: { readonly message: string; readonly title?: string }): 
   return { open: false, chosen: sent.message, title: sent.title };
 }
 
-/** Return the chosen buttons; if several have the same payload, those with the same title. */
+/** Return the chosen buttons. If several buttons have the same payload, the title decides. */
 export function chosenOf(buttons: readonly Button[], choice: Choice): readonly Button[] {
   if (choice.open) return [];
   const same = buttons.filter((button) => button.payload !== null && button.payload === choice.chosen);
@@ -46,7 +46,7 @@ export function chosenOf(buttons: readonly Button[], choice: Choice): readonly B
   return titled.length > 0 ? titled : same;
 }
 
-/** Return whether a message is shown. Bare payloads (`/greet`) are in the log but not shown. */
+/** Return whether a message is shown. Payloads without a title (`/greet`) are in the log but not shown. */
 function isDrawn(message: Message): boolean {
   return message.role === "bot" || message.payload !== true;
 }
@@ -55,7 +55,7 @@ function isEntryDrawn(entry: OutboxEntry): boolean {
   return entry.title !== undefined || !entry.message.startsWith("/");
 }
 
-// Computed once per message; messages are never changed in place.
+// The result is cached for each message, because messages are never changed in place.
 const contentsByMessage = new WeakMap<BotMessage, readonly Content[]>();
 const dayByMessage = new WeakMap<Message, string>();
 
@@ -72,7 +72,7 @@ function dayOf(message: Message): string {
   return found;
 }
 
-/** Return the entries of the outbox that the log does not show yet. */
+/** Return the entries of the outbox that are not in the log yet. */
 export function pendingEntries(state: ChatState): OutboxEntry[] {
   if (state.outbox.length === 0) return [];
   const logged = new Set<string>();
@@ -90,7 +90,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
   const pending = pendingEntries(state);
   const items: Item[] = [];
   let choice = choiceAfter(messages, end, pending);
-  // Backwards: whether buttons are used up depends on the visitor's next message.
+  // Go backwards, because whether buttons are disabled depends on the visitor's next message.
   const choices = new Map<number, Choice>();
   for (let i = end - 1; i >= start; i -= 1) {
     const message = messages[i]!;
@@ -101,7 +101,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
   for (let i = start; i < end; i += 1) {
     const message = messages[i]!;
     let starts = before?.role !== message.role;
-    // A hidden payload still shows its divider.
+    // The divider is shown even if the payload after it is hidden.
     if (before === undefined || dayOf(before) !== dayOf(message)) {
       if (isDrawn(message))
         items.push({ kind: "day", key: `day ${message.id}`, timestamp: message.timestamp });
@@ -119,7 +119,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
   return items;
 }
 
-/** Join cards that the server sends as separate parts of one answer: they are shown side by side. */
+/** Join cards that the server sends as separate parts of a reply, in order to show them side by side. */
 function joinCards(items: Item[], message: Message): boolean {
   const last = items.at(-1);
   if (message.role !== "bot" || last?.kind !== "bot" || last.message.seq !== message.seq) return false;
@@ -136,7 +136,7 @@ function item(message: Message, starts: boolean, choice: Choice): Item {
     return { kind: "bot", key: message.id, message, contents: contentsOf(message), starts, choice };
   }
   const text = message.title ?? message.message;
-  // The visitor's id is the key, so that a pending message becomes the delivered one in place.
+  // The key is the message's id, so that a delivered message replaces the pending one in place.
   const key = message.message_id === "" ? message.id : message.message_id;
   return { kind: "user", key, text, timestamp: message.timestamp, starts, message };
 }

@@ -1,8 +1,8 @@
 /**
  * The page for site owners at `/webchat/studio`: the options, a live preview, and the code to copy.
  *
- * Served with `--enable-api` only. The options are those of the table below. Must not import the chat: the preview loads
- * it like any site does.
+ * Served with `--enable-api` only. The table below contains the options. Must not import the chat, because the preview
+ * loads it as any site does.
  */
 
 import { LANGUAGES } from "../ui/i18n/languages";

@@ -1,12 +1,13 @@
 /**
- * Takes over the session that another chat stored in this browser, so that a conversation continues after a switch.
+ * Adopts the session that another chat has stored in this browser, so that the conversation continues after the site
+ * switches to Manent.
  *
  * Called by `chat.ts` before the client starts. Must not change or delete the other chat's keys.
  */
 
 import type { KeyValueStore } from "../client/ports";
 
-/** Return the session id in another chat's stored value: the value itself, or the `session_id` of its JSON. */
+/** Return the session id in another chat's stored value, which is the id or JSON with a `session_id`. */
 export function foreignSession(raw: string | null): string | null {
   if (raw === null || raw === "") return null;
   if (!raw.startsWith("{") && !raw.startsWith('"')) return raw;
@@ -20,7 +21,7 @@ export function foreignSession(raw: string | null): string | null {
   }
 }
 
-/** Store the first session found under `keys` as this chat's own, unless it has one. */
+/** Store the first session found under `keys` as this chat's session, unless this chat already has a session. */
 export function adoptSession(store: KeyValueStore, scope: string, keys: readonly string[]): void {
   if (keys.length === 0 || store.get(`${scope}:session`) !== null) return;
   for (const key of keys) {

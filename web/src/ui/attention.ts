@@ -1,19 +1,19 @@
 /**
- * Notifies the visitor of a reply: screen reader, sound, notification, speech, number in the page's title.
+ * Notifies the visitor of a reply by screen reader, sound, notification, speech, and a number in the page's title.
  *
- * Owns the announcements and the title. Called by `chat.ts`. Must not do anything that the visitor has not switched on,
- * except for announcements and the title.
+ * Owns the announcements and the title. Called by `chat.ts`. Must not use sound, notifications or speech unless the
+ * visitor has switched them on.
  */
 
 import { canSpeak, chime, hush, mayNotify, notify, speak, TitleCount } from "./media";
 import type { Preference, Preferences } from "./preferences";
 import type { Announcement } from "./views/shell";
 
-/** How long an announcement stays in the page for a screen reader to find. */
+/** How long an announcement stays in the page, where screen readers detect it. */
 const ANNOUNCED_MS = 4_000;
 
 export class Attention {
-  /** What screen readers announce. Each has its own node, so that a repeated text is announced again. */
+  /** Texts for screen readers. Each text has a separate node, so that a repeated text is announced again. */
   announced: readonly Announcement[] = [];
   private announcements = 0;
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
@@ -30,7 +30,7 @@ export class Attention {
     const announcement = { key: (this.announcements += 1), sentence };
     this.announced = [...this.announced, announcement];
     this.changed();
-    // Remove it afterwards, so that a visitor who reads the page with a screen reader does not find it again.
+    // Remove the node afterwards, so that a screen reader does not read it again as part of the page.
     const timer = setTimeout(() => {
       this.timers.delete(timer);
       this.announced = this.announced.filter((other) => other !== announcement);
@@ -44,7 +44,7 @@ export class Attention {
     if (this.preferences.has("read_aloud") && canSpeak()) speak(text, language);
   }
 
-  /** Notify a visitor who looks elsewhere; a click on the notification calls `clicked`. */
+  /** Notify a visitor who does not see the chat. A click on the notification calls `clicked`. */
   call(heading: string, text: string, clicked: () => void): void {
     if (this.preferences.has("sound")) chime();
     if (this.preferences.has("notifications")) notify(heading, text, clicked);
@@ -56,7 +56,7 @@ export class Attention {
   }
 
   /**
-   * Switch a preference; for notifications the browser asks the visitor for permission. Returns false if the browser
+   * Switch a preference. For notifications, the browser asks the visitor for permission. Returns false if the browser
    * does not allow them.
    */
   async switch(preference: Preference): Promise<boolean> {

@@ -1,8 +1,8 @@
 /**
- * What the element must know before the chat is loaded: its attributes, and which conversation it is about.
+ * The configuration that the element needs before the chat is loaded: attributes and the key of the stored session.
  *
- * Called by `element.ts`. Part of the first download of every page; `config.ts` reads everything else. Must not change
- * the element.
+ * Called by `element.ts`. Part of the first download of every page; `config.ts` reads the other attributes. Must not
+ * change the element.
  */
 
 import type { StorageKind } from "./browser";
@@ -36,24 +36,26 @@ export const ATTRIBUTES = [
 ] as const;
 
 export interface Basics {
-  /** The server's address without a slash at its end, for example `https://bot.example` or `https://example/bot`. */
+  /** The server's URL without a trailing slash, for example `https://bot.example` or `https://example/bot`. */
   readonly server_url: string;
   readonly socket_path: string;
   readonly namespace: string;
-  /** Prefix of every stored key: one per server, so that two chats on one site do not share a conversation. */
+  /** Prefix of stored keys. It differs between servers, so that two chats on one site do not share a conversation. */
   readonly scope: string;
   readonly heading: string;
   readonly storage: StorageKind;
 }
 
-/** Return the address of the server that serves `script_url`: what is before `/webchat/`, with the path of a proxy. */
+/**
+ * Return the URL of the server that serves `script_url`: the part before `/webchat/`, which can include a proxy's path.
+ */
 function serverOf(script_url: string): string {
   const { origin, pathname } = new URL(script_url);
   const end = pathname.lastIndexOf("/webchat/");
   return end === -1 ? origin : origin + pathname.slice(0, end);
 }
 
-/** Read the attributes of an element. Without `server-url`, the server is the one that serves `script_url`. */
+/** Read the attributes of an element. By default, the server is the one that serves `script_url`. */
 export function readBasics(element: Element, script_url: string): Basics {
   const attribute = (name: (typeof ATTRIBUTES)[number]): string | null => element.getAttribute(name);
   const server = attribute("server-url");

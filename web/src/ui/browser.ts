@@ -24,7 +24,10 @@ export const browserNetwork: Network = {
   },
 };
 
-/** Where the session is stored: `local` for all visits and tabs, `session` for one tab, `none` until the page closes. */
+/**
+ * Where the session is stored: `local` for all visits and tabs, `session` for one tab, `none` only until the page
+ * closes.
+ */
 export type StorageKind = "local" | "session" | "none";
 
 /** Return the browser's storage, or a store in memory if storage is blocked. */
@@ -45,7 +48,7 @@ export function browserStore(kind: StorageKind): KeyValueStore {
       try {
         storage.setItem(key, value);
       } catch {
-        // Storage is full. This page keeps working from memory; the next visit loses this value.
+        // Storage is full. This page uses the value in memory, but the next visit does not have it.
       }
     },
     remove: (key) => storage.removeItem(key),

@@ -1,8 +1,8 @@
 /**
- * The chat inside the element: connects client, state, panel and the visitor's actions.
+ * The chat inside the element, which connects client, state, panel and the visitor's actions.
  *
- * Owns the state: every event goes through `reduce`, then the panel is drawn. Loaded by `element.ts` when a visitor
- * needs it. Must not build markup (`panel.ts`, `views/`) or speak a protocol (`client/`).
+ * Owns the state: every event goes through `reduce`, and then the panel is drawn. Loaded by `element.ts` when a visitor
+ * needs the chat. Must not build markup (`panel.ts`, `views/`) or speak a protocol (`client/`).
  */
 
 import type { ConversationClient } from "../client/client";
@@ -37,14 +37,18 @@ import { styles } from "./styles";
 import type { CustomRenderer } from "./views/content";
 import type { MenuEntry } from "./views/shell";
 
-/** What the element around the chat provides. It may be of an older release than the chat: only add to this. */
+/**
+ * The interface that the element provides to the chat.
+ *
+ * The element can come from an older release than the chat, so members may only be added.
+ */
 export interface ChatHost {
   readonly element: HTMLElement;
   readonly root: ShadowRoot;
   readonly panel: HTMLElement;
   basics(): Basics;
   readonly renderers: ReadonlyMap<string, CustomRenderer>;
-  /** Add styles to the shadow root, once. */
+  /** Add styles to the shadow root, unless they are already added. */
   adopt(css: string): void;
   token(): Promise<string | null | undefined>;
   /** Metadata that the page adds to every message. */
@@ -54,12 +58,12 @@ export interface ChatHost {
   open(): void;
   close(): void;
   isOpen(): boolean;
-  /** Whether the visitor uses a finger: a focused text field would open the keyboard. */
+  /** Whether the visitor uses a touch screen, where focusing a text field opens the keyboard. */
   isTouched(): boolean;
   showUnread(count: number): void;
 }
 
-/** Return whether a conversation has messages. One that starts with an image has no preview. */
+/** Return whether a conversation has messages. A conversation that starts with an image has no preview. */
 function hasMessages(session: SessionSummary): boolean {
   return session.preview !== "" || session.last > session.started;
 }
@@ -100,7 +104,7 @@ export class Chat implements PanelSource {
       (text) => this.submit(text),
       () => this.panel.schedule(),
       () => this.deny("microphone_denied"),
-      // Each tab has its own draft.
+      // Each tab has a separate draft.
       browserStore(config.storage === "none" ? "none" : "session"),
       `${scope}:draft`,
     );
@@ -162,7 +166,10 @@ export class Chat implements PanelSource {
     return message_id;
   }
 
-  /** The panel was opened: mark everything read, and focus the text field unless the visitor types elsewhere. */
+  /**
+   * Handle the opening of the panel: mark all messages as read, and focus the text field unless the visitor types
+   * elsewhere.
+   */
   opened(): void {
     this.panel.viewport.toEnd();
     this.dispatch({ type: "read" });
@@ -211,7 +218,7 @@ export class Chat implements PanelSource {
     this.focus();
   }
 
-  /** Put the text of a message that cannot be sent back into the text field. */
+  /** Move the text of a message that cannot be sent back to the text field. */
   edit(message_id: string, text: string): void {
     this.client.discard(message_id);
     this.composer.edit(text);
@@ -221,7 +228,7 @@ export class Chat implements PanelSource {
 
   dismiss(notice: Notice): void {
     this.dispatch({ type: "dismissed", notice });
-    this.focus(); // the button that had the focus is gone
+    this.focus(); // the focused button was removed
   }
 
   loadOlder(): void {
@@ -236,7 +243,7 @@ export class Chat implements PanelSource {
 
   // -- events -------------------------------------------------------------------------------------------------
 
-  /** Focus the text field; for a finger the conversation, because the keyboard would cover it. */
+  /** Focus the text field, or on a touch screen the conversation, because the keyboard would cover it. */
   private focus(): void {
     if (this.host.isTouched()) this.panel.focusLog();
     else this.composer.focus();
@@ -253,7 +260,7 @@ export class Chat implements PanelSource {
           this.announceReply(event.message);
         break;
       case "left":
-        this.composer.clear(); // the draft belongs to the session that left
+        this.composer.clear(); // the draft belongs to the previous session
         break;
       case "outbox":
         this.announceFailed(before, event.entries);
@@ -264,7 +271,7 @@ export class Chat implements PanelSource {
           resumed: event.resumed,
           plain: event.plain,
         });
-        // Without a mark, messages from before this visit are not new.
+        // If nothing is stored, treat messages from before this visit as read.
         if (before.session_id !== event.session_id)
           this.dispatch({ type: "read", seq: this.readMark.get(this.state) ?? undefined });
         break;
@@ -281,7 +288,7 @@ export class Chat implements PanelSource {
     const { words, language } = this.localization;
     const text = plainWords(contents(message.body), words);
     this.attention.announce(`${fill(words.said, this.config.heading)}: ${text}`);
-    // The tab in which the visitor reads comes first, then a visible one, then any.
+    // The tab that the visitor reads acts first, then a visible tab, then any tab.
     const isVisible = document.visibilityState === "visible";
     const isRead = isVisible && this.host.isOpen();
     const id = `${this.state.session_id} ${this.state.epoch} ${message.id}`;
@@ -385,7 +392,7 @@ export class Chat implements PanelSource {
     if (!(await this.attention.switch(preference))) this.deny("notifications_denied");
   }
 
-  /** Show that the browser forbids something, because the visitor or a policy has said so. */
+  /** Show that the visitor's settings or a policy of the browser do not allow a function. */
   private deny(code: string): void {
     this.dispatch({ type: "noticed", notice: { code, message: "" } });
   }
@@ -396,7 +403,7 @@ export class Chat implements PanelSource {
 
   private pressed(event: KeyboardEvent): void {
     if (event.key === "Tab") this.dialogs.tab(event, this.host.root.activeElement);
-    // Otherwise the element closes the chat.
+    // If nothing was closed here, the element closes the chat.
     if (event.key === "Escape" && this.dialogs.close()) event.stopPropagation();
   }
 }

@@ -12,7 +12,7 @@ import type { JsonObject } from "../client/wire";
 import { browserNetwork } from "./browser";
 import type { ChatConfig } from "./config";
 
-/** Create the client; `token` and `metadata` are called whenever a new value is needed. */
+/** Create the client. It calls `token` and `metadata` whenever it needs a new value. */
 export function createClient(
   config: ChatConfig,
   store: KeyValueStore,

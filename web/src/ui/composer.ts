@@ -20,12 +20,12 @@ export class Composer {
 
   constructor(
     private readonly panel: HTMLElement,
-    /** Send a text; returns false if it was empty. */
+    /** Send a text. Returns false if the text was empty. */
     private readonly send: (text: string) => boolean,
     private readonly changed: () => void,
     /** Called when the browser does not allow the microphone. */
     private readonly denied: () => void,
-    /** Where the draft is stored. */
+    /** Storage for the draft. */
     private readonly store: KeyValueStore,
     private readonly key: string,
   ) {
@@ -49,7 +49,7 @@ export class Composer {
     this.field()?.focus({ preventScroll: true });
   }
 
-  /** Fit the text field to its text, up to the limit in the styles. Call after drawing. */
+  /** Fit the height of the text field to its text, up to the limit in the styles. Call this after drawing. */
   grow(): void {
     if (FIELDS_GROW) return;
     const field = this.field();
@@ -66,7 +66,7 @@ export class Composer {
     this.write("");
   }
 
-  /** Put a text into the field, before what is there. */
+  /** Insert a text into the field, before its current text. */
   edit(text: string): void {
     this.write(this.draft === "" ? text : `${text}\n${this.draft}`);
   }

@@ -1,7 +1,7 @@
 /**
  * The configuration of a chat, read from the element's attributes.
  *
- * Called by `chat.ts`. The attributes are documented in `docs/web-chat.md`. Must not change the element.
+ * Called by `chat.ts`. `docs/web-chat.md` documents the attributes. Must not change the element.
  */
 
 import type { JsonObject } from "../client/wire";
@@ -18,19 +18,19 @@ export interface ChatConfig extends Basics {
   heading_level: number;
   subheading: string;
   placeholder: string;
-  /** Language tags separated by spaces, best first; `""` follows the page, then the browser. */
+  /** Language tags separated by spaces, best first. `""` selects the language of the page, then that of the browser. */
   language: string;
   theme: Theme;
-  /** `launcher`: a floating button that opens the chat; `fill`: the chat fills its container. */
+  /** `launcher` shows a floating button that opens the chat. With `fill`, the chat fills its container. */
   layout: "launcher" | "fill";
   initial_payload: string;
   session_id: string;
-  /** Storage keys of other chats whose session is taken over if this browser has no session yet. */
+  /** Storage keys of other chats whose session is adopted if this browser has no session yet. */
   adopt: string[];
-  /** Image beside the assistant's messages; `""` for Manent's logo. */
+  /** URL of the image beside the assistant's messages, or `""` for Manent's logo. */
   avatar: string;
   metadata: JsonObject;
-  /** Pause between the messages of one answer, in milliseconds. */
+  /** Pause between the messages of a reply, in milliseconds. */
   message_delay_ms: number;
   /** List earlier conversations in the menu (requires `session_identity: jwt`). */
   conversations: boolean;
@@ -38,7 +38,7 @@ export interface ChatConfig extends Basics {
   voice: boolean;
   /** Names of the menu entries to hide: `past new download erase sound notifications read_aloud`. */
   hide: string[];
-  /** Where links open: `_blank` is a new tab, `_self` this one. */
+  /** Where links open: in a new tab (`_blank`) or in this tab (`_self`). */
   link_target: LinkTarget;
   plain_metadata_key: string;
   user_message_event: string;

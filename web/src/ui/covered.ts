@@ -5,7 +5,7 @@
  * scrolled up behind the keyboard); `launcher.ts` uses both. Must not react to zooming by pinching.
  */
 
-/** Below this, in pixels, it is a toolbar or rounding, not a keyboard. */
+/** A smaller covered height, in pixels, is a toolbar or a rounding error instead of a keyboard. */
 const MIN_KEYBOARD_PX = 80;
 
 export function keepAboveKeyboard(panel: HTMLElement, signal: AbortSignal): void {

@@ -1,8 +1,8 @@
 /**
- * The menu and the dialogs over the conversation: a question, the list of earlier conversations.
+ * The menu and the dialogs over the conversation: a question, or the list of earlier conversations.
  *
- * Knows which one is open, and moves the focus: into an opened menu or dialog, and back afterwards. While a dialog is
- * open, the focus stays inside it. Called by `chat.ts` and `panel.ts`. Must not know what a question is about.
+ * Owns which one is open. Moves the focus into an opened menu or dialog, keeps it inside an open dialog, and restores
+ * it afterwards. Called by `chat.ts` and `panel.ts`. Must not depend on the content of a question.
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";
@@ -39,10 +39,10 @@ export class Dialogs {
     this.focus(open ? "#menu button" : ".menu-button");
   }
 
-  /** The visitor clicked or focused something: close the menu unless it is inside, without moving the focus. */
+  /** Handle a click or a change of the focus: if it is outside the menu, close the menu without moving the focus. */
   turned(to: readonly EventTarget[]): void {
     if (!this.menuOpen) return;
-    // The menu button closes the menu itself.
+    // The handler of the menu button closes the menu.
     if (to.some((target) => target instanceof Element && target.matches("#menu, .menu-button"))) return;
     this.menuOpen = false;
     this.draw();
@@ -92,7 +92,7 @@ export class Dialogs {
       this.returnFocus?.focus();
       return;
     }
-    this.focusField(); // the answer usually empties the conversation
+    this.focusField(); // confirming usually empties the conversation
     question?.act();
   }
 

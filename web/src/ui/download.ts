@@ -8,7 +8,7 @@ import type { Message } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import type { Words } from "./i18n";
 
-/** Return the text of the file. If not `complete`, its first line says that earlier messages are missing. */
+/** Return the text of the file. If not `complete`, the first line states that earlier messages are missing. */
 export function transcriptText(
   messages: readonly Message[],
   complete: boolean,

@@ -1,12 +1,12 @@
 /**
- * Chooses one of the site's tabs to notify the visitor of a message: without it, each tab would chime.
+ * Chooses the tab that notifies the visitor of a message, because otherwise each tab of the site would play a sound.
  *
- * Called by `chat.ts`. Tabs that do not share their storage do not share a conversation either.
+ * Called by `chat.ts`. Tabs without common storage also have separate conversations.
  */
 
 import type { KeyValueStore } from "../client/ports";
 
-/** How long the others stay out of it: longer than a browser slows down the timers of a hidden tab. */
+/** How long the other tabs do not act. Browsers delay the timers of hidden tabs by less than this. */
 const TERM_MS = 5_000;
 
 /** Call `act` unless another tab has already acted for `id`. */
@@ -18,7 +18,7 @@ export function inOneTab(store: KeyValueStore, scope: string, id: string, act: (
     act();
     return true;
   };
-  // A lock is atomic; storage is not quite, but is all that a page without HTTPS has.
+  // A lock is atomic. Storage is not, but pages without HTTPS have no locks.
   if (store.persistent && "locks" in navigator) {
     void navigator.locks.request(`${key}:${id}`, { ifAvailable: true }, (lock) =>
       lock !== null && claim() ? new Promise((over) => setTimeout(over, TERM_MS)) : undefined,

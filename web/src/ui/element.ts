@@ -1,9 +1,9 @@
 /**
- * `<manent-chat>`: a chat as a floating button, or filling its container.
+ * `<manent-chat>`: a chat that opens from a floating button or fills its container.
  *
- * Owns the element's attributes, methods and events (documented in `docs/web-chat.md`). This file is all that a page
- * loads at first: it draws the button and loads `chat.ts` when the visitor opens the chat, or when the browser is idle
- * if there is a conversation already. Must not import a library.
+ * Owns the element's attributes, methods and events (documented in `docs/web-chat.md`). A page loads only this file at
+ * first. It draws the button and loads `chat.ts` when the visitor opens the chat, or if a conversation exists, when the
+ * browser is idle. Must not import a library.
  *
  * @csspart launcher badge panel header log message bot user bubble text buttons button card image input send composer
  * @fires manent-ready manent-open manent-close manent-message manent-sent manent-status manent-session manent-notice
@@ -28,14 +28,14 @@ export type TokenSource =
 
 const SCRIPT_URL = import.meta.url;
 
-/** Whether the last press was by finger: focusing a text field would then open the keyboard over the chat. */
+/** Whether the last press was a touch, after which focusing a text field would open the keyboard over the chat. */
 let touched = "matchMedia" in globalThis && matchMedia("(pointer: coarse)").matches;
 
 /**
  * Load the chat's code. Exported so that an older release of this file can load a newer chat.
  *
- * With `again`, a query, the browser asks the server again: it remembers an address that has failed. The build replaces
- * `CHAT_FILE`. Bundlers of other sites know the file by its first form only.
+ * `again` is a query that makes the browser request the file again, because it caches the failure of a URL. The build
+ * replaces `CHAT_FILE`. Bundlers of other sites recognize only the first form of the import.
  */
 export const importChat = (again = ""): Promise<typeof import("./chat")> =>
   again === "" ? import("./chat") : import(/* @vite-ignore */ new URL("CHAT_FILE" + again, SCRIPT_URL).href);
@@ -57,9 +57,9 @@ export class ManentChat extends Base {
   private chat: Chat | null = null;
   private waiting: Waiting | null = null;
   private shownCount = "";
-  /** Aborted when the element is removed: what is still loading must not start then. */
+  /** Aborted when the element is removed, so that a chat that is still loading does not start. */
   private life = new AbortController();
-  /** Whether attributes are changed by the page or the visitor, and not by the parser or the element itself. */
+  /** Whether changes of attributes come from the page or the visitor instead of the parser or this element. */
   private settled = false;
   private root: ShadowRoot;
 
@@ -105,14 +105,14 @@ export class ManentChat extends Base {
     }
     this.settled = true;
     this.showState();
-    if (this.chat !== null) return; // moved within the page
+    if (this.chat !== null) return; // the element was moved within the page
     this.drawUnread(Number(remembered(basics, "unread")) || 0);
     if (this.isOpen) this.prepare();
     else if (remembered(basics, "session") !== null) whenIdle(() => this.isConnected && this.prepare());
   }
 
   disconnectedCallback(): void {
-    // An element that is moved is connected again at once: keep its chat.
+    // An element that is moved is connected again immediately, so keep its chat.
     queueMicrotask(() => {
       if (this.isConnected) return;
       this.life.abort();
@@ -132,7 +132,7 @@ export class ManentChat extends Base {
         this.fire("close", null);
       } else {
         this.fire("open", null);
-        // The launcher may be hidden now. Until the chat is there, Escape and Tab start from the panel.
+        // The launcher can be hidden now. Until the chat is loaded, Escape and Tab start from the panel.
         if (this.chat === null && this.root.activeElement !== null) this.waiting?.focus();
         this.load().then((chat) => chat.opened(), ignored);
       }
@@ -169,21 +169,21 @@ export class ManentChat extends Base {
     this.load().then(() => this.root.querySelector("textarea")?.focus(options), ignored);
   }
 
-  /** Send a message for the visitor and show `title`, or `text` without one. Resolves with its id. */
+  /** Send a message for the visitor, and show `title` or, if it is missing, `text`. Resolves with the message's id. */
   async send(text: string, options: { title?: string } = {}): Promise<string | null> {
     return (await this.load()).send(text, options.title);
   }
 
-  /** Set the JWT of the signed-in visitor, or a function that returns one each time one is needed. */
+  /** Set the JWT of the signed-in visitor, or a function that returns a JWT whenever the chat needs one. */
   setToken(token: TokenSource): void {
     this.tokenSource = token;
     this.chat?.client.reconnect();
   }
 
   /**
-   * Set the signed-in visitor: `token` as in `setToken`; the other keys are sent as `metadata.user`.
+   * Set the signed-in visitor. `token` is used as in `setToken`, and the other keys are sent as `metadata.user`.
    *
-   * Only the token is verified. `null` signs the visitor out and removes the conversation from this browser.
+   * The server verifies only the token. `null` signs the visitor out and removes the conversation from this browser.
    */
   async setUser(user: ({ token?: TokenSource } & { [key: string]: unknown }) | null): Promise<void> {
     if (user === null) {
@@ -199,7 +199,7 @@ export class ManentChat extends Base {
     if (token !== undefined) this.setToken(token);
   }
 
-  /** Set the metadata for every message from now on. */
+  /** Set the metadata for all following messages. */
   setMetadata(metadata: object): void {
     this.setAttribute("metadata", JSON.stringify(metadata));
   }
@@ -209,17 +209,17 @@ export class ManentChat extends Base {
     await (await this.load()).reset();
   }
 
-  /** Erase the conversation here and on the server. */
+  /** Erase the conversation in this browser and on the server. */
   async erase(): Promise<void> {
     await (await this.load()).erase();
   }
 
-  /** Remove the conversation from this browser only, for log-out and shared computers. */
+  /** Remove the conversation only from this browser, for log-out and shared computers. */
   async forget(): Promise<void> {
     (await this.load()).client.forget();
   }
 
-  /** Draw custom JSON of this `type` with `renderer`; `"*"` is for all other types. Returns this element. */
+  /** Draw custom JSON of this `type` with `renderer`. The type `"*"` matches all other types. Returns this element. */
   registerRenderer(type: string, renderer: CustomRenderer): this {
     this.renderers.set(type, renderer);
     void this.chat?.configure();
@@ -245,7 +245,7 @@ export class ManentChat extends Base {
     return this.getAttribute("layout") !== "fill";
   }
 
-  /** Load the chat without anyone waiting for it; a failure is logged and shown. */
+  /** Load the chat in the background. A failure is logged and shown. */
   private prepare(): void {
     this.load().catch(ignored);
   }
@@ -309,7 +309,8 @@ export class ManentChat extends Base {
   }
 
   /**
-   * Add styles, once. A length in rem follows the visitor's own text size, not the size that the page gives `html`.
+   * Add styles, unless they are already added. A length in rem depends on the visitor's text size instead of the page's
+   * font size of `html`.
    */
   private adopt(css: string): void {
     if (this.adopted.has(css)) return;
@@ -341,7 +342,7 @@ export class ManentChat extends Base {
     this.fire("unread", { count });
   }
 
-  /** Show the number on the launcher. Returns false if it is there already. */
+  /** Show the number on the launcher. Returns false if the launcher already shows it. */
   private drawUnread(count: number): boolean {
     const text = count === 0 ? "" : count > 99 ? "99+" : String(count);
     if (this.shownCount === text) return false;
@@ -368,7 +369,7 @@ async function loadCode(signal: AbortSignal): Promise<typeof import("./chat")> {
     try {
       if (attempt === 1 || !new URL(SCRIPT_URL).pathname.endsWith("/manent-chat.js"))
         return await importChat();
-      // After an upgrade, the code that this file names is gone: ask the newest release of this file.
+      // After an upgrade, the code that this file refers to no longer exists: load the newest release of this file.
       const again = `?again=${Date.now()}`;
       const newest = new URL(again, SCRIPT_URL).href;
       const loader = (await import(/* @vite-ignore */ newest)) as typeof import("./element");
@@ -410,7 +411,7 @@ if ("customElements" in globalThis && customElements.get("manent-chat") === unde
   placeFromScript();
 }
 
-/** The events of the element. They bubble and are composed, so any ancestor can listen to them. */
+/** The events of the element. All events bubble and are composed, so any ancestor can listen to them. */
 export interface ManentChatEvents {
   "manent-ready": CustomEvent<{ language: string }>;
   "manent-open": CustomEvent<null>;

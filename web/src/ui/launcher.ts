@@ -6,7 +6,7 @@
 
 import { theme } from "./theme";
 
-/** For the page: on a phone the open chat covers it, so it must not scroll behind the chat. */
+/** Styles for the page. On a phone, the open chat covers the page, which must not scroll behind the chat. */
 export const pageStyles = `@media (max-width: 30rem) { html:has(manent-chat[open]:not([layout="fill"], [hidden])) { overflow: hidden; } }`;
 
 export const launcherStyles = `
@@ -14,7 +14,7 @@ ${theme}
 :host { display: block; container: chat / inline-size; }
 :host([hidden]) { display: none; }
 :host([layout="fill"]) { width: 100%; height: 100%; min-height: 12rem; }
-/* Nothing is inherited from the page. Rules of the page for * would match the element itself, so reset inside it. */
+/* Inherit nothing from the page. Rules of the page for * match the element, so the reset is inside it. */
 .panel, .launcher { all: initial; box-sizing: border-box; color-scheme: var(--scheme); visibility: inherit; -webkit-user-select: text; user-select: text; -webkit-text-size-adjust: 100%; -webkit-tap-highlight-color: transparent; }
 .panel { display: flex; flex-direction: column; background: var(--paper); overflow: hidden; position: relative; font: 400 1rem/1.5 var(--sans); color: var(--ink); }
 .panel:focus { outline: none; }
@@ -46,7 +46,7 @@ ${theme}
 
 const NS = "http://www.w3.org/2000/svg";
 
-/** Return the image of the site, or Manent's logo. */
+/** Return the site's image, or Manent's logo. */
 export function launcherPicture(address: string): Element {
   if (address === "") return launcherMark();
   const picture = document.createElement("img");

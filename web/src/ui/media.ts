@@ -1,7 +1,7 @@
 /**
  * Sound, speech, notifications and the page's title, through the browser's own APIs.
  *
- * Called by `attention.ts`, `composer.ts` and `menu.ts`. Must not check preferences; the callers do.
+ * Called by `attention.ts`, `composer.ts` and `menu.ts`. Must not check preferences, because the callers do.
  */
 
 /** Play a short, quiet tone. It is synthesized, so there is no file to load. */
@@ -31,7 +31,7 @@ export function hush(): void {
   if (canSpeak()) speechSynthesis.cancel();
 }
 
-/** The part of the Web Speech API that the chat uses; TypeScript's library lacks it. */
+/** The part of the Web Speech API that the chat uses, which TypeScript's library does not contain. */
 interface Recognition {
   lang: string;
   interimResults: boolean;
@@ -51,8 +51,8 @@ function recognitionClass(): (new () => Recognition) | null {
 export const canListen = (): boolean => recognitionClass() !== null;
 
 /**
- * Listen until the visitor pauses; `heard` gets all words so far, `denied` is called if the microphone is not allowed.
- * Returns a function that stops listening.
+ * Listen until the visitor pauses. `heard` receives all words so far. `denied` is called if the microphone is not
+ * allowed. Returns a function that stops listening.
  */
 export function listen(
   language: string,
@@ -81,12 +81,12 @@ export function listen(
 
 export const canNotify = (): boolean => "Notification" in window;
 
-/** Ask the visitor for permission; the browser remembers the answer. */
+/** Ask the visitor for permission. The browser stores the answer. */
 export async function mayNotify(): Promise<boolean> {
   return (await Notification.requestPermission()) === "granted";
 }
 
-/** Show a notification; a click focuses the page and calls `clicked`. */
+/** Show a notification. A click focuses the page and calls `clicked`. */
 export function notify(title: string, text: string, clicked: () => void): void {
   if (Notification.permission !== "granted") return;
   try {
@@ -97,7 +97,7 @@ export function notify(title: string, text: string, clicked: () => void): void {
       shown.close();
     };
   } catch {
-    // Some mobile browsers have the class but allow it in service workers only.
+    // Some mobile browsers have this class but allow it only in service workers.
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The entries of the menu, in order.
  *
- * Called by `chat.ts` at each drawing. The site hides entries by name (attribute `hide`). Must not act by itself.
+ * Called by `chat.ts` at each drawing. The attribute `hide` of the site removes entries by name. Must not run actions.
  */
 
 import type { ChatConfig } from "./config";

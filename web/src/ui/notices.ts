@@ -1,8 +1,8 @@
 /**
  * The visitor's texts for notices and errors, by code.
  *
- * Called by `chat.ts`, `panel.ts` and the views. Must not show the server's own sentences: they are in English and for
- * developers, who get them in the `manent-notice` event.
+ * Called by `chat.ts`, `panel.ts` and the views. Must not show the server's sentences, which are English texts for
+ * developers in the `manent-notice` event.
  */
 
 import type { Notice } from "../client/events";
@@ -30,12 +30,12 @@ export function noticeText(notice: Notice, words: Words): string {
   return words[BY_CODE[notice.code] ?? "failed_request"];
 }
 
-/** Return why the server rejected the connection. */
+/** Return a text about why the server rejected the connection. */
 export function refusalText(refusal: Notice | null, words: Words): string {
   return words[BY_CODE[refusal?.code ?? ""] ?? "refused"];
 }
 
-/** Return why a message was not sent; "" if there is no text for the reason. */
+/** Return a text about why a message was not sent, or "" if there is no text for the reason. */
 export function reasonText(error: { readonly code: string } | undefined, words: Words): string {
   const key = BY_CODE[error?.code ?? ""];
   return key === undefined ? "" : words[key];

@@ -1,7 +1,7 @@
 /**
- * Shows the messages of one answer one after the other (attribute `message-delay`).
+ * Shows the messages of a reply one after another (attribute `message-delay`).
  *
- * Owns the events that wait. Called by `chat.ts` with every client event. Must not change the order: an event that
+ * Owns the delayed events. Called by `chat.ts` with every client event. Must not change the order: an event that
  * depends on earlier messages releases all of them first.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Draws the chat: one template from the state, at most once per microtask.
+ * Draws the chat as one template of the state, at most once per microtask.
  *
  * Owns the drawing loop, the viewport and the set of messages that are being animated. Called by `chat.ts`, which
  * provides what to draw (`PanelSource`). Must not change the state.
@@ -26,7 +26,7 @@ import { Viewport } from "./viewport";
 /** Slightly longer than the animation of a new message (`styles.ts`). */
 const ARRIVAL_MS = 400;
 
-/** What the panel shows, and what its controls do. */
+/** The content of the panel and the actions of its controls. */
 export interface PanelSource {
   readonly state: ChatState;
   readonly config: ChatConfig;
@@ -53,7 +53,7 @@ export class Panel {
   private frame: number | null = null;
   private stopped = false;
   private printing = false;
-  /** What all messages are drawn with. Replaced by a new object on each change, so that messages are drawn again. */
+  /** The context for drawing messages. A change replaces it by a new object, so that messages are drawn again. */
   private look: Look;
   /** Keys of the messages that are being animated. */
   private readonly arriving = new Set<string>();
@@ -72,7 +72,7 @@ export class Panel {
     render(nothing, this.element);
   }
 
-  /** The configuration or the language has changed: draw everything again. */
+  /** The configuration or the language has changed: draw all items again. */
   configure(): void {
     this.look = this.createLook();
     this.element.lang = this.source.localization.language;
@@ -80,7 +80,7 @@ export class Panel {
     this.draw();
   }
 
-  /** Draw soon: once for all changes until then. */
+  /** Schedule a drawing, which includes all changes until then. */
   schedule(): void {
     if (this.scheduled || this.stopped) return;
     this.scheduled = true;
@@ -98,7 +98,7 @@ export class Panel {
     render(this.view(items), this.element);
     const log = this.log();
     if (log !== null && viewport.attach(log)) {
-      // Images load late and keyboards slide in: stay at the end when sizes change.
+      // Stay at the end when sizes change, because images load late and keyboards appear.
       this.resized.observe(log);
       if (log.firstElementChild !== null) this.resized.observe(log.firstElementChild);
     }
@@ -115,12 +115,12 @@ export class Panel {
     setTimeout(() => this.arriving.delete(key), ARRIVAL_MS);
   }
 
-  /** Put the focus on the conversation. */
+  /** Focus the conversation. */
   focusLog(): void {
     this.log()?.focus({ preventScroll: true });
   }
 
-  /** Draw all loaded messages for the printer, and the usual part again afterwards. */
+  /** Draw all loaded messages for printing, and afterwards the usual part again. */
   print(signal: AbortSignal): void {
     const restore = this.viewport.showAll();
     this.printing = true;
@@ -133,7 +133,7 @@ export class Panel {
     addEventListener("afterprint", printed, { once: true, signal });
   }
 
-  /** Draw with the next frame: scrolling is handled in steps that never block the page for long. */
+  /** Draw in the next frame, so that scrolling never blocks the page for long. */
   private scheduleFrame(): void {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
@@ -244,7 +244,7 @@ export class Panel {
     };
   }
 
-  /** The line below the heading while the chat is not connected; `""` when it is. */
+  /** The line below the heading while the chat is not connected, or `""` if it is connected. */
   private status(): string {
     const { connection, session_id, refusal, notices, failures } = this.source.state;
     const { words } = this.source.localization;
@@ -254,7 +254,7 @@ export class Panel {
       // Do not repeat the text of a notice.
       return notices.some((notice) => noticeText(notice, words) === reason) ? words.refused : reason;
     }
-    // Until it has failed twice, it is probably about to work.
+    // Show nothing until connecting has failed twice, because it is likely to succeed.
     if (session_id === null) return failures < 2 ? words.connecting : words.unreachable;
     return connection === "offline" || failures > 1 ? words.offline : words.connecting;
   }

@@ -16,7 +16,7 @@ export class Past {
     private readonly dispatch: (event: ChatEvent) => void,
   ) {}
 
-  /** Load the page before the first message; concurrent calls share one request. */
+  /** Load the page before the first message. Concurrent calls share one request. */
   load(): Promise<void> {
     this.running ??= this.loadOnce().finally(() => (this.running = null));
     return this.running;
@@ -27,7 +27,7 @@ export class Past {
     while (this.state().has_more) {
       const first = this.state().messages[0];
       await this.load();
-      if (this.state().messages[0] === first) break; // nothing was loaded: another request would loop forever
+      if (this.state().messages[0] === first) break; // no message was loaded, so the loop would never end
     }
     return !this.state().has_more;
   }

@@ -1,5 +1,5 @@
 /**
- * What the visitor has switched on in the menu. Everything is off by default.
+ * The functions that the visitor has switched on in the menu. All of them are off by default.
  *
  * Owns one stored key. Called by `attention.ts` and `menu.ts`. Must not act on a preference.
  */

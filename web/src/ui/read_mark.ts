@@ -1,7 +1,7 @@
 /**
  * How far the visitor has read, across page loads and tabs.
  *
- * Owns one stored key. Called by `chat.ts`. A mark of another conversation, or of an erased one, does not count.
+ * Owns one stored key. Called by `chat.ts`. Ignores the mark of another or an erased conversation.
  */
 
 import type { KeyValueStore } from "../client/ports";
@@ -17,7 +17,7 @@ export class ReadMark {
     this.key = `${scope}:read`;
   }
 
-  /** Return the number of the last message that was read in this conversation; null if there is no mark. */
+  /** Return the number of the last message that was read in this conversation, or null if there is no mark. */
   get({ session_id, epoch }: ChatState): number | null {
     const [seq, ...conversation] = (this.store.get(this.key) ?? "").split(" ");
     return conversation.join(" ") === `${session_id} ${epoch}` ? Number(seq) : null;

@@ -1,12 +1,13 @@
 /**
- * What the element knows about this visitor before the chat is loaded: a session, unread messages, whether it is open.
+ * The stored data about this visitor that the element reads before the chat is loaded: the session, the number of
+ * unread messages, and whether the chat is open.
  *
  * Called by `element.ts`. Part of the first download of every page. Must not throw when the browser blocks storage.
  */
 
 import type { Basics } from "./basics";
 
-/** `open` belongs to the tab; the others to all tabs unless the site keeps the conversation in one. */
+/** `open` belongs to the tab. All tabs share the other keys, unless the site stores the conversation for one tab. */
 export type Remembered = "open" | "session" | "unread";
 
 function storageOf(basics: Basics, name: Remembered): Storage | null {
@@ -22,13 +23,13 @@ export function remembered(basics: Basics, name: Remembered): string | null {
   return storageOf(basics, name)?.getItem(`${basics.scope}:${name}`) ?? null;
 }
 
-/** Store a value; null removes it. */
+/** Store a value. null removes the key. */
 export function remember(basics: Basics, name: Remembered, value: string | null): void {
   const key = `${basics.scope}:${name}`;
   try {
     if (value === null) storageOf(basics, name)?.removeItem(key);
     else storageOf(basics, name)?.setItem(key, value);
   } catch {
-    // Storage is full: the next page forgets this value.
+    // Storage is full, so the next page does not have this value.
   }
 }

@@ -41,7 +41,7 @@ const DARK = `
   --scheme: dark;
 `;
 
-/** White on a dark colour, black on a light one; the contrast is at least 4.5:1. */
+/** White on a dark colour and black on a light colour, with a contrast of at least 4.5:1. */
 const textOn = (background: string): string => `lab(from var(${background}) calc((49.5 - l) * 9999) 0 0)`;
 
 export const theme = `
@@ -54,7 +54,7 @@ export const theme = `
   --on-bubble: var(--manent-user-text, #fff);
   --accent-ink: var(--accent);
 }
-/* A site that sets only a background colour gets text that can be read: white or black on it, and links of its hue. */
+/* If a site sets only a background colour, the text is white or black, and links have the hue of the background. */
 @supports (color: lab(from red l 0 0)) { :host { --on-accent: var(--manent-on-accent, ${textOn("--accent")}); --on-bubble: var(--manent-user-text, ${textOn("--bubble")}); --accent-ink: oklch(from var(--accent) var(--readable) c h); } }
 @media (prefers-color-scheme: dark) { :host(:not([theme="light"])) { ${DARK} } }
 :host([theme="dark"]) { ${DARK} }

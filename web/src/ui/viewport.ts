@@ -1,8 +1,8 @@
 /**
  * The scroll position and the part of the conversation that is drawn.
  *
- * Called by `panel.ts` before and after each drawing. At the end of the conversation it follows new messages; elsewhere
- * the first visible message stays in place while messages are added or removed. Must not draw.
+ * Called by `panel.ts` before and after each drawing. At the end of the conversation, it scrolls to new messages.
+ * Elsewhere, the first visible message stays in place while messages are added or removed. Must not draw.
  */
 
 import type { Message } from "../client/wire";
@@ -31,7 +31,7 @@ export class Viewport {
     return true;
   }
 
-  /** Adjust the window to a changed list; call before drawing. */
+  /** Adjust the window to a changed list. Call this before drawing. */
   update(messages: readonly Message[]): void {
     const known = this.messages;
     if (messages !== known) {
@@ -51,7 +51,7 @@ export class Viewport {
     this.anchor = this.following ? null : this.findAnchor();
   }
 
-  /** Restore the scroll position. Call after drawing. */
+  /** Restore the scroll position. Call this after drawing. */
   settle(): void {
     if (this.log === null) return;
     if (this.following) {
@@ -109,7 +109,7 @@ export class Viewport {
   /**
    * Move the window if the visitor is near its edge. Returns whether it moved.
    *
-   * Also called after each drawing: at the very top, no scroll event follows when older messages arrive.
+   * This is also called after each drawing, because at the top, the arrival of older messages causes no scroll event.
    */
   private moveWindow(): boolean {
     const log = this.log;

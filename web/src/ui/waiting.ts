@@ -1,10 +1,11 @@
 /**
- * What the panel shows until the chat's code is loaded: a spinner and a close button, then a button to try again.
+ * The content of the panel until the chat's code is loaded: a spinner and a close button, or after a failure a button
+ * for another attempt.
  *
  * Called by `element.ts`. Part of the first download of every page, so it must not import a library or the texts.
  */
 
-/** "Close": `i18n/` is not loaded yet. */
+/** Translations of "Close", because `i18n/` is not loaded yet. */
 const CLOSE: Readonly<Record<string, string>> = {
   de: "Schließen",
   fr: "Fermer",
@@ -32,7 +33,7 @@ export class Waiting {
   readonly element = document.createElement("div");
   private readonly again = document.createElement("button");
 
-  /** `close` is null if the chat cannot be closed. `tags`: language tags, best first. */
+  /** `close` is null if the chat cannot be closed. `tags` are language tags, best first. */
   constructor(name: string, tags: readonly string[], close: (() => void) | null, retry: () => void) {
     this.element.className = "wait";
     if (close !== null) {

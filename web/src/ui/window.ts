@@ -1,13 +1,13 @@
 /**
- * The part of a long conversation that is in the page.
+ * The drawn part of a long conversation.
  *
- * Called by `viewport.ts`. Only computes with indexes. At most `MAX_DRAWN` messages are in the DOM, even in a long
+ * Called by `viewport.ts`. Computes with indexes only. At most `MAX_DRAWN` messages are in the DOM, even in a long
  * conversation.
  */
 
-/** Maximum number of drawn messages. About twenty fit on a screen. */
+/** Maximum number of drawn messages. A screen shows about twenty messages. */
 export const MAX_DRAWN = 120;
-/** How many messages the window moves in one frame: what a slow device lays out in 10 ms. */
+/** Number of messages by which the window moves in one frame. A slow device lays them out in 10 ms. */
 export const STEP = 10;
 /** Size of the window at the end of the conversation. */
 export const INITIAL_SIZE = 40;
@@ -37,8 +37,8 @@ export function later(span: Span, length: number): Span {
 /**
  * Return the window of the same messages after the list has changed.
  *
- * @param shift how many messages were added before the first of the window
- * @param grew whether the window showed the end of the list and continues to do so
+ * @param shift number of messages that were added before the window
+ * @param grew whether the window showed the end of the list and must still show it
  */
 export function follow(span: Span, shift: number, length: number, grew: boolean): Span {
   const start = Math.min(span.start + shift, length);

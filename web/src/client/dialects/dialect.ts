@@ -1,8 +1,8 @@
 /**
  * The interfaces between the client and the protocols of the two kinds of servers.
  *
- * `Dialect` is the part of a protocol that the client uses. `Conversation` is the part of the client that a dialect may
- * use. Holds types only.
+ * `Dialect` is the part of a protocol that the client uses. `Conversation` is the part of the client that a dialect
+ * uses. Holds types only.
  */
 
 import type { Connection } from "../connection";
@@ -15,9 +15,9 @@ import type { PageAnswer, SessionSummary } from "../wire";
 export interface Dialect {
   /** Whether the server acknowledges messages. If not, a message counts as delivered once it is sent. */
   readonly acknowledges: boolean;
-  /** The number up to which this client has seen the log; 0 where the server does not number messages. */
+  /** The number up to which this client has seen the log, or 0 if the server does not number messages. */
   readonly seen: number;
-  /** Send a message and resolve with the server's answer, or with null if this server never answers. */
+  /** Send a message and resolve with the server's response, or with null if this server never responds. */
   send(entry: OutboxEntry, session: JoinedSession): Promise<unknown>;
   /** Handle an event from the server. */
   receive(event: string, payload: unknown): void;
@@ -40,16 +40,16 @@ export interface Conversation {
   readonly connection: Connection;
   readonly memory: SessionMemory;
   readonly typing: Typing;
-  /** How many log events a page holds. */
+  /** Number of log events in a page. */
   readonly limit: number;
   report(event: ClientEvent): void;
-  /** The log has these messages: they leave the outbox, as does everything numbered up to `seq`. */
+  /** The log contains `message_ids` and all messages up to `seq`. Remove these from the outbox. */
   entered(session: JoinedSession, message_ids: readonly string[], seq: number): void;
-  /** The log has this message. */
+  /** The log contains this message. */
   echoed(message_id: string): void;
-  /** The join is complete; from now on the client speaks `dialect`. */
+  /** The join is complete. From now on, the client uses `dialect`. */
   joined(dialect: Dialect, event: Joined): void;
-  /** Leave the session in this tab; the next join starts without a cursor. */
+  /** Leave the session in this tab. The next join starts without a cursor. */
   leave(): void;
   join(): void;
   /** Fetch a new token from the page and send it over this connection. */

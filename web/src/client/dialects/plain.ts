@@ -1,5 +1,5 @@
 /**
- * Rasa's own Socket.IO protocol, for servers that do not speak protocol 1.
+ * Rasa's own Socket.IO protocol, for servers without protocol 1.
  *
  * Such a server confirms a session with `session_confirm`, acknowledges nothing and keeps no history, so the history
  * is kept in this browser. Owns that history. Called by the client. Must not be used once a server has answered in
@@ -12,17 +12,17 @@ import { isObject, type PageAnswer, type SessionSummary } from "../wire";
 import type { Conversation, Dialect } from "./dialect";
 import { PlainLog } from "./plain_log";
 
-/** The names that a plain server may have changed in its `credentials.yml`. */
+/** The names that a plain server can change in its `credentials.yml`. */
 export interface PlainOptions {
-  /** The key for metadata; default `metadata`. */
+  /** The key for metadata. Default: `metadata`. */
   plain_metadata_key?: string;
-  /** The event for the visitor's messages; default `user_uttered`. */
+  /** The event for the visitor's messages. Default: `user_uttered`. */
   user_message_event?: string;
-  /** The event for the assistant's messages; default `bot_uttered`. */
+  /** The event for the assistant's messages. Default: `bot_uttered`. */
   bot_message_event?: string;
 }
 
-/** Return the session id inside a `session_confirm`: a string, or an object that holds one. */
+/** Return the session id from a `session_confirm`, which is a string or an object with a `session_id`. */
 export function confirmedId(payload: unknown): string | null {
   if (typeof payload === "string") return payload;
   if (isObject(payload) && typeof payload["session_id"] === "string") return payload["session_id"];
@@ -33,7 +33,7 @@ export class Plain implements Dialect {
   readonly acknowledges = false;
   readonly seen = 0;
   private readonly log: PlainLog;
-  /** The session whose history the listeners have. */
+  /** The session whose history the listeners have received. */
   private shown: string | null = null;
 
   constructor(
@@ -69,7 +69,7 @@ export class Plain implements Dialect {
     });
   }
 
-  /** Leave the session; its history stays stored. */
+  /** Leave the session. Its history remains stored. */
   leave(): void {
     this.shown = null;
   }
@@ -120,11 +120,11 @@ export class Plain implements Dialect {
   }
 
   resync(): void {
-    // A plain server has no history, so there are no missed messages to fetch.
+    // A plain server has no history from which missed messages could be fetched.
   }
 
   sessionStored(): void {
-    // A plain server confirms a session to each tab; tabs do not follow each other.
+    // A plain server confirms a session to each tab, so tabs do not follow each other.
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The history of a conversation with a plain server, kept in this browser.
  *
- * A plain server does not number messages and returns no history. So this module numbers messages in the order of
- * arrival and stores the newest ones. Called by `Plain`. Must not talk to the server.
+ * A plain server does not number messages and returns no history. Therefore this module numbers messages in the order
+ * of arrival and stores the newest messages. Called by `Plain`. Must not talk to the server.
  */
 
 import type { KeyValueStore } from "../ports";
@@ -16,7 +16,7 @@ import {
   type UserMessage,
 } from "../wire";
 
-/** Messages stored for the next visit. Far below a browser's limit of 5 MB. */
+/** Maximum number of stored messages, which need much less than a browser's limit of 5 MB. */
 const MAX_STORED_MESSAGES = 200;
 
 export class PlainLog {
@@ -30,7 +30,7 @@ export class PlainLog {
     this.key = scope;
   }
 
-  /** Return the stored history of a session; the history of any other session is deleted. */
+  /** Return the stored history of a session, and delete that of any other session. */
   load(session_id: string): Message[] {
     this.key = `${this.scope}:plain:${session_id}`;
     for (const key of this.store.keys(`${this.scope}:plain:`)) if (key !== this.key) this.store.remove(key);

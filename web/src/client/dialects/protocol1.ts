@@ -29,12 +29,12 @@ import {
 } from "../wire";
 import type { Conversation, Dialect } from "./dialect";
 
-/** Error codes for a session that this visitor may not have, although a new one is allowed. */
+/** Error codes for a session that this visitor may not use, although a new session is allowed. */
 const SESSION_REFUSED = new Set(["forbidden", "bad_session_id"]);
 
 /**
- * Maximum size of a message request in UTF-16 units, each three bytes at most. The server closes a connection that
- * sends 2 MB at once, so a larger message would be retried forever and block those behind it.
+ * Maximum size of a message request in UTF-16 units, each of at most three bytes. The server closes a connection that
+ * sends a packet of 2 MB, so a larger message would be retried forever and block the following messages.
  */
 const MAX_REQUEST_LENGTH = 600_000;
 
@@ -43,7 +43,7 @@ const NO_SESSION = "no conversation has been joined yet";
 export class Protocol1 implements Dialect {
   readonly acknowledges = true;
   private position: Position = at("", 0);
-  /** Live messages since the last answer. A list that is replaced by an answer must not lose them. */
+  /** Live messages since the last response. They must not be lost when a response replaces the list. */
   private arrived: Message[] = [];
   private resyncing: Promise<void> | null = null;
 
@@ -55,7 +55,7 @@ export class Protocol1 implements Dialect {
 
   // -- joining ------------------------------------------------------------------------------------------------
 
-  /** Ask for the stored conversation, or for a new one. Also the first message to a plain server. */
+  /** Request the stored conversation, or a new one. This is also the first event that a plain server receives. */
   async join(): Promise<void> {
     const { connection, memory } = this.conversation;
     const attempt = (connection.attempt += 1);
@@ -72,29 +72,29 @@ export class Protocol1 implements Dialect {
     const error = readError(answer);
     if (error !== null) this.refused(error);
     else if (request.session_id === undefined && memory.get() !== null)
-      this.conversation.join(); // another tab has started a conversation meanwhile; use that one
+      this.conversation.join(); // another tab has started a conversation in the meantime; use that one
     else await this.answered(readSessionAnswer(answer), attempt);
   }
 
-  /** Fetch everything after the cursor; concurrent calls share one request. */
+  /** Fetch all messages after the cursor. Concurrent calls share one request. */
   resync(timeout_ms = ANSWER_TIMEOUT_MS): void {
     if (this.conversation.connection.phase !== "ready") return;
     this.resyncing ??= this.resyncOnce(timeout_ms).finally(() => (this.resyncing = null));
   }
 
-  /** Delete the cursor: the next join loads the newest page. */
+  /** Delete the cursor, so that the next join loads the newest page. */
   leave(): void {
     this.position = at("", 0);
   }
 
-  /** The connection was lost: a running resync gets no answer. */
+  /** The connection was lost, so a running resync gets no response. */
   interrupt(): void {
     this.resyncing = null;
   }
 
   sessionStored(): void {
     const { connection, memory } = this.conversation;
-    // Another tab has changed the conversation, or two tabs started one at once: all tabs use the stored one.
+    // Another tab has changed the conversation, or two tabs started one at the same time. All tabs use the stored one.
     const stored = memory.get();
     if (connection.phase !== "ready" || stored === null) return;
     if (stored.session_id !== memory.joined?.session_id) this.rejoin();
@@ -173,7 +173,7 @@ export class Protocol1 implements Dialect {
     });
   }
 
-  /** Take over an answer's session, token, epoch and cursor. */
+  /** Use the session, token, epoch and cursor of a response. */
   private enter(session: SessionAnswer): void {
     const { memory } = this.conversation;
     const { session_id, epoch, messages } = session;
@@ -245,7 +245,7 @@ export class Protocol1 implements Dialect {
 
   private message(message: Message | null): void {
     const { connection, memory, typing } = this.conversation;
-    // The server answers session_request before it sends messages; anything earlier is for another session.
+    // The server responds to session_request before it sends messages, so earlier messages belong to another session.
     if (message === null || memory.joined === null) return;
     const { position, outcome } = advance(this.position, message);
     this.position = position;
@@ -268,7 +268,7 @@ export class Protocol1 implements Dialect {
       return;
     }
     if (typeof session_id !== "string") return;
-    // This tab made the change itself.
+    // This tab has made the change.
     if (session_id === memory.joined?.session_id && epoch === memory.joined.epoch) return;
     this.notice(`session_${String(reason)}`);
     memory.set({
@@ -287,7 +287,7 @@ export class Protocol1 implements Dialect {
     // Before the join is complete, the acknowledgement of session_request carries the same error.
     if (typeof message_id !== "string" && this.conversation.connection.phase !== "ready") return;
     this.conversation.typing.set(false);
-    // With `seq`, an action failed and the assistant has already said so in that message.
+    // An error with `seq` is a failed action, which that message of the assistant already reports.
     if (typeof seq === "number") return;
     this.notice(error.code, error.message, about);
   }

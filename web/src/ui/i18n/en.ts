@@ -1,7 +1,7 @@
 /**
  * The English texts of the interface.
  *
- * Every language has the same keys. `{}` is replaced by a name, a number or a text. Holds texts only.
+ * Every language has the same keys. A name, a number or a text replaces `{}`. Contains texts only.
  */
 
 export const en = {

@@ -1,7 +1,7 @@
 /**
  * Chooses the language of the interface and loads its texts.
  *
- * English is part of the chat; other languages are loaded when needed. Called by `chat.ts`, `panel.ts` and the views.
+ * English is part of the chat. Other languages are loaded when needed. Called by `chat.ts`, `panel.ts` and the views.
  * Must not touch the DOM.
  */
 
@@ -12,10 +12,10 @@ export type { Words } from "./en";
 export { en } from "./en";
 export { LANGUAGES } from "./languages";
 
-/** The language in use, its texts, and how to write dates in it. */
+/** The current language, its texts, and its format of dates. */
 export interface Localization {
   readonly language: string;
-  /** A tag for `Intl`: the language, with the visitor's region if known (`"en-GB"`). */
+  /** A tag for `Intl`, which consists of the language and, if known, the visitor's region (`"en-GB"`). */
   readonly locale: string;
   readonly direction: "ltr" | "rtl";
   readonly words: Words;
@@ -23,7 +23,7 @@ export interface Localization {
 
 export const ENGLISH: Localization = { language: "en", locale: "en", direction: "ltr", words: en };
 
-/** As built, a language is a list in the order of `en` (see `vite.config.ts`). */
+/** The build converts a language to a list in the order of `en` (see `vite.config.ts`). */
 type Texts = Words | readonly string[];
 
 const LOADERS: Record<string, () => Promise<Texts>> = {
@@ -43,7 +43,7 @@ const RIGHT_TO_LEFT = new Set(["ar", "he", "fa", "ur"]);
 /**
  * Choose a language from the tags that the site prefers, then those of the browser, and load its texts.
  *
- * English, if they cannot be loaded: a chat in another language is better than none.
+ * If they cannot be loaded, use English.
  */
 export async function localize(
   preferred: readonly string[],
@@ -61,12 +61,12 @@ export async function localize(
   }
 }
 
-/** Return the first language of `wanted` that the interface has; `"pt"` serves `"pt-BR"`. */
+/** Return the first language of `wanted` that the interface supports. `"pt"` is used for `"pt-BR"`. */
 export function chooseLanguage(wanted: readonly string[]): string {
   return languageOf(wanted.find((tag) => LANGUAGES.includes(languageOf(tag))) ?? "en");
 }
 
-/** Return the tag for dates and times: the first of `wanted` that names a region for `language`. */
+/** Return the tag for dates and times: the first tag of `wanted` that contains a region for `language`. */
 export function chooseLocale(language: string, wanted: readonly string[]): string {
   const found = wanted.find((tag) => languageOf(tag) === language && tag.length > language.length);
   return found !== undefined && isTag(found) ? found : language;
@@ -84,7 +84,7 @@ function isTag(tag: string): boolean {
   }
 }
 
-/** Load the texts of a language; throws if they cannot be loaded. */
+/** Load the texts of a language. Throws if they cannot be loaded. */
 export async function loadWords(language: string): Promise<Words> {
   const loader = LOADERS[language];
   const texts = loader === undefined ? en : await loader();
@@ -96,7 +96,7 @@ export function direction(language: string): "ltr" | "rtl" {
   return RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
 }
 
-/** Replace the `{}` of a text. */
+/** Replace each `{}` in a text. */
 export function fill(template: string, value: string | number): string {
   return template.replace("{}", () => String(value));
 }

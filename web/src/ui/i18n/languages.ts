@@ -1,2 +1,2 @@
-/** The languages of the interface. Also read by the studio; holds nothing else, so that it stays small there. */
+/** The languages of the interface. The studio also imports this file, so it must stay small. */
 export const LANGUAGES: readonly string[] = ["en", "de", "fr", "es", "it", "pt", "nl", "pl", "ar", "ja"];

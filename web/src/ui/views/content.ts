@@ -1,7 +1,7 @@
 /**
- * The pieces of an assistant's message: one view per kind of content.
+ * The pieces of an assistant's message, with a view for each type of content.
  *
- * Called by `transcript.ts`. Must not build markup from text: addresses pass `safeLink` or `safeSource`, text goes
+ * Called by `transcript.ts`. Must not build markup from text: URLs pass `safeLink` or `safeSource`, and text goes
  * through bindings.
  */
 
@@ -16,7 +16,7 @@ import { fill, type Words } from "../i18n";
 import type { LinkTarget } from "../config";
 import { link, markdown } from "./markdown";
 
-/** Draws custom JSON of one `type`. Returns a node or a text; a text is not parsed as HTML. */
+/** Draws custom JSON of one `type`. Returns a node or a text. A text is not parsed as HTML. */
 export type CustomRenderer = (
   value: Json,
   context: { send: (payload: string, title?: string) => void },
@@ -24,7 +24,7 @@ export type CustomRenderer = (
 
 export interface ContentContext {
   words: Words;
-  /** Base of relative addresses: the server. */
+  /** Base of relative URLs, which is the server's URL. */
   base: string;
   /** Where links open. */
   target: LinkTarget;
@@ -120,7 +120,7 @@ function image(src: string, alt: string, context: ContentContext): Drawn {
         loading="lazy"
         decoding="async"
       /><span class="caption">${alt || context.words.picture}</span>`;
-    // The image is a link to its full size; without a description the link needs a name.
+    // The image is a link to its full size. Without a description, the link needs another name.
     return safe.startsWith("data:")
       ? picture
       : html`<a
@@ -134,12 +134,12 @@ function image(src: string, alt: string, context: ContentContext): Drawn {
   });
 }
 
-/** Hide an image, video or sound that cannot be loaded, and show what stands behind it. */
+/** Hide an image, video or sound that cannot be loaded, and show the element after it. */
 function broken(event: Event): void {
   (event.target as Element).classList.add("broken");
 }
 
-/** A link to a video or sound, for what the browser cannot play itself. Loads nothing from the other site by itself. */
+/** A link to a video or sound that the browser cannot play. It loads nothing from the other site before a click. */
 function poster(
   src: string,
   piece: { title: string; poster: string | null },
@@ -173,7 +173,7 @@ function file(piece: Extract<Content, { kind: "file" }>, context: ContentContext
     >`;
 }
 
-/** `about` tells buttons with the same title on several cards apart. */
+/** `about` distinguishes buttons with the same title on several cards. */
 function buttons(
   list: readonly Button[],
   context: ContentContext,

@@ -1,8 +1,8 @@
 /**
  * The icons of the chat, as static SVG.
  *
- * Called by the views and `panel.ts`. Manent's logo is an m above dots: the sign with which proofreaders mark a text
- * that must stay ("stet").
+ * Called by the views and `panel.ts`. Manent's logo is an m above dots, with which proofreaders mark a text that must
+ * stay ("stet").
  */
 
 import { html, svg, type SVGTemplateResult } from "lit-html";

@@ -1,8 +1,8 @@
 /**
  * Draws Markdown.
  *
- * Owns a cache of parsed texts. Called by `content.ts`. Must not build markup from text: text goes through bindings, and
- * an address that is not allowed stays text.
+ * Owns a cache of parsed texts. Called by `content.ts`. Must not build markup from text: text goes through bindings,
+ * and a URL that is not allowed stays text.
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";
@@ -11,7 +11,7 @@ import { safeLink, safeSource } from "../../state/links";
 import type { LinkTarget } from "../config";
 import { inlinesText, parseMarkdown, type Block, type Inline } from "../../state/markdown";
 
-/** `base`: base of relative addresses; `target`: where links open. */
+/** `base` is the base of relative URLs. `target` is the target of links. */
 export interface MarkdownLook {
   readonly base: string;
   readonly target: LinkTarget;
@@ -53,7 +53,11 @@ function broken(event: Event): void {
   (event.target as Element).classList.add("broken");
 }
 
-/** A link to elsewhere, without referrer and without access to this page. `name`: for screen readers, if not `label`. */
+/**
+ * A link to another page, without referrer and without access to this page.
+ *
+ * Screen readers read `name` instead of `label`.
+ */
 export function link(href: string, label: unknown, target: LinkTarget, part = "", name = ""): TemplateResult {
   const away = /^https?:/.test(href);
   return html`<a
@@ -118,7 +122,7 @@ function blocks(nodes: readonly Block[], look: MarkdownLook): Drawn[] {
 }
 
 const parsed = new Map<string, Block[]>();
-/** Several times the number of messages that are drawn at once. */
+/** Size of the cache: several times the number of messages that are drawn at the same time. */
 const MAX_PARSED = 500;
 
 export function markdown(text: string, look: MarkdownLook): Drawn[] {

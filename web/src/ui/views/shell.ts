@@ -1,7 +1,7 @@
 /**
  * The parts around the conversation: header with menu, notices, dialogs, composer, announcements.
  *
- * Called by `panel.ts`, `composer.ts` and `dialogs.ts`. Pure: takes values and callbacks, returns a template.
+ * Called by `panel.ts`, `composer.ts` and `dialogs.ts`. Pure: takes values and callbacks, and returns a template.
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";
@@ -14,7 +14,7 @@ import { fill, type Words } from "../i18n";
 
 export interface MenuEntry {
   label: string;
-  /** Set for entries that are on or off. */
+  /** Set for entries that can be switched on and off. */
   checked?: boolean;
   act(): void;
 }
@@ -122,7 +122,7 @@ export interface Question {
   ask: string;
   note: string;
   yes: string;
-  /** Whether the action cannot be undone; its button is then red. */
+  /** Whether the action cannot be undone. If so, its button is red. */
   grave?: boolean;
   act(): void;
 }
@@ -260,13 +260,13 @@ export function typingView(words: Words, name: string): TemplateResult {
   </div>`;
 }
 
-/** One announcement to screen readers; `key` tells repeated sentences apart. */
+/** An announcement for screen readers. `key` distinguishes repeated sentences. */
 export interface Announcement {
   readonly key: number;
   readonly sentence: string;
 }
 
-/** A live region: screen readers announce each node that is added. */
+/** A live region, in which screen readers announce each added node. */
 export function announcerView(announced: readonly Announcement[]): TemplateResult {
   return html`<div class="sr" aria-live="polite">
     ${repeat(

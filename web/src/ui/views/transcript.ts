@@ -1,7 +1,7 @@
 /**
- * The conversation: dividers, the assistant's messages, the visitor's messages, and those being sent.
+ * The conversation: dividers, messages of the assistant and the visitor, and messages being sent.
  *
- * Called by `panel.ts`. Draws an item again only when something it depends on has changed.
+ * Called by `panel.ts`. Draws an item again only if a value on which it depends has changed.
  */
 
 import { html, nothing, type TemplateResult } from "lit-html";
@@ -16,11 +16,11 @@ import { fill } from "../i18n";
 import { reasonText } from "../notices";
 import { content, type ContentContext } from "./content";
 
-/** What all messages are drawn with. A change must create a new object: items compare it by identity. */
+/** The context for drawing messages. A change must create a new object, because items compare it by identity. */
 export interface Look extends Omit<ContentContext, "choice"> {
   /** The assistant's name. */
   readonly name: string;
-  /** Address of the assistant's image; null for Manent's logo. */
+  /** URL of the assistant's image, or null for Manent's logo. */
   readonly avatar: string | null;
   readonly locale: string;
   retry(message_id: string): void;
@@ -70,7 +70,7 @@ function dependencies(item: Item, { look, troubles, newest, now }: TranscriptCon
   }
 }
 
-/** Count the pieces: cards of one answer arrive one by one and join an item that is already drawn. */
+/** Include the number of pieces, because cards of a reply arrive one by one and join an item that is already drawn. */
 function countPieces(contents: readonly Content[]): number {
   return contents.reduce((sum, piece) => sum + (piece.kind === "cards" ? piece.cards.length : 1), 0);
 }
@@ -118,7 +118,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
   }
 }
 
-/** Show the mark, which stands behind the image, when the image cannot be loaded. */
+/** Show the logo, which is behind the image, if the image cannot be loaded. */
 function noAvatar(event: Event): void {
   (event.target as Element).classList.add("broken");
 }
@@ -137,7 +137,7 @@ function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: 
               >${words.failed}${reason === "" ? nothing : html`<span class="reason">: ${reason}</span>`}</span
             >
             ${
-              // The same text would fail again.
+              // The same text would be rejected again.
               entry.error?.code === "too_long"
                 ? html`<button
                     type="button"
@@ -167,7 +167,7 @@ function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: 
   </article>`;
 }
 
-/** The mark of a delivered message: the server has stored it. */
+/** The mark of a delivered message, which the server has stored. */
 function tick(look: Look): TemplateResult {
   return html`<span class="tick" role="img" aria-label=${look.words.sent}>${checkIcon()}</span>`;
 }
@@ -179,7 +179,7 @@ function trouble(notice: Notice | undefined, look: Look): TemplateResult | typeo
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** Return a cached format: creating one is expensive. */
+/** Return a cached format, because creating a format is expensive. */
 function format(locale: string, kind: "time" | "day" | "full"): Intl.DateTimeFormat {
   const key = `${locale} ${kind}`;
   let found = formats.get(key);

@@ -6,7 +6,7 @@ from typing import Any
 class Partial:
     """A class with only some of the attributes of Rasa's class.
 
-    Reading another attribute raises an error with advice.
+    Reading another attribute raises an error that refers to the documentation.
     """
 
     def __getattr__(self, name: str) -> Any:
