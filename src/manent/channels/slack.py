@@ -238,7 +238,7 @@ class SlackChannel(MessengerChannel):
         """See `Messenger.send_part`."""
         del key  # chat.postMessage has no idempotency keys
         channel = self._options.slack_channel or text_of(route.reference, "channel")
-        arguments: Json = {"channel": channel, **part}
+        arguments: Json = {"channel": channel, "as_user": True, **part}
         if thread := text_of(route.reference, "thread_ts"):
             arguments.setdefault("thread_ts", thread)
         await self._call("chat.postMessage", arguments)

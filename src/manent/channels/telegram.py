@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import mimetypes
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 
 from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     CONTACT,
@@ -110,6 +112,7 @@ class TelegramChannel(MessengerChannel):
         super().__init__()
         self._options = options
         self._setting: asyncio.Task[None] | None = None
+        self._media = Media(self.name, options.access_token, self.api, self._locate)
 
     @property
     def secret_token(self) -> str:
@@ -119,7 +122,15 @@ class TelegramChannel(MessengerChannel):
     def routes(self, inbox: Inbox) -> list[BaseRoute]:
         """See `Channel.routes`."""
         path = f"/webhooks/{self.name}/set_webhook"
-        return [*super().routes(inbox), HttpRoute(path, self._set_webhook, methods=["GET", "POST"])]
+        set_webhook = HttpRoute(path, self._set_webhook, methods=["GET", "POST"])
+        return [*super().routes(inbox), set_webhook, self._media.route()]
+
+    async def _locate(self, media_id: str) -> File:
+        """Return the address of a file, which contains the bot's token."""
+        found = await self._call("getFile", {"file_id": media_id})
+        path = text_of(found, "result", "file_path")
+        url = f"{self._options.api_url.rstrip('/')}/file/bot{self._options.access_token}/{path}"
+        return File(url=url, mime=mimetypes.guess_type(path)[0] or UNKNOWN)
 
     async def open(self) -> None:
         """See `Channel.open`. Sets the webhook in the background; a failure is logged, and it is tried again."""
@@ -238,9 +249,20 @@ class TelegramChannel(MessengerChannel):
             found = part_of(message, kind)
             found = found[-1] if isinstance(found, list) and found else found  # the largest size of a photo
             if isinstance(found, dict):
-                metadata["attachments"] = [_attachment(kind, found)]
+                metadata["attachments"] = [self._attachment(kind, found)]
                 return text_of(message, "caption") or ATTACHMENT
         return None
+
+    def _attachment(self, kind: str, found: dict[str, Any]) -> Json:
+        media_id = text_of(found, "file_id")
+        return {
+            "type": kind,
+            "id": media_id,
+            "url": self._media.url(media_id) if media_id else None,
+            "name": found.get("file_name"),
+            "mime": found.get("mime_type"),
+            "size": found.get("file_size"),
+        }
 
     def _command(self, text: str, metadata: Json) -> str:
         """Return a text without the bot's name in a command, and metadata with the parameter of /start."""
@@ -315,16 +337,6 @@ def _title_of(message: Any, data: str) -> str | None:
             if text_of(button, "callback_data") == data:
                 return text_of(button, "text") or None
     return None
-
-
-def _attachment(kind: str, found: dict[str, Any]) -> Json:
-    return {
-        "type": kind,
-        "id": found.get("file_id"),
-        "name": found.get("file_name"),
-        "mime": found.get("mime_type"),
-        "size": found.get("file_size"),
-    }
 
 
 def _keyboard(buttons: Sequence[dict[str, Any]], kind: str) -> Json:

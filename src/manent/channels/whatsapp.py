@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 
+from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     CONTACT,
@@ -93,6 +96,18 @@ class WhatsAppChannel(MetaChannel):
         )
         self.failed = 0
         self._options = options
+        self._media = Media(self.name, options.app_secret, self.api, self._locate)
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        return [*super().routes(inbox), self._media.route()]
+
+    async def _locate(self, media_id: str) -> File:
+        """Return the address of a file. WhatsApp's addresses are valid for five minutes and need the token."""
+        found = await self.call("GET", media_id)
+        mime = text_of(found, "mime_type") or UNKNOWN
+        headers = {"Authorization": f"Bearer {self._options.access_token}"}
+        return File(url=text_of(found, "url"), mime=mime, headers=headers)
 
     async def read(self, request: Request, body: bytes) -> Update:
         """See `MessengerChannel.read`."""
@@ -138,7 +153,7 @@ class WhatsAppChannel(MetaChannel):
             text = text or title
         elif kind in _MEDIA:
             media = part_of(message, kind)
-            metadata["attachments"] = [_attachment(kind, media)]
+            metadata["attachments"] = [self._attachment(kind, media)]
             text = text_of(media, "caption") or ATTACHMENT
         elif kind == "location":
             place = part_of(message, "location")
@@ -162,6 +177,17 @@ class WhatsAppChannel(MetaChannel):
             metadata=metadata,
             reference={"message_id": message_id},
         )
+
+    def _attachment(self, kind: str, media: Any) -> Json:
+        media_id = text_of(media, "id")
+        return {
+            "type": kind,
+            "id": media_id,
+            "url": self._media.url(media_id) if media_id else None,
+            "name": part_of(media, "filename"),
+            "mime": part_of(media, "mime_type"),
+            "size": None,
+        }
 
     def parts(self, event: BotUttered) -> Sequence[Json]:
         """Return a message object without its recipient for each part. See `Messenger.parts`."""
@@ -258,13 +284,3 @@ def _unique(titles: Sequence[str], limit: int) -> list[str]:
         short = shorten(title, limit)
         found.append(f"{shorten(title, limit - 4)} {number}" if short in found else short)
     return found
-
-
-def _attachment(kind: str, media: Any) -> Json:
-    return {
-        "type": kind,
-        "id": part_of(media, "id"),
-        "name": part_of(media, "filename"),
-        "mime": part_of(media, "mime_type"),
-        "size": None,
-    }
