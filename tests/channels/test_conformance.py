@@ -1,24 +1,18 @@
 """What every channel of a messenger platform does, with a double of its platform over real HTTP."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from manent.core.conversation_log import LogEntry
 from manent.core.events import BotUttered, UserUttered
-from manent.runtime import operations
 from manent.runtime.ports.channel import Messenger
+from support.messengers import ADA, EVE, channel_of, deliver, delivered, log_of, said, serving, utter
 from support.platforms import CHANNELS, platform_of
-from support.platforms.platform import Platform, Webhook
-from support.small_talk import Actions, Running, running, until
-
-ADA, EVE = "1001", "1002"
-"""Two visitors. Telegram's ids are numbers."""
+from support.platforms.platform import Platform
+from support.small_talk import Actions, running, until
 
 
 @pytest.fixture(params=CHANNELS)
@@ -28,51 +22,6 @@ async def platform(request: pytest.FixtureRequest) -> AsyncIterator[Platform]:
     async with one.running():
         yield one
     assert one.rejected == []
-
-
-@contextlib.asynccontextmanager
-async def serving(root: Path, platform: Platform, *, more: str = "", **options: Any) -> AsyncIterator[Running]:
-    """Serve the assistant with one messenger channel."""
-    async with running(root, credentials=platform.credentials() + more, **options) as server:
-        platform.public_url = server.url
-        await platform.ready()
-        yield server
-
-
-async def deliver(server: Running, platform: Platform, hook: Webhook) -> httpx.Response:
-    """Deliver a webhook."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
-        path = f"/webhooks/{platform.name}/webhook"
-        return await http.request(hook.method, path, content=hook.body, headers=hook.headers, params=hook.query)
-
-
-async def delivered(server: Running, platform: Platform, *hooks: Webhook) -> None:
-    """Deliver webhooks one after the other; each is confirmed."""
-    for hook in hooks:
-        answer = await deliver(server, platform, hook)
-        assert answer.status_code == 200, answer.text
-
-
-async def log_of(server: Running, sender_id: str) -> list[LogEntry]:
-    """Return the log of a conversation."""
-    return await server.conversations.engine.store.entries(sender_id)
-
-
-async def said(server: Running, sender_id: str) -> list[str]:
-    """Return the texts of the visitor in the log."""
-    entries = await log_of(server, sender_id)
-    return [entry.event.text or "" for entry in entries if isinstance(entry.event, UserUttered)]
-
-
-async def utter(server: Running, sender_id: str, text: str | None, **data: Any) -> None:
-    """Let the bot say something that no message caused."""
-    conversation = server.conversations.get(sender_id)
-    await operations.apply_events(conversation, [BotUttered(text=text, data=data)])
-
-
-def channel_of(server: Running, platform: Platform) -> Any:
-    """Return the channel."""
-    return server.application.channels.others[platform.name][0]
 
 
 async def test_a_message_is_answered(tmp_path: Path, platform: Platform) -> None:
@@ -141,6 +90,19 @@ async def test_a_committed_reply_survives_a_crash(tmp_path: Path, platform: Plat
         await until(lambda: platform.shown(ADA) == ["Hello."])
         await asyncio.sleep(0.3)
     assert platform.shown(ADA) == ["Hello."]
+
+
+async def test_an_uncertain_send_is_repeated_and_marked(tmp_path: Path, platform: Platform) -> None:
+    """If the connection breaks before the answer, the message is sent again, and the repetition is counted."""
+    platform.faults.append("cut")
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.attempts >= 1)
+        await delivered(server, platform, platform.text(ADA, "I am Ada", "2"))
+        await until(lambda: platform.shown(platform.address(ADA))[-1:] == ["Hello, Ada."])
+        assert server.application.channels.sender is not None
+        assert server.application.channels.sender.lanes[platform.name].uncertain == 1
+    assert set(platform.shown(platform.address(ADA))) == {"Hello.", "Hello, Ada."}
 
 
 async def test_order_is_kept(tmp_path: Path, platform: Platform) -> None:

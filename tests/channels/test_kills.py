@@ -33,6 +33,11 @@ async def deliver(ports: list[int], platform: Platform, hook: Webhook) -> None:
             await asyncio.sleep(0.2)
 
 
+def marked_in(folder: Path) -> int:
+    """Return how many repeated sends the servers' logs show."""
+    return sum(path.read_text().count("can arrive twice") for path in folder.glob("*.log"))
+
+
 @pytest.mark.parametrize("name", ["telegram", "slack"])
 async def test_killed_servers_lose_and_repeat_nothing(tmp_path: Path, name: str) -> None:
     """Every message is one turn, every reply arrives in order, and at most one reply a kill and send arrives twice."""
@@ -90,5 +95,5 @@ async def test_killed_servers_lose_and_repeat_nothing(tmp_path: Path, name: str)
         repeated += len(platform.shown(visitor)) - 10
     assert await store.count_received() == 0
     await store.close()
-    assert 0 <= repeated <= KILLS * len(VISITORS)
+    assert 0 <= repeated <= min(marked_in(tmp_path), KILLS * len(VISITORS))
     assert platform.rejected == []

@@ -13,22 +13,16 @@ from collections.abc import Sequence
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
-from manent.channels.inbox import Inbox
 from manent.channels.messenger import (
     Incoming,
+    MessengerChannel,
     MessengerOptions,
-    WebhookCounts,
-    accept,
-    check_url,
+    Update,
     is_same,
     read_object,
-    refuse,
     text_of,
-    webhook_routes,
 )
-from manent.channels.platform_api import PlatformApi
 from manent.channels.replies import replies_of
 from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
@@ -60,42 +54,31 @@ class GenericOptions(MessengerOptions, frozen=True, kw_only=True):
         Raises:
             WrongOption: the URL does not start with http:// or https://, or the secret is too short.
         """
-        check_url("url", self.url)
+        super().__post_init__()
         if len(self.secret.encode()) < MIN_SECRET:
             found = f"{len(self.secret.encode())} bytes"
             raise WrongOption("secret", f"at least {MIN_SECRET} bytes", found=found)
 
 
-class GenericChannel:
+class GenericChannel(MessengerChannel):
     """`POST /webhooks/generic/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "generic"
     options = GenericOptions
-    output = None
     max_buttons = 1_000
 
     def __init__(self, options: GenericOptions) -> None:
-        self.counts = WebhookCounts()
+        super().__init__()
         self._options = options
-        self._api = PlatformApi()
-        self._inbox: Inbox
 
-    def routes(self, inbox: Inbox) -> list[BaseRoute]:
-        """See `Channel.routes`."""
-        self._inbox = inbox
-        return [*webhook_routes(self.name, self._receive)]
-
-    async def open(self) -> None:
-        """See `Channel.open`. Does nothing."""
-
-    async def close(self) -> None:
-        """See `Channel.close`."""
-        await self._api.close()
-
-    async def _receive(self, request: Request) -> Response:
-        body = await request.body()
+    async def verify(self, request: Request, body: bytes) -> None:
+        """See `MessengerChannel.verify`."""
         if not is_signed(request.headers.get("x-manent-signature", ""), self._options.secret, body, now=time.time()):
-            refuse(self.name, "the signature is missing, wrong or too old", self.counts)
+            self.refuse("the signature is missing, wrong or too old")
+
+    async def read(self, request: Request, body: bytes) -> Update:
+        """See `MessengerChannel.read`."""
+        del request
         message = read_object(body)
         sender, message_id = text_of(message, "sender"), text_of(message, "message_id")
         text, metadata = message.get("text"), message.get("metadata")
@@ -105,8 +88,8 @@ class GenericChannel:
                 'the body must contain the strings "sender", "message_id" and "text"; "metadata" must be an object',
             )
         incoming = Incoming(address=sender, text=text, message_id=message_id, metadata=metadata or {})
-        await accept(self._inbox, [incoming], self.counts)
-        return Response(b'{"status":"accepted"}', media_type="application/json")
+        answer = Response(b'{"status":"accepted"}', media_type="application/json")
+        return Update(messages=[incoming], answer=answer)
 
     def parts(self, event: BotUttered) -> Sequence[Json]:
         """Return the messages in the format of Rasa's REST channel; see `Messenger.parts`."""
@@ -122,11 +105,8 @@ class GenericChannel:
             "X-Manent-Signature": signature(self._options.secret, body, now=time.time()),
             "Idempotency-Key": key,
         }
-        answer = await self._api.call("POST", self._options.url, body=body, headers=headers)
+        answer = await self.api.call("POST", self._options.url, body=body, headers=headers)
         answer.check(text_of(answer.json, "error"))
-
-    async def show_typing(self, route: Route) -> None:
-        """See `Messenger.show_typing`. Does nothing."""
 
     async def check(self) -> str:
         """Return the URL that receives the messages, without a test request."""

@@ -7,14 +7,16 @@ inbox with the channel's name and identity mode.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 
 from manent.core.conversation_log import LogEntry
-from manent.core.events import Json
+from manent.core.events import ActionExecuted, BotUttered, Json, UserUttered
 from manent.core.postbox import ReceivedMessage
+from manent.runtime.choices import LOOK_BACK
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.ticket import Ticket
@@ -40,6 +42,21 @@ async def caller_of(request: Request, identity: Identity) -> Caller:
     """
     address = address_of(request.client.host if request.client else None)
     return await identity.authenticate(bearer_token(request), address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The bot's messages in the log of a conversation.
+
+    Attributes:
+        messages: the messages, oldest first.
+        upto: number of the last event that was read.
+        is_finished: whether the turn of the visitor's message has ended.
+    """
+
+    messages: Sequence[BotUttered]
+    upto: int
+    is_finished: bool
 
 
 class Inbox:
@@ -167,6 +184,34 @@ class Inbox:
             )
         )
 
+    async def answers(self, address: str, *, after: int | None, message_id: str | None = None) -> Answers:
+        """Return what the bot has said in a conversation of a platform, for a channel that answers in its responses.
+
+        Another server may run the turn, so this method reads the log. Call it again until the turn has ended.
+
+        Args:
+            address: id of the visitor on the platform.
+            after: number of the event up to which the visitor knows the log. None: up to the message `message_id`, if
+                there is one, or else nothing except the bot's last message.
+            message_id: the received message whose turn must end. None: do not wait for a turn.
+        """
+        store = self._conversations.engine.store
+        route = await store.route_at(self.channel, address)
+        page = await store.page(route.sender_id, limit=LOOK_BACK) if route is not None else None
+        if route is None or page is None:
+            return Answers(messages=(), upto=0, is_finished=message_id is None)
+        asked = [one.seq for one in page.entries if is_message(one, message_id)] if message_id is not None else []
+        said = [one.seq for one in page.entries if isinstance(one.event, BotUttered)]
+        if after is None:
+            after = asked[-1] if asked else said[-1] - 1 if said else 0
+        entries = await store.entries(route.sender_id, after=after)
+        is_finished = message_id is None or any(
+            entry.seq > asked[-1] and isinstance(entry.event, ActionExecuted) and entry.event.name == "action_listen"
+            for entry in (entries if asked else ())
+        )
+        messages = [entry.event for entry in entries if isinstance(entry.event, BotUttered)]
+        return Answers(messages=messages, upto=entries[-1].seq if entries else after, is_finished=is_finished)
+
     async def follow(self, ticket: Ticket) -> AsyncIterator[Sequence[LogEntry]]:
         """Yield the entries that the turn of an accepted message commits, each as soon as it is durable."""
         conversation = self._conversations.get(ticket.message.sender_id)
@@ -178,6 +223,11 @@ class Inbox:
         finally:
             conversation.subscribers.remove(follower)
             self._conversations.release(conversation)
+
+
+def is_message(entry: LogEntry, message_id: str) -> bool:
+    """Return whether an entry is the visitor's message with this id."""
+    return isinstance(entry.event, UserUttered) and entry.event.message_id == message_id
 
 
 class _Follower:

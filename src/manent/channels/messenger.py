@@ -1,24 +1,29 @@
-"""Options, routes, signature checks and the type of received messages for all channels of messenger platforms.
+"""Options, the webhook, signature checks and reading of JSON for all channels of messenger platforms.
 
-A channel verifies a request, converts it to `Incoming` messages, stores them with `accept`, and then confirms the
-request. To send the bot's messages, `Sender` calls the channel.
+A channel inherits `MessengerChannel`. It verifies a request and converts it to `Incoming` messages. `MessengerChannel`
+stores them and then confirms the request. `Sender` calls the channel to send the bot's messages.
 """
 
 import hashlib
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
+from starlette.routing import Route as HttpRoute
 
 from manent.channels.inbox import Inbox
+from manent.channels.platform_api import PlatformApi
 from manent.core.errors import RequestError
 from manent.core.events import Json
+from manent.core.postbox import Route
 from manent.extensions.options import WrongOption
 
 log = logging.getLogger("manent.channels")
@@ -32,6 +37,7 @@ REACTION = "/reaction"
 """Texts of messages that contain only an attachment, a contact or a reaction. A project can declare them as intents."""
 
 MAX_ATTACHMENTS = 20
+MAX_FORM_FIELDS = 200
 
 
 class MessengerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +48,18 @@ class MessengerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     shared_with: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the addresses: the options named `url` or `…_url`.
+
+        Raises:
+            WrongOption: an address does not start with `http://` or `https://`.
+        """
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            is_address = name == "url" or name.endswith("_url")
+            if is_address and value is not None and not value.startswith(("http://", "https://")):
+                raise WrongOption(name, "a URL that starts with http:// or https://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +72,21 @@ class Incoming:
     title: str | None = None
     metadata: Json = field(default_factory=dict)
     reference: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """The content of a verified request.
+
+    Attributes:
+        messages: the messages that it contains.
+        ignored: the kinds of the messages and events in it that the channel does not support.
+        answer: the confirmation for the platform. None: an empty answer with the status 200.
+    """
+
+    messages: Sequence[Incoming] = ()
+    ignored: Sequence[str] = ()
+    answer: Response | None = None
 
 
 @dataclass(slots=True)
@@ -69,60 +102,107 @@ class WebhookCounts:
     ignored: int = 0
 
 
-def webhook_routes(
-    channel: str,
-    receive: Callable[[Request], Awaitable[Response]],
-    challenge: Callable[[Request], Awaitable[Response]] | None = None,
-) -> list[Route]:
-    """Return the route for `POST /webhooks/<channel>/webhook` and, if `challenge` is given, the route for `GET`."""
-    path = f"/webhooks/{channel}/webhook"
-    routes = [Route(path, receive, methods=["POST"])]
-    if challenge is not None:
-        routes.append(Route(path, challenge, methods=["GET"]))
-    return routes
+class MessengerChannel(ABC):
+    """The webhook of a messenger platform: `POST /webhooks/<name>/webhook`.
 
+    It implements the part of `Channel` and `Messenger` that is the same for all platforms.
 
-async def accept(inbox: Inbox, messages: Sequence[Incoming], counts: WebhookCounts) -> None:
-    """Store the messages of a verified request.
+    Args:
+        proxy: URL of an HTTP proxy for calls of the platform. None: no proxy.
 
-    A message that can never be processed is only logged and counted, because the platform would deliver it again after
-    an error.
-
-    Raises:
-        RequestError: the platform must deliver the request again later.
-        StoreError: the platform must deliver the request again later.
+    Attributes:
+        counts: numbers of requests and messages that the channel did not accept.
+        api: the connections to the platform.
+        inbox: where messages go; set by `routes`.
     """
-    for message in messages:
-        try:
-            await inbox.receive(
-                message.address,
-                message.text,
-                message_id=message.message_id,
-                title=message.title,
-                metadata=message.metadata,
-                reference=message.reference,
-            )
-        except RequestError as error:
-            if error.status not in _PERMANENT:
-                raise
-            ignore(inbox.channel, error.message, counts)
 
+    name: str
+    output: ClassVar[None] = None
 
-def ignore(channel: str, what: str, counts: WebhookCounts) -> None:
-    """Log and count a message that the channel does not accept."""
-    counts.ignored += 1
-    log.info("ignored an update", extra={"channel": channel, "reason": what})
+    def __init__(self, *, proxy: str | None = None) -> None:
+        self.counts = WebhookCounts()
+        self.api = PlatformApi(proxy=proxy)
+        self.inbox: Inbox
 
+    @abstractmethod
+    async def verify(self, request: Request, body: bytes) -> None:
+        """Call `refuse` if the platform has not sent a request."""
 
-def refuse(channel: str, why: str, counts: WebhookCounts, *, status: int = 403) -> NoReturn:
-    """Reject a request that the platform did not sign. `why` is logged but not sent to the client.
+    @abstractmethod
+    async def read(self, request: Request, body: bytes) -> Update:
+        """Return the content of a verified request.
 
-    Raises:
-        RequestError: `unverified`.
-    """
-    counts.unverified += 1
-    log.info("rejected an unverified request", extra={"channel": channel, "reason": why})
-    raise RequestError("unverified", "this request could not be verified", status=status)
+        Raises:
+            RequestError: `bad_request`: the body has the wrong form.
+        """
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        self.inbox = inbox
+        return [HttpRoute(f"/webhooks/{self.name}/webhook", self._receive, methods=["POST"])]
+
+    async def open(self) -> None:  # noqa: B027  # most platforms need nothing at the start
+        """See `Channel.open`. Does nothing."""
+
+    async def close(self) -> None:
+        """See `Channel.close`."""
+        await self.api.close()
+
+    async def show_typing(self, route: Route) -> None:  # noqa: B027  # some platforms cannot show it
+        """See `Messenger.show_typing`. Does nothing."""
+
+    async def _receive(self, request: Request) -> Response:
+        body = await request.body()
+        await self.verify(request, body)
+        update = await self.read(request, body)
+        await self.accept(update.messages)
+        for what in update.ignored:
+            self.ignore(what)
+        return update.answer or Response(status_code=200)
+
+    async def accept(self, messages: Sequence[Incoming]) -> int:
+        """Store the messages of a verified request. Return how many are stored, now or by an earlier delivery.
+
+        A message that can never be processed is only logged and counted, because the platform would deliver it again
+        after an error.
+
+        Raises:
+            RequestError: the platform must deliver the request again later.
+            StoreError: the platform must deliver the request again later.
+        """
+        stored = 0
+        for message in messages:
+            try:
+                await self.inbox.receive(
+                    message.address,
+                    message.text,
+                    message_id=message.message_id,
+                    title=message.title,
+                    metadata=message.metadata,
+                    reference=message.reference,
+                )
+            except RequestError as error:
+                if error.status not in _PERMANENT:
+                    raise
+                self.ignore(error.message)
+            else:
+                stored += 1
+        return stored
+
+    def ignore(self, what: str) -> None:
+        """Log and count a message that the channel does not accept."""
+        self.counts.ignored += 1
+        log.info("ignored an update", extra={"channel": self.name, "reason": what})
+
+    def refuse(self, why: str, *, status: int = 403) -> NoReturn:
+        """Reject a request that the platform did not sign. `why` is logged but not sent to the client.
+
+        Raises:
+            RequestError: `unverified`.
+        """
+        self.counts.unverified += 1
+        log.info("rejected an unverified request", extra={"channel": self.name, "reason": why})
+        raise RequestError("unverified", "this request could not be verified", status=status)
 
 
 def is_signature(given: str, secret: str, body: bytes, *, algorithm: str = "sha256") -> bool:
@@ -175,11 +255,35 @@ def text_of(data: Any, *names: str | int) -> str:
     return str(found) if isinstance(found, int | float) and not isinstance(found, bool) else ""
 
 
-def check_url(option: str, value: str) -> None:
-    """Check the URL of an HTTP server.
+def form_fields(body: bytes) -> list[tuple[str, str]]:
+    """Return names and values of the fields of a form.
 
     Raises:
-        WrongOption: the value does not start with http:// or https://.
+        RequestError: `bad_request`.
     """
-    if not value.startswith(("http://", "https://")):
-        raise WrongOption(option, "a URL that starts with http:// or https://")
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+    except ValueError as error:
+        raise RequestError("bad_request", "the body is not a form") from error
+
+
+def location_text(longitude: Any, latitude: Any) -> str:
+    """Return the text of a message that consists of a location, as Rasa's channels write it."""
+    return f'{{"lng":{msgspec.json.encode(longitude).decode()}, "lat":{msgspec.json.encode(latitude).decode()}}}'
+
+
+def card_text(element: Json) -> str:
+    """Return title and subtitle of a card (one of a bot message's `elements`), one line each. It is not empty."""
+    return "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle")))) or "…"
+
+
+def url_of(attachment: Any) -> str:
+    """Return the URL in a bot message's `attachment`: a text, or an object as Facebook has it. "": it has none."""
+    if isinstance(attachment, str):
+        return attachment
+    return text_of(attachment, "payload", "src") or text_of(attachment, "payload", "url")
+
+
+def json_text(value: Any) -> str:
+    """Return a value of a bot message as JSON, for platforms that have no other way to show it."""
+    return msgspec.json.encode(value, enc_hook=str).decode()

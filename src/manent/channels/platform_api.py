@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 TIMEOUT_S = 30.0
+PIECE = 65_536
 MAX_ANSWER = 1_000_000
 """Maximum number of bytes that are read of a response."""
 
@@ -132,11 +133,39 @@ class PlatformApi:
                     read += more
                 return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, read)
         except TimeoutError as error:
+            raise SendLater(f"no answer within {TIMEOUT_S:.0f} s", may_have_arrived=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            may_have_arrived = not isinstance(error, aiohttp.ClientConnectorError)
+            reason = f"could not be reached ({type(error).__name__})"
+            # the original error can contain a secret from the URL
+            raise SendLater(reason, may_have_arrived=may_have_arrived) from None
+
+    async def download(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[bytes]:
+        """Yield the pieces of a file. Redirects are not followed.
+
+        Args:
+            url: the whole URL. It may contain a secret, which no error shows.
+            headers: HTTP headers.
+
+        Raises:
+            SendLater, Undeliverable: the platform did not answer, or answered with an error.
+        """
+        session = self._session or await self._open()
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT_S, sock_read=TIMEOUT_S)
+        try:
+            async with session.get(
+                url, headers=headers, proxy=self._proxy, allow_redirects=False, timeout=timeout
+            ) as answer:
+                found = {name.lower(): value for name, value in answer.headers.items()}
+                Answer(answer.status, found, b"").check("")
+                async for piece in answer.content.iter_chunked(PIECE):
+                    yield piece
+        except TimeoutError as error:
             raise SendLater(f"no answer within {TIMEOUT_S:.0f} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise SendLater(
-                f"could not be reached ({type(error).__name__})"
-            ) from None  # the original error can contain a secret from the URL
+            raise SendLater(f"could not be reached ({type(error).__name__})") from None
 
     async def _open(self) -> "aiohttp.ClientSession":
         await asyncio.to_thread(importlib.import_module, "aiohttp")  # the import takes 0.2 s and would block the loop

@@ -7,33 +7,26 @@ import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal
-from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
-from manent.channels.inbox import Inbox
 from manent.channels.messenger import (
     ATTACHMENT,
     Incoming,
+    MessengerChannel,
     MessengerOptions,
-    WebhookCounts,
-    accept,
-    check_url,
-    ignore,
+    Update,
+    card_text,
+    form_fields,
     is_signature,
     items_of,
     part_of,
     read_object,
-    refuse,
     text_of,
-    webhook_routes,
 )
-from manent.channels.platform_api import PlatformApi
 from manent.channels.texts import shorten, texts_of
-from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.extensions.options import Secret
@@ -115,67 +108,42 @@ class SlackOptions(MessengerOptions, frozen=True, kw_only=True):
     split_paragraphs: bool = True
     api_url: str = "https://slack.com/api"
 
-    def __post_init__(self) -> None:
-        """Check the options.
 
-        Raises:
-            WrongOption: a URL does not start with http:// or https://.
-        """
-        check_url("api_url", self.api_url)
-
-
-class SlackChannel:
+class SlackChannel(MessengerChannel):
     """`POST /webhooks/slack/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "slack"
     options = SlackOptions
-    output = None
     max_buttons = 4 * MAX_BUTTONS
 
     def __init__(self, options: SlackOptions) -> None:
-        self.counts = WebhookCounts()
+        super().__init__(proxy=options.proxy)
         self._options = options
-        self._api = PlatformApi(proxy=options.proxy)
-        self._inbox: Inbox
 
-    def routes(self, inbox: Inbox) -> list[BaseRoute]:
-        """See `Channel.routes`."""
-        self._inbox = inbox
-        return [*webhook_routes(self.name, self._receive)]
-
-    async def open(self) -> None:
-        """See `Channel.open`. Do nothing, because the webhook's URL is entered on the app's page at Slack."""
-
-    async def close(self) -> None:
-        """See `Channel.close`."""
-        await self._api.close()
-
-    async def _receive(self, request: Request) -> Response:
-        body = await request.body()
-        self._verify(request, body)
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            update = _form(body)
-            incoming = self._command(update) if "command" in update else self._interaction(update)
-        else:
-            update = read_object(body)
-            if update.get("type") == "url_verification":
-                return Response(text_of(update, "challenge"), media_type="text/plain")
-            incoming = self._event(update)
-        if incoming:
-            await accept(self._inbox, incoming, self.counts)
-        else:
-            kind = text_of(update, "event", "type") or text_of(update, "type")
-            ignore(self.name, f"an event of the type {kind[:50]}", self.counts)
-        return Response(status_code=200)
-
-    def _verify(self, request: Request, body: bytes) -> None:
+    async def verify(self, request: Request, body: bytes) -> None:
+        """See `MessengerChannel.verify`."""
         moment = request.headers.get("x-slack-request-timestamp", "")
         given = request.headers.get("x-slack-signature", "")
         base = b"v0:" + moment.encode() + b":" + body
         if not is_signature(given.removeprefix("v0="), self._options.slack_signing_secret, base):
-            refuse(self.name, "the signature is missing or wrong", self.counts, status=401)
+            self.refuse("the signature is missing or wrong", status=401)
         if not _SIGNATURE_TIME.fullmatch(moment) or abs(time.time() - int(moment)) > WINDOW_S:
-            refuse(self.name, "the signature is too old", self.counts, status=401)
+            self.refuse("the signature is too old", status=401)
+
+    async def read(self, request: Request, body: bytes) -> Update:
+        """See `MessengerChannel.read`."""
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            update: dict[str, Any] = dict(form_fields(body))
+            incoming = self._command(update) if "command" in update else self._interaction(update)
+        else:
+            update = read_object(body)
+            if update.get("type") == "url_verification":
+                return Update(answer=Response(text_of(update, "challenge"), media_type="text/plain"))
+            incoming = self._event(update)
+        if incoming:
+            return Update(messages=incoming)
+        kind = text_of(update, "event", "type") or text_of(update, "type")
+        return Update(ignored=[f"an event of the type {kind[:50]}"])
 
     def _event(self, update: dict[str, Any]) -> list[Incoming]:
         """Convert an event callback to messages. Ignore messages from bots, edits and deletions."""
@@ -256,7 +224,7 @@ class SlackChannel:
         if (attachment := data.get("attachment")) and attachment != image:
             parts.append(_attached(attachment))
         for element in items_of(data, "elements"):
-            text = "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle")))) or "…"
+            text = card_text(element)
             actions = _actions([one for one in items_of(element, "buttons") if one.get("title")])
             parts.append({"text": shorten(text, MAX_TEXT), "blocks": [*_sections(text), *actions]})
         custom = data.get("custom")
@@ -270,13 +238,10 @@ class SlackChannel:
         """See `Messenger.send_part`."""
         del key  # chat.postMessage has no idempotency keys
         channel = self._options.slack_channel or text_of(route.reference, "channel")
-        arguments: Json = {"channel": channel, **part}
+        arguments: Json = {"channel": channel, "as_user": True, **part}
         if thread := text_of(route.reference, "thread_ts"):
             arguments.setdefault("thread_ts", thread)
         await self._call("chat.postMessage", arguments)
-
-    async def show_typing(self, route: Route) -> None:
-        """See `Messenger.show_typing`. Do nothing, because Slack has no typing indicator for apps."""
 
     async def check(self) -> str:
         """Return the name of the bot and its workspace.
@@ -293,7 +258,7 @@ class SlackChannel:
             "Content-Type": "application/json; charset=utf-8",
         }
         url = f"{self._options.api_url.rstrip('/')}/{method}"
-        answer = await self._api.call("POST", url, json=arguments, headers=headers)
+        answer = await self.api.call("POST", url, json=arguments, headers=headers)
         error = text_of(answer.json, "error")
         answer.check(error)
         if answer.json.get("ok") is True:
@@ -311,13 +276,6 @@ def clean_text(text: str, bots: set[str]) -> str:
     for escaped, plain in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(escaped, plain)
     return text.strip()
-
-
-def _form(body: bytes) -> dict[str, str]:
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
-    except ValueError as error:
-        raise RequestError("bad_request", "the body is not a form") from error
 
 
 def _choice(action: dict[str, Any]) -> tuple[str, str]:

@@ -6,35 +6,37 @@
 import asyncio
 import hashlib
 import hmac
-import json
 import logging
+import mimetypes
 from collections.abc import Sequence
 from typing import Any, Final
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 
 from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     CONTACT,
     Incoming,
+    MessengerChannel,
     MessengerOptions,
-    WebhookCounts,
-    accept,
-    check_url,
-    ignore,
+    Update,
+    card_text,
     is_same,
     items_of,
+    json_text,
+    location_text,
     part_of,
     read_object,
-    refuse,
     text_of,
-    webhook_routes,
+    url_of,
 )
-from manent.channels.platform_api import Answer, PlatformApi
+from manent.channels.platform_api import Answer
 from manent.channels.texts import shorten, texts_of, utf16_units
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
@@ -98,30 +100,19 @@ class TelegramOptions(MessengerOptions, frozen=True, kw_only=True):
     split_paragraphs: bool = True
     api_url: str = "https://api.telegram.org"
 
-    def __post_init__(self) -> None:
-        """Check the options.
 
-        Raises:
-            WrongOption: a URL does not start with http:// or https://.
-        """
-        check_url("webhook_url", self.webhook_url)
-        check_url("api_url", self.api_url)
-
-
-class TelegramChannel:
+class TelegramChannel(MessengerChannel):
     """`POST /webhooks/telegram/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "telegram"
     options = TelegramOptions
-    output = None
     max_buttons = MAX_BUTTONS
 
     def __init__(self, options: TelegramOptions) -> None:
-        self.counts = WebhookCounts()
+        super().__init__()
         self._options = options
-        self._api = PlatformApi()
-        self._inbox: Inbox
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._setting: asyncio.Task[None] | None = None
+        self._media = Media(self.name, options.access_token, self.api, self._locate)
 
     @property
     def secret_token(self) -> str:
@@ -130,28 +121,27 @@ class TelegramChannel:
 
     def routes(self, inbox: Inbox) -> list[BaseRoute]:
         """See `Channel.routes`."""
-        self._inbox = inbox
         path = f"/webhooks/{self.name}/set_webhook"
-        return [
-            *webhook_routes(self.name, self._receive),
-            HttpRoute(path, self._set_webhook, methods=["GET", "POST"]),
-        ]
+        set_webhook = HttpRoute(path, self._set_webhook, methods=["GET", "POST"])
+        return [*super().routes(inbox), set_webhook, self._media.route()]
+
+    async def _locate(self, media_id: str) -> File:
+        """Return the address of a file, which contains the bot's token."""
+        found = await self._call("getFile", {"file_id": media_id})
+        path = text_of(found, "result", "file_path")
+        url = f"{self._options.api_url.rstrip('/')}/file/bot{self._options.access_token}/{path}"
+        return File(url=url, mime=mimetypes.guess_type(path)[0] or UNKNOWN)
 
     async def open(self) -> None:
         """See `Channel.open`. Sets the webhook in the background; a failure is logged, and it is tried again."""
-        self._background(self._set_webhook_until_done())
+        self._setting = asyncio.create_task(self._set_webhook_until_done())
 
     async def close(self) -> None:
         """See `Channel.close`."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._api.close()
-
-    def _background(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._setting is not None:
+            self._setting.cancel()
+            await asyncio.gather(self._setting, return_exceptions=True)
+        await super().close()
 
     async def _set_webhook_until_done(self) -> None:
         while True:
@@ -197,19 +187,23 @@ class TelegramChannel:
             return Response(b"Invalid webhook", status_code=502, media_type="text/plain")
         return Response(b"Webhook setup successful", media_type="text/plain")
 
-    async def _receive(self, request: Request) -> Response:
-        given = request.headers.get("x-telegram-bot-api-secret-token", "")
-        if not is_same(given, self.secret_token):
-            refuse(self.name, "the secret token is missing or wrong", self.counts)
-        update = read_object(await request.body())
+    async def verify(self, request: Request, body: bytes) -> None:
+        """See `MessengerChannel.verify`."""
+        del body  # Telegram sends a secret, and no signature of the body
+        if not is_same(request.headers.get("x-telegram-bot-api-secret-token", ""), self.secret_token):
+            self.refuse("the secret token is missing or wrong")
+
+    async def read(self, request: Request, body: bytes) -> Update:
+        """See `MessengerChannel.read`. The progress bar of a button ends after the answer."""
+        del request
+        update = read_object(body)
+        query_id = text_of(update, "callback_query", "id")
+        after = BackgroundTask(self._answer_query, query_id) if query_id else None
+        answer = Response(b"{}", media_type="application/json", background=after)
         incoming = self.incoming(update)
         if incoming is None:
-            ignore(self.name, f"an update with {', '.join(sorted(update)[:5])}", self.counts)
-        else:
-            await accept(self._inbox, [incoming], self.counts)
-        if query_id := text_of(update, "callback_query", "id"):
-            self._background(self._answer_query(query_id))
-        return Response(b"{}", media_type="application/json")
+            return Update(ignored=[f"an update with {', '.join(sorted(update)[:5])}"], answer=answer)
+        return Update(messages=[incoming], answer=answer)
 
     async def _answer_query(self, query_id: str) -> None:
         """End the progress indicator of a clicked button.
@@ -247,7 +241,7 @@ class TelegramChannel:
         if text := text_of(message, "text"):
             return self._command(text, metadata)
         if isinstance(location := part_of(message, "location"), dict):
-            return f'{{"lng":{json.dumps(location.get("longitude"))}, "lat":{json.dumps(location.get("latitude"))}}}'
+            return location_text(location.get("longitude"), location.get("latitude"))
         if contact := part_of(message, "contact"):
             metadata["contact"] = contact
             return CONTACT
@@ -255,9 +249,20 @@ class TelegramChannel:
             found = part_of(message, kind)
             found = found[-1] if isinstance(found, list) and found else found  # the largest size of a photo
             if isinstance(found, dict):
-                metadata["attachments"] = [_attachment(kind, found)]
+                metadata["attachments"] = [self._attachment(kind, found)]
                 return text_of(message, "caption") or ATTACHMENT
         return None
+
+    def _attachment(self, kind: str, found: dict[str, Any]) -> Json:
+        media_id = text_of(found, "file_id")
+        return {
+            "type": kind,
+            "id": media_id,
+            "url": self._media.url(media_id) if media_id else None,
+            "name": found.get("file_name"),
+            "mime": found.get("mime_type"),
+            "size": found.get("file_size"),
+        }
 
     def _command(self, text: str, metadata: Json) -> str:
         """Return a text without the bot's name in a command, and metadata with the parameter of /start."""
@@ -281,17 +286,16 @@ class TelegramChannel:
         )
         if buttons and not texts:
             texts = ["…"]  # Telegram has no message that consists of buttons only
-        parts: list[Json] = [{"method": "sendMessage", "text": text} for text in texts]
+        parts: list[Json] = [_text(text) for text in texts]
         if buttons:
             kind = data.get("button_type") or event.metadata.get("button_type") or "inline"
             parts[-1] = {**parts[-1], "reply_markup": _keyboard(buttons, kind)}
         if image := data.get("image"):
             parts.append({"method": "sendPhoto", "photo": image})
         if (attachment := data.get("attachment")) and attachment != image:
-            parts.append(_attached(attachment))
-        for element in items_of(data, "elements"):
-            text = "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle"))))
-            parts.append({"method": "sendMessage", "text": text or "…", **_element_keyboard(element)})
+            url = url_of(attachment)
+            parts.append({"method": "sendDocument", "document": url} if url else _text(json_text(attachment)))
+        parts += [{**_text(card_text(one)), **_element_keyboard(one)} for one in items_of(data, "elements")]
         if isinstance(custom := data.get("custom"), dict):
             parts.append({"method": _method(custom), **custom})
         return parts
@@ -308,7 +312,7 @@ class TelegramChannel:
 
     async def _call(self, method: str, parameters: Json) -> dict[str, Any]:
         base = f"{self._options.api_url.rstrip('/')}/bot{self._options.access_token}"
-        answer = await self._api.call("POST", f"{base}/{method}", json=parameters)
+        answer = await self.api.call("POST", f"{base}/{method}", json=parameters)
         moved = part_of(answer.json, "parameters", "migrate_to_chat_id")
         if moved is not None and parameters.get("chat_id") != moved:  # the group has become a supergroup
             return await self._call(method, {**parameters, "chat_id": moved})
@@ -335,16 +339,6 @@ def _title_of(message: Any, data: str) -> str | None:
     return None
 
 
-def _attachment(kind: str, found: dict[str, Any]) -> Json:
-    return {
-        "type": kind,
-        "id": found.get("file_id"),
-        "name": found.get("file_name"),
-        "mime": found.get("mime_type"),
-        "size": found.get("file_size"),
-    }
-
-
 def _keyboard(buttons: Sequence[dict[str, Any]], kind: str) -> Json:
     if kind == "reply":
         rows = [[{"text": str(button["title"])}] for button in buttons]
@@ -361,18 +355,13 @@ def _button(button: dict[str, Any]) -> Json:
     return {"text": title, "callback_data": short_payload(payload_of(button), MAX_CALLBACK_DATA)}
 
 
+def _text(text: str) -> Json:
+    return {"method": "sendMessage", "text": text}
+
+
 def _element_keyboard(element: dict[str, Any]) -> Json:
     buttons = [button for button in items_of(element, "buttons") if button.get("title")]
     return {"reply_markup": _keyboard(buttons, "vertical")} if buttons else {}
-
-
-def _attached(attachment: Any) -> Json:
-    url = text_of(attachment, "payload", "src") or text_of(attachment, "payload", "url") or attachment
-    return (
-        {"method": "sendDocument", "document": url}
-        if isinstance(url, str)
-        else {"method": "sendMessage", "text": str(url)}
-    )
 
 
 def _method(custom: dict[str, Any]) -> str:

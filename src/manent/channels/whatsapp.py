@@ -5,36 +5,32 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     CONTACT,
     REACTION,
     Incoming,
     MessengerOptions,
-    WebhookCounts,
-    accept,
-    check_url,
-    ignore,
-    is_same,
-    is_signature,
+    Update,
+    card_text,
     items_of,
+    json_text,
+    location_text,
     part_of,
     read_object,
-    refuse,
     text_of,
-    webhook_routes,
+    url_of,
 )
-from manent.channels.platform_api import PlatformApi
+from manent.channels.meta import MetaChannel
 from manent.channels.texts import numbered, shorten, split_text, texts_of
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.extensions.options import Secret
 from manent.runtime.choices import buttons_of, payload_of, short_payload
-from manent.runtime.ports.channel import SendLater, Undeliverable
 
 log = logging.getLogger("manent.channels")
 
@@ -78,16 +74,8 @@ class WhatsAppOptions(MessengerOptions, frozen=True, kw_only=True):
     api_version: str = "v21.0"
     api_url: str = "https://graph.facebook.com"
 
-    def __post_init__(self) -> None:
-        """Check the options.
 
-        Raises:
-            WrongOption: a URL does not start with http:// or https://.
-        """
-        check_url("api_url", self.api_url)
-
-
-class WhatsAppChannel:
+class WhatsAppChannel(MetaChannel):
     """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`.
 
     Attributes:
@@ -96,49 +84,45 @@ class WhatsAppChannel:
 
     name = "whatsapp"
     options = WhatsAppOptions
-    output = None
     max_buttons = MAX_ROWS
 
     def __init__(self, options: WhatsAppOptions) -> None:
-        self.counts = WebhookCounts()
+        super().__init__(
+            secret=options.app_secret,
+            verify=options.verify,
+            access_token=options.access_token,
+            base=f"{options.api_url.rstrip('/')}/{options.api_version}",
+            later=_LATER,
+        )
         self.failed = 0
         self._options = options
-        self._api = PlatformApi()
-        self._inbox: Inbox
+        self._media = Media(self.name, options.app_secret, self.api, self._locate)
 
     def routes(self, inbox: Inbox) -> list[BaseRoute]:
         """See `Channel.routes`."""
-        self._inbox = inbox
-        return [*webhook_routes(self.name, self._receive, self._challenge)]
+        return [*super().routes(inbox), self._media.route()]
 
-    async def open(self) -> None:
-        """See `Channel.open`. Does nothing: the page of the app has the address of the webhook."""
+    async def _locate(self, media_id: str) -> File:
+        """Return the address of a file. WhatsApp's addresses are valid for five minutes and need the token."""
+        found = await self.call("GET", media_id)
+        mime = text_of(found, "mime_type") or UNKNOWN
+        headers = {"Authorization": f"Bearer {self._options.access_token}"}
+        return File(url=text_of(found, "url"), mime=mime, headers=headers)
 
-    async def close(self) -> None:
-        """See `Channel.close`."""
-        await self._api.close()
-
-    async def _challenge(self, request: Request) -> Response:
-        query = request.query_params
-        if query.get("hub.mode") != "subscribe" or not is_same(query.get("hub.verify_token", ""), self._options.verify):
-            refuse(self.name, "the verify token is wrong", self.counts)
-        return Response(query.get("hub.challenge", ""), media_type="text/plain")
-
-    async def _receive(self, request: Request) -> Response:
-        body = await request.body()
-        given = request.headers.get("x-hub-signature-256", "")
-        if not is_signature(given.removeprefix("sha256="), self._options.app_secret, body):
-            refuse(self.name, "the signature is missing or wrong", self.counts)
+    async def read(self, request: Request, body: bytes) -> Update:
+        """See `MessengerChannel.read`."""
+        del request
         update = read_object(body)
         values = [change.get("value") for entry in items_of(update, "entry") for change in items_of(entry, "changes")]
         incoming = [self._incoming(message, value) for value in values for message in items_of(value, "messages")]
         statuses = [status for value in values for status in items_of(value, "statuses")]
         for status in statuses:
             self._note_status(status)
-        await accept(self._inbox, [one for one in incoming if one is not None], self.counts)
-        for _ in range(incoming.count(None) if incoming or statuses else 1):
-            ignore(self.name, "a message or a change of an unsupported kind", self.counts)
-        return Response(status_code=200)
+        unsupported = incoming.count(None) if incoming or statuses else 1
+        return Update(
+            messages=[one for one in incoming if one is not None],
+            ignored=["a message or a change of an unsupported kind"] * unsupported,
+        )
 
     def _note_status(self, status: dict[str, Any]) -> None:
         if status.get("status") != "failed":
@@ -169,12 +153,12 @@ class WhatsAppChannel:
             text = text or title
         elif kind in _MEDIA:
             media = part_of(message, kind)
-            metadata["attachments"] = [_attachment(kind, media)]
+            metadata["attachments"] = [self._attachment(kind, media)]
             text = text_of(media, "caption") or ATTACHMENT
         elif kind == "location":
             place = part_of(message, "location")
             metadata["location"] = place
-            text = f'{{"lng":{text_of(place, "longitude")}, "lat":{text_of(place, "latitude")}}}'
+            text = location_text(part_of(place, "longitude"), part_of(place, "latitude"))
         elif kind == "contacts":
             metadata["contacts"] = message.get("contacts")
             text = CONTACT
@@ -194,6 +178,17 @@ class WhatsAppChannel:
             reference={"message_id": message_id},
         )
 
+    def _attachment(self, kind: str, media: Any) -> Json:
+        media_id = text_of(media, "id")
+        return {
+            "type": kind,
+            "id": media_id,
+            "url": self._media.url(media_id) if media_id else None,
+            "name": part_of(media, "filename"),
+            "mime": part_of(media, "mime_type"),
+            "size": None,
+        }
+
     def parts(self, event: BotUttered) -> Sequence[Json]:
         """Return a message object without its recipient for each part. See `Messenger.parts`."""
         data = event.data
@@ -210,10 +205,10 @@ class WhatsAppChannel:
         if image := data.get("image"):
             parts.append({"type": "image", "image": {"link": str(image)}})
         if (attachment := data.get("attachment")) and attachment != image:
-            url = text_of(attachment, "payload", "src") or text_of(attachment, "payload", "url") or str(attachment)
-            parts.append({"type": "document", "document": {"link": url}})
+            url = url_of(attachment)
+            parts.append({"type": "document", "document": {"link": url}} if url else _text(json_text(attachment)))
         for element in items_of(data, "elements"):
-            text = "\n".join(filter(None, (text_of(element, "title"), text_of(element, "subtitle")))) or "…"
+            text = card_text(element)
             choices = [one for one in items_of(element, "buttons") if one.get("title")][:MAX_ROWS]
             short = shorten(text, MAX_BODY)
             parts.append(_interactive(short, choices) if choices else _text(shorten(text, MAX_TEXT)))
@@ -224,7 +219,7 @@ class WhatsAppChannel:
     async def send_part(self, route: Route, part: Json, key: str) -> None:
         """See `Messenger.send_part`."""
         del key  # the Cloud API has no idempotency keys
-        await self._call(
+        await self.call(
             "POST",
             f"{self._options.phone_number_id}/messages",
             {"messaging_product": "whatsapp", "recipient_type": "individual", "to": route.address, **part},
@@ -236,7 +231,7 @@ class WhatsAppChannel:
         if message_id:
             shown = {"status": "read", "message_id": message_id, "typing_indicator": {"type": "text"}}
             path = f"{self._options.phone_number_id}/messages"
-            await self._call("POST", path, {"messaging_product": "whatsapp", **shown})
+            await self.call("POST", path, {"messaging_product": "whatsapp", **shown})
 
     async def check(self) -> str:
         """Return a sentence with the phone number that WhatsApp displays.
@@ -244,21 +239,8 @@ class WhatsAppChannel:
         Raises:
             SendLater, Undeliverable: the token or the phone number's id is wrong, or the API could not be reached.
         """
-        found = await self._call("GET", self._options.phone_number_id, None)
+        found = await self.call("GET", self._options.phone_number_id)
         return f"the number is {text_of(found, 'display_phone_number')}"
-
-    async def _call(self, method: str, path: str, body: Json | None) -> dict[str, Any]:
-        url = f"{self._options.api_url.rstrip('/')}/{self._options.api_version}/{path}"
-        headers = {"Authorization": f"Bearer {self._options.access_token}"}
-        answer = await self._api.call(method, url, json=body, headers=headers)
-        error = part_of(answer.json, "error")
-        code, message = text_of(error, "code"), text_of(error, "message")
-        if code in _LATER:
-            raise SendLater(f"error {code}: {message}", retry_after=answer.retry_after)
-        if code and answer.status < 500:  # noqa: PLR2004
-            raise Undeliverable(f"error {code}: {message}")
-        answer.check(message)
-        return answer.json
 
 
 def _text(text: str) -> Json:
@@ -302,13 +284,3 @@ def _unique(titles: Sequence[str], limit: int) -> list[str]:
         short = shorten(title, limit)
         found.append(f"{shorten(title, limit - 4)} {number}" if short in found else short)
     return found
-
-
-def _attachment(kind: str, media: Any) -> Json:
-    return {
-        "type": kind,
-        "id": part_of(media, "id"),
-        "name": part_of(media, "filename"),
-        "mime": part_of(media, "mime_type"),
-        "size": None,
-    }

@@ -45,6 +45,10 @@ CHANNELS = ExtensionPoint(
         "telegram": "manent.channels.telegram:TelegramChannel",
         "slack": "manent.channels.slack:SlackChannel",
         "whatsapp": "manent.channels.whatsapp:WhatsAppChannel",
+        "facebook": "manent.channels.facebook:FacebookChannel",
+        "instagram": "manent.channels.facebook:InstagramChannel",
+        "twilio": "manent.channels.twilio:TwilioChannel",
+        "twilio_voice": "manent.channels.twilio_voice:TwilioVoiceChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

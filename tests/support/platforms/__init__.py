@@ -9,6 +9,9 @@ CHANNELS = {
     "telegram": "Telegram",
     "slack": "Slack",
     "whatsapp": "WhatsApp",
+    "facebook": "Facebook",
+    "instagram": "Instagram",
+    "twilio": "Twilio",
 }
 """Name of the channel → class of its double."""
 

@@ -116,6 +116,10 @@ class Platform(ABC):
         """Return the address of a visitor in the log."""
         return sender
 
+    def recipient(self, sender: str) -> str:
+        """Return what the API calls a visitor, the `to` of what they see."""
+        return self.address(sender)
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve the API on a free port."""
@@ -136,7 +140,7 @@ class Platform(ABC):
     async def send(self, sent: Sent) -> Fault | None:
         """Show a message to a visitor, or return the fault that the test selected."""
         self.attempts += 1
-        if self.hold is not None and self.hold_only in ("", sent.to):
+        if self.hold is not None and (not self.hold_only or self.recipient(self.hold_only) == sent.to):
             await self.hold.wait()
         fault = self.faults.popleft() if self.faults else None
         if fault in (None, "cut"):
@@ -145,7 +149,7 @@ class Platform(ABC):
 
     def shown(self, to: str) -> list[str]:
         """Return the texts that a visitor sees."""
-        return [one.text for one in self.sent if one.to == to]
+        return [one.text for one in self.sent if one.to == self.recipient(to)]
 
 
 def as_json(value: Any) -> bytes:

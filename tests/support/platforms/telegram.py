@@ -18,6 +18,7 @@ ALLOWED = {
     "answerCallbackQuery": "callback_query_id text show_alert url cache_time",
     "setWebhook": "url certificate ip_address max_connections allowed_updates drop_pending_updates secret_token",
     "getMe": "",
+    "getFile": "file_id",
 }
 
 
@@ -46,6 +47,13 @@ class Telegram(Platform):
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/bot{token}/{method}", self._call)
+        app.router.add_get("/file/bot{token}/{path:.+}", self._download)
+
+    async def _download(self, request: web.Request) -> web.Response:
+        """Return a file (docs: getFile)."""
+        if (request.match_info["token"], request.match_info["path"]) != (TOKEN, "photos/file_1.jpg"):
+            return web.Response(status=404)
+        return web.Response(body=b"the image", content_type="application/octet-stream")
 
     async def _call(self, request: web.Request) -> web.Response:
         method, given = request.match_info["method"], await request.json()
@@ -63,6 +71,11 @@ class Telegram(Platform):
                 return _result(True)
             case "getMe":
                 return _result({"id": 123456, "is_bot": True, "first_name": "Small", "username": "small_bot"})
+            case "getFile":
+                if given["file_id"] not in ("small", "large"):
+                    return _error(400, "Bad Request: invalid file_id")
+                file = {"file_id": given["file_id"], "file_unique_id": "u", "file_size": 9}
+                return _result({**file, "file_path": "photos/file_1.jpg"})
             case "answerCallbackQuery":
                 self.answered.append(given["callback_query_id"])
                 return _result(True)

@@ -39,6 +39,25 @@ class WhatsApp(Platform):
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post(f"/v21.0/{NUMBER}/messages", self._messages)
         app.router.add_get(f"/v21.0/{NUMBER}", self._number)
+        app.router.add_get("/v21.0/{media:[0-9]+}", self._media)
+        app.router.add_get("/whatsapp_business/attachments/{media}", self._download)
+
+    async def _media(self, request: web.Request) -> web.Response:
+        """Return the address of a file (docs: Media, Retrieve Media URL)."""
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return _error(401, 190, "Invalid OAuth access token.")
+        media = request.match_info["media"]
+        if media != "778":
+            return _error(400, 100, "Unsupported get request. Object does not exist")
+        url = f"{self.url}/whatsapp_business/attachments/{media}"
+        found = {"messaging_product": "whatsapp", "url": url, "mime_type": "image/jpeg", "sha256": "x", "id": media}
+        return web.json_response({**found, "file_size": 9})
+
+    async def _download(self, request: web.Request) -> web.Response:
+        """Return a file (docs: Media, Download Media). The address works only with the token."""
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.Response(status=404)
+        return web.Response(body=b"the image", content_type="image/jpeg")
 
     async def _number(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":

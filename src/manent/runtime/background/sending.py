@@ -72,8 +72,10 @@ class Lane:
         waiting: ids of conversations that can have messages to send.
         running: the conversations to which messages are being sent.
         again: running conversations to which new events were appended.
+        interrupted: waiting conversations whose last sender stopped without releasing its lease.
         sent: number of parts that were sent.
         retried: number of failed attempts.
+        uncertain: number of sends with an unknown result. Each is repeated, so its part can arrive twice.
         undeliverable: number of parts that the platform rejected.
         trouble: reason of the last failed attempt. None if the last attempt succeeded.
     """
@@ -82,8 +84,10 @@ class Lane:
     waiting: dict[str, None] = field(default_factory=dict)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
+    interrupted: set[str] = field(default_factory=set)
     sent: int = 0
     retried: int = 0
+    uncertain: int = 0
     undeliverable: int = 0
     trouble: str | None = None
 
@@ -166,10 +170,18 @@ class Sender:
             routes = await self._store.routes(batch)
             for sender_id in batch:
                 self._noted.pop(sender_id, None)
+            now = self._now()
             for route in routes:
                 lane = self.lanes.get(route.channel)
                 if lane is None:
                     continue
+                lease = route.lease
+                if (
+                    lease is not None
+                    and lease.owner != self._owner
+                    and (lease.until <= now or lease.owner in self._dead)
+                ):
+                    lane.interrupted.add(route.sender_id)
                 if route.sender_id in lane.running:
                     lane.again.add(route.sender_id)
                 elif len(lane.waiting) < MAX_WAITING:
@@ -264,15 +276,25 @@ class Sender:
         parts = lane.messenger.parts(event)
         for number in range(min(route.part, len(parts)), len(parts)):
             undelivered = None
+            if route.sender_id in lane.interrupted:
+                lane.interrupted.discard(route.sender_id)
+                self._note_uncertain(lane, route, seq, number, "the server that was sending it stopped")
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await lane.messenger.send_part(route, parts[number], f"{route.epoch}:{seq}:{number}")
                 lane.sent += 1
                 lane.trouble = None
+            except asyncio.CancelledError:
+                self._note_uncertain(lane, route, seq, number, "the server is shutting down")
+                raise
             except (Undeliverable, SendLater, TimeoutError) as error:
-                failure = error if isinstance(error, ManentError) else SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s")
+                failure: ManentError = SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s", may_have_arrived=True)
+                if isinstance(error, ManentError):
+                    failure = error
                 age_s = time.time() - (event.timestamp or time.time())
                 if isinstance(failure, SendLater) and not (age_s > GIVE_UP_S and route.failures >= len(RETRY_S)):
+                    if failure.may_have_arrived:
+                        self._note_uncertain(lane, route, seq, number, failure.message)
                     await self._postpone(lane, route, failure)
                     return None
                 undelivered = self._refused(lane, route, seq, number, failure)
@@ -303,6 +325,12 @@ class Sender:
         postponed = replace(route, failures=route.failures + 1, retry_at=self._now() + pause_s, lease=None)
         await self._store.move_route(postponed, owner=self._owner)
         self._note_later(route.sender_id, pause_s)
+
+    def _note_uncertain(self, lane: Lane, route: Route, seq: int, part: int, reason: str) -> None:
+        """Log and count a send with an unknown result, so that a part that arrives twice can be found in the log."""
+        lane.uncertain += 1
+        extra = {"channel": route.channel, "sender_id": route.sender_id, "seq": seq, "part": part, "reason": reason}
+        log.warning("the result of a send is unknown; the message is sent again and can arrive twice", extra=extra)
 
     def _refused(self, lane: Lane, route: Route, seq: int, part: int, failure: ManentError) -> Undelivered:
         lane.undeliverable += 1

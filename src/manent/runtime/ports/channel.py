@@ -26,11 +26,13 @@ class SendLater(ManentError):
     Args:
         reason: one sentence that describes the failure.
         retry_after: seconds until the next attempt. None selects a pause that grows with each failure.
+        may_have_arrived: whether the platform can have received the message, because its answer is missing.
     """
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, *, retry_after: float | None = None, may_have_arrived: bool = False) -> None:
         super().__init__("send_later", reason)
         self.retry_after = retry_after
+        self.may_have_arrived = may_have_arrived
 
 
 class Undeliverable(ManentError):

@@ -102,6 +102,10 @@ def _of_channels(channels: Channels) -> Labelled:
         ),
         "channel_messages_sent": ("Messages sent to platforms.", {name: lane.sent for name, lane in lanes}),
         "channel_sends_retried": ("Failed attempts to send.", {name: lane.retried for name, lane in lanes}),
+        "channel_sends_uncertain": (
+            "Sends with an unknown result, which were repeated.",
+            {name: lane.uncertain for name, lane in lanes},
+        ),
         "channel_messages_undeliverable": (
             "Messages that platforms rejected.",
             {name: lane.undeliverable for name, lane in lanes},
