@@ -1,18 +1,29 @@
-"""What every channel of a messenger platform does, with a double of its platform over real HTTP."""
+"""What every channel of a messenger platform does, with a double of its platform over real HTTP.
+
+`point` is the number of the guarantee in `docs/channels/README.md` that a test checks.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from manent.channels.messenger import MessengerChannel
+from manent.channels.platform_api import Answer, PlatformApi
 from manent.core.events import BotUttered, UserUttered
+from manent.extensions import points
+from manent.extensions.finding import find
+from manent.extensions.options import fields_of
 from manent.runtime.ports.channel import Messenger
 from support.messengers import ADA, EVE, channel_of, deliver, delivered, log_of, said, serving, utter
 from support.platforms import CHANNELS, platform_of
 from support.platforms.platform import Platform
 from support.small_talk import Actions, running, until
+
+DOCS = Path(__file__).parents[2] / "docs/channels"
 
 
 @pytest.fixture(params=CHANNELS)
@@ -24,6 +35,7 @@ async def platform(request: pytest.FixtureRequest) -> AsyncIterator[Platform]:
     assert one.rejected == []
 
 
+@pytest.mark.point(4)
 async def test_a_message_is_answered(tmp_path: Path, platform: Platform) -> None:
     """A text becomes a turn of the visitor's conversation, and the reply reaches the visitor over the platform."""
     async with serving(tmp_path, platform) as server:
@@ -34,6 +46,7 @@ async def test_a_message_is_answered(tmp_path: Path, platform: Platform) -> None
     assert isinstance(channel_of(server, platform), Messenger)
 
 
+@pytest.mark.point(1)
 async def test_requests_of_others_are_refused(tmp_path: Path, platform: Platform) -> None:
     """A request without a right signature is refused, stores nothing, and does not learn why."""
     async with serving(tmp_path, platform) as server:
@@ -49,6 +62,7 @@ async def test_requests_of_others_are_refused(tmp_path: Path, platform: Platform
         assert platform.attempts == 0
 
 
+@pytest.mark.point(3)
 async def test_a_message_delivered_ten_times_is_one_turn(tmp_path: Path, platform: Platform) -> None:
     """Deliveries at the same time, to two servers, and after a restart are one turn with one answer."""
     async with serving(tmp_path, platform) as server, serving(tmp_path, platform) as other:
@@ -65,6 +79,7 @@ async def test_a_message_delivered_ten_times_is_one_turn(tmp_path: Path, platfor
     assert platform.shown(ADA) == ["Hello.", "Hello, Ada."]
 
 
+@pytest.mark.point(2)
 async def test_a_confirmed_message_survives_a_crash(tmp_path: Path, platform: Platform) -> None:
     """A message that was confirmed and whose turn had not begun is answered after the next start."""
     async with serving(tmp_path, platform) as server:
@@ -79,6 +94,7 @@ async def test_a_confirmed_message_survives_a_crash(tmp_path: Path, platform: Pl
         assert await said(server, platform.address(ADA)) == ["/greet1", "/ping2", "hello"]
 
 
+@pytest.mark.point(4)
 async def test_a_committed_reply_survives_a_crash(tmp_path: Path, platform: Platform) -> None:
     """A reply that was committed and not sent is sent after the next start, once."""
     platform.faults.extend(["down"] * 1)
@@ -92,6 +108,7 @@ async def test_a_committed_reply_survives_a_crash(tmp_path: Path, platform: Plat
     assert platform.shown(ADA) == ["Hello."]
 
 
+@pytest.mark.point(4)
 async def test_an_uncertain_send_is_repeated_and_marked(tmp_path: Path, platform: Platform) -> None:
     """If the connection breaks before the answer, the message is sent again, and the repetition is counted."""
     platform.faults.append("cut")
@@ -99,12 +116,13 @@ async def test_an_uncertain_send_is_repeated_and_marked(tmp_path: Path, platform
         await delivered(server, platform, platform.text(ADA, "hello", "1"))
         await until(lambda: platform.attempts >= 1)
         await delivered(server, platform, platform.text(ADA, "I am Ada", "2"))
-        await until(lambda: platform.shown(platform.address(ADA))[-1:] == ["Hello, Ada."])
+        await until(lambda: platform.shown(ADA)[-1:] == ["Hello, Ada."])
         assert server.application.channels.sender is not None
         assert server.application.channels.sender.lanes[platform.name].uncertain == 1
-    assert set(platform.shown(platform.address(ADA))) == {"Hello.", "Hello, Ada."}
+    assert set(platform.shown(ADA)) == {"Hello.", "Hello, Ada."}
 
 
+@pytest.mark.point(4)
 async def test_order_is_kept(tmp_path: Path, platform: Platform) -> None:
     """Messages that arrive while turns run are answered in the order of their arrival, also when sends fail."""
     platform.faults.extend(["busy", "down"])
@@ -119,6 +137,7 @@ async def test_order_is_kept(tmp_path: Path, platform: Platform) -> None:
     assert platform.shown(ADA) == [entry.event.text for entry in entries if isinstance(entry.event, BotUttered)]
 
 
+@pytest.mark.point(5)
 async def test_a_rate_limit_is_honoured(tmp_path: Path, platform: Platform) -> None:
     """After 429, the message waits as long as the platform asks, and is sent once."""
     platform.faults.append("busy")
@@ -131,6 +150,7 @@ async def test_a_rate_limit_is_honoured(tmp_path: Path, platform: Platform) -> N
     assert platform.attempts == 2
 
 
+@pytest.mark.point(5)
 async def test_a_refused_message_lets_later_ones_pass(tmp_path: Path, platform: Platform) -> None:
     """A message that the platform refuses permanently is recorded with the reason, and the next one is sent."""
     platform.faults.append("gone")
@@ -146,6 +166,7 @@ async def test_a_refused_message_lets_later_ones_pass(tmp_path: Path, platform: 
     assert platform.attempts == 2
 
 
+@pytest.mark.point(5)
 async def test_a_slow_send_delays_nobody_else(tmp_path: Path, platform: Platform) -> None:
     """While a send to one visitor hangs, another visitor and other channels are answered."""
     platform.hold, platform.hold_only = asyncio.Event(), ADA
@@ -162,6 +183,7 @@ async def test_a_slow_send_delays_nobody_else(tmp_path: Path, platform: Platform
         await until(lambda: platform.shown(ADA) == ["Hello."])
 
 
+@pytest.mark.point(6)
 async def test_long_texts_are_split(tmp_path: Path, platform: Platform) -> None:
     """A text beyond the platform's limit arrives whole, in several messages cut between words."""
     text = " ".join(f"word{number:06}\U0001f600" for number in range(max(50, min(platform.max_text, 10_000) // 5)))
@@ -174,6 +196,7 @@ async def test_long_texts_are_split(tmp_path: Path, platform: Platform) -> None:
     assert " ".join(platform.shown(ADA)[1:-1]) == text
 
 
+@pytest.mark.point(6)
 @pytest.mark.parametrize("count", [2, 3, 9, 12, 40])
 async def test_every_button_can_be_chosen(tmp_path: Path, platform: Platform, count: int) -> None:
     """Every button of a message reaches the visitor, whatever their number; the last one can be chosen."""
@@ -193,6 +216,7 @@ async def test_every_button_can_be_chosen(tmp_path: Path, platform: Platform, co
         assert (await said(server, platform.address(ADA)))[-1] == "/ping" + long
 
 
+@pytest.mark.point(8)
 async def test_attachments_arrive(tmp_path: Path, platform: Platform) -> None:
     """An image becomes a message that a project can match, with the attachment in its metadata."""
     async with serving(tmp_path, platform) as server:
@@ -207,6 +231,7 @@ async def test_attachments_arrive(tmp_path: Path, platform: Platform) -> None:
     assert attachment.get("url") or attachment.get("id")
 
 
+@pytest.mark.point(6)
 async def test_images_are_sent(tmp_path: Path, platform: Platform) -> None:
     """An image of the bot reaches the visitor."""
     async with serving(tmp_path, platform) as server:
@@ -216,6 +241,7 @@ async def test_images_are_sent(tmp_path: Path, platform: Platform) -> None:
     assert "Look." in str([one.raw for one in platform.sent])
 
 
+@pytest.mark.point(8)
 async def test_unsupported_updates_are_confirmed_and_counted(tmp_path: Path, platform: Platform) -> None:
     """An update that the channel does not support is confirmed, so that the platform does not deliver it forever."""
     async with serving(tmp_path, platform) as server:
@@ -224,6 +250,7 @@ async def test_unsupported_updates_are_confirmed_and_counted(tmp_path: Path, pla
         assert await server.conversations.engine.store.count_received() == 0
 
 
+@pytest.mark.point(8)
 async def test_malformed_bodies_are_answered(tmp_path: Path, platform: Platform) -> None:
     """A verified body of any shape is answered without an internal error."""
     async with serving(tmp_path, platform) as server:
@@ -238,6 +265,7 @@ async def test_health(tmp_path: Path, platform: Platform) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.point(1)
 async def test_conversations_are_closed_to_other_channels(tmp_path: Path, platform: Platform) -> None:
     """REST cannot use a conversation of the platform, unless its section shares it."""
     async with serving(tmp_path, platform, more="rest:\n") as server:
@@ -256,12 +284,14 @@ async def test_conversations_are_closed_to_other_channels(tmp_path: Path, platfo
         assert (await http.post("/webhooks/rest/webhook", json=body)).status_code == 403
 
 
+@pytest.mark.point(9)
 async def test_the_credentials_are_checked(tmp_path: Path, platform: Platform) -> None:
     """`check` asks the platform whether the credentials are right."""
     async with serving(tmp_path, platform) as server:
         assert await channel_of(server, platform).check()
 
 
+@pytest.mark.point(2)
 async def test_a_slow_action_does_not_delay_the_confirmation(tmp_path: Path, platform: Platform) -> None:
     """The platform gets its answer before the turn, and the reply follows when the action is done."""
     actions = Actions(hold=asyncio.Event())
@@ -273,3 +303,50 @@ async def test_a_slow_action_does_not_delay_the_confirmation(tmp_path: Path, pla
         assert actions.hold is not None
         actions.hold.set()
         await until(lambda: platform.shown(ADA) == ["Done."])
+
+
+@pytest.mark.point(7)
+async def test_the_visitor_sees_that_the_bot_works(tmp_path: Path, platform: Platform) -> None:
+    """While a turn runs, the platform shows that the bot is typing, if the platform can show it."""
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        if platform.saw_work(ADA) is None:
+            assert type(channel_of(server, platform)).show_typing is MessengerChannel.show_typing
+        else:
+            await until(lambda: bool(platform.saw_work(ADA)))
+
+
+@pytest.mark.point(9)
+async def test_only_configured_addresses_are_called(
+    tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the addresses in its section, a channel calls no other server."""
+    called: list[str] = []
+    call = PlatformApi.call
+
+    async def record(self: PlatformApi, method: str, url: str, **more: Any) -> Answer:
+        called.append(url)
+        return await call(self, method, url, **more)
+
+    monkeypatch.setattr(PlatformApi, "call", record)
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"), platform.attachment(ADA, "2"))
+        await until(lambda: "Hello." in platform.shown(ADA))
+        await channel_of(server, platform).check()
+    assert called
+    assert [url for url in called if not url.startswith(f"{platform.url}/")] == []
+
+
+@pytest.mark.point(10)
+@pytest.mark.parametrize("name", [*CHANNELS, "twilio_voice"])
+def test_the_channel_is_documented(name: str) -> None:
+    """The channel's page has its options, its verification and both directions; the list of channels links to it."""
+    names = ["instagram", "facebook"] if name == "instagram" else [name]  # one page refers to the other
+    page = "".join((DOCS / f"{one}.md").read_text(encoding="utf-8") for one in names)
+    if name != "generic":
+        assert "\n1. " in page, "the steps on the platform's side"
+        assert all(f"**{part}.**" in page for part in ("Verification", "Received messages", "Sent messages"))
+    options = fields_of(find(points.CHANNELS, name).options)
+    assert [option.name for option in options if option.is_required and option.name not in page] == []
+    assert f"[`{name}`]({name}.md)" in (DOCS / "README.md").read_text(encoding="utf-8")

@@ -75,6 +75,7 @@ async def said(server: Running) -> list[str | None]:
     return [one.event.text for one in entries if isinstance(one.event, UserUttered)]
 
 
+@pytest.mark.point(4)
 async def test_a_call(tmp_path: Path) -> None:
     """A call begins with the initial prompt; what the caller says is answered in the response."""
     async with serving(tmp_path) as server:
@@ -90,6 +91,7 @@ async def test_a_call(tmp_path: Path) -> None:
     assert {one.event.input_channel for one in entries if isinstance(one.event, UserUttered)} == {"twilio_voice"}
 
 
+@pytest.mark.point(1)
 async def test_requests_of_others_are_refused(tmp_path: Path) -> None:
     """A request without a right signature is refused and stores nothing."""
     async with serving(tmp_path) as server:
@@ -107,6 +109,7 @@ async def test_requests_of_others_are_refused(tmp_path: Path) -> None:
         assert channel.counts.unverified == len(forged) + 1  # type: ignore[attr-defined]
 
 
+@pytest.mark.point(3)
 async def test_a_repeated_request_gets_the_same_answer(tmp_path: Path) -> None:
     """The same request, to two servers and after a restart, is one turn, and always gets its answer."""
     async with serving(tmp_path) as server, serving(tmp_path) as other:
@@ -121,6 +124,7 @@ async def test_a_repeated_request_gets_the_same_answer(tmp_path: Path) -> None:
         assert await said(server) == ["hello", "I am Ada"]
 
 
+@pytest.mark.point(3)
 async def test_the_same_words_twice_are_two_messages(tmp_path: Path) -> None:
     """A caller can repeat the words, also after a silence and in another call."""
     async with serving(tmp_path) as server:
@@ -144,6 +148,7 @@ async def test_silence_repeats_the_last_message(tmp_path: Path) -> None:
         assert await said(server) == ["hello", "I am Ada"]
 
 
+@pytest.mark.point(4)
 async def test_messages_without_a_question_are_heard(tmp_path: Path) -> None:
     """What the bot says between two requests, for example a reminder, is heard before the next answer."""
     async with serving(tmp_path) as server:
@@ -156,6 +161,7 @@ async def test_messages_without_a_question_are_heard(tmp_path: Path) -> None:
         assert (await call.say_nothing()).texts == ["It gets cold."]
 
 
+@pytest.mark.point(2)
 async def test_a_slow_turn_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twilio ends a call whose webhook is slow, so it is asked to come again until the turn has ended."""
     monkeypatch.setattr(twilio_voice, "WAIT_S", 0.2)
@@ -176,6 +182,7 @@ async def test_a_slow_turn_is_asked_for_again(tmp_path: Path, monkeypatch: pytes
         assert await said(server) == ["hello", "work"]
 
 
+@pytest.mark.point(2)
 async def test_a_turn_that_never_ends_does_not_hold_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some requests, the caller hears the fallback phrase."""
     monkeypatch.setattr(twilio_voice, "WAIT_S", 0.0)
@@ -193,6 +200,7 @@ async def test_a_turn_that_never_ends_does_not_hold_the_caller(tmp_path: Path, m
         actions.hold.set()
 
 
+@pytest.mark.point(8)
 async def test_other_requests(tmp_path: Path) -> None:
     """The end of a call and forms of wrong shapes are answered with TwiML that Twilio accepts."""
     async with serving(tmp_path) as server:
@@ -205,6 +213,7 @@ async def test_other_requests(tmp_path: Path) -> None:
         assert await server.conversations.engine.store.count_received() == 0
 
 
+@pytest.mark.point(8)
 async def test_speech_that_cannot_be_processed_is_answered(tmp_path: Path) -> None:
     """A message that is too long is counted, and the caller is asked again."""
     async with serving(tmp_path) as server:
@@ -214,6 +223,7 @@ async def test_speech_that_cannot_be_processed_is_answered(tmp_path: Path) -> No
         assert await said(server) == ["hello"]
 
 
+@pytest.mark.point(6)
 async def test_long_and_unspeakable_texts(tmp_path: Path) -> None:
     """A long text becomes several pieces, and characters that XML cannot contain are left out."""
     text = " ".join(f"word{number:06}" for number in range(1500)) + "\x00\x1b & <end>"
@@ -226,6 +236,7 @@ async def test_long_and_unspeakable_texts(tmp_path: Path) -> None:
     assert " ".join(heard.texts).split() == text.replace("\x00", " ").replace("\x1b", " ").split()
 
 
+@pytest.mark.point(1)
 async def test_conversations_are_closed_to_other_channels(tmp_path: Path) -> None:
     """REST cannot use the conversation of a caller, whose id is a phone number."""
     async with serving(tmp_path, "rest:\n") as server, httpx.AsyncClient(base_url=server.url) as http:
@@ -235,6 +246,7 @@ async def test_conversations_are_closed_to_other_channels(tmp_path: Path) -> Non
         assert (await http.get("/webhooks/twilio_voice/")).json() == {"status": "ok"}
 
 
+@pytest.mark.point(1)
 async def test_a_missing_token_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Rasa's section has no token. It works, and each start warns that anyone can send webhooks."""
     with caplog.at_level(logging.WARNING, "manent.channels"):

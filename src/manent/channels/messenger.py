@@ -34,7 +34,9 @@ _PERMANENT = (400, 413)
 ATTACHMENT = "/attachment"
 CONTACT = "/contact"
 REACTION = "/reaction"
-"""Texts of messages that contain only an attachment, a contact or a reaction. A project can declare them as intents."""
+SUBMITTED = "/card_submitted"
+"""Texts of messages that contain only an attachment, a contact, a reaction or the values of a submitted card. A project
+can declare them as intents."""
 
 MAX_ATTACHMENTS = 20
 MAX_FORM_FIELDS = 200
@@ -114,10 +116,12 @@ class MessengerChannel(ABC):
         counts: numbers of requests and messages that the channel did not accept.
         api: the connections to the platform.
         inbox: where messages go; set by `routes`.
+        notes: warnings about the configuration, to be logged at each start.
     """
 
     name: str
     output: ClassVar[None] = None
+    notes: Sequence[str] = ()
 
     def __init__(self, *, proxy: str | None = None) -> None:
         self.counts = WebhookCounts()

@@ -158,6 +158,7 @@ def open_channels(
     revocations.listeners.append(socketio.close_revoked)
     shared_with = {name: frozenset(getattr(created[name][1], "shared_with", ())) for name in messengers}
     notes = [*_notes(unknown), *_notes_on_sharing(shared_with)]
+    notes += [f"{name}: {note}" for name, (channel, _) in created.items() for note in getattr(channel, "notes", ())]
     notes += notes_on(options) if SocketIoChannel.name in credentials else ()
     return Channels(
         socketio=socketio,

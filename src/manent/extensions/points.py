@@ -49,6 +49,11 @@ CHANNELS = ExtensionPoint(
         "instagram": "manent.channels.facebook:InstagramChannel",
         "twilio": "manent.channels.twilio:TwilioChannel",
         "twilio_voice": "manent.channels.twilio_voice:TwilioVoiceChannel",
+        "botframework": "manent.channels.botframework:BotFrameworkChannel",
+        "mattermost": "manent.channels.mattermost:MattermostChannel",
+        "rocketchat": "manent.channels.rocketchat:RocketChatChannel",
+        "webexteams": "manent.channels.webexteams:WebexTeamsChannel",
+        "hangouts": "manent.channels.hangouts:HangoutsChannel",
     },
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )

@@ -12,6 +12,11 @@ CHANNELS = {
     "facebook": "Facebook",
     "instagram": "Instagram",
     "twilio": "Twilio",
+    "botframework": "BotFramework",
+    "mattermost": "Mattermost",
+    "rocketchat": "RocketChat",
+    "webexteams": "WebexTeams",
+    "hangouts": "Hangouts",
 }
 """Name of the channel → class of its double."""
 

@@ -202,6 +202,9 @@ class BotFramework(Platform):
         image = {"contentType": "image/png", "contentUrl": "https://example.invalid/a.png", "name": "a.png"}
         return self.signed(as_json(self.activity(sender, message_id, attachments=[image])))
 
+    def saw_work(self, sender: str) -> bool:
+        return sender in self.typing
+
     def unknown(self) -> Webhook:
         return self.signed(as_json({**self.activity("1001", "9"), "type": "messageReaction", "reactionsAdded": []}))
 

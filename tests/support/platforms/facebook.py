@@ -173,6 +173,9 @@ class Facebook(Platform):
         image = {"type": "image", "payload": {"url": "https://cdn.example.invalid/a.png"}}
         return self.batch([self.message(sender, message_id, attachments=[image])])
 
+    def saw_work(self, sender: str) -> bool:
+        return (sender, "typing_on") in self.actions
+
     def unknown(self) -> Webhook:
         return self.batch([self.item("1001", account_linking={"status": "unlinked"})])
 

@@ -121,6 +121,9 @@ class Mattermost(Platform):
     def attachment(self, sender: str, message_id: str) -> Webhook:
         return self.hook(sender, message_id, text=TRIGGER, trigger_word=TRIGGER, file_ids="file1")
 
+    def saw_work(self, sender: str) -> bool:
+        return sender in self.typing
+
     def unknown(self) -> Webhook:
         return self.hook("1001", "9", text=TRIGGER, trigger_word=TRIGGER)
 

@@ -120,6 +120,11 @@ class Platform(ABC):
         """Return what the API calls a visitor, the `to` of what they see."""
         return self.address(sender)
 
+    def saw_work(self, sender: str) -> bool | None:
+        """Return whether a visitor has seen that the bot works. None: the platform cannot show it."""
+        del sender
+        return None
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve the API on a free port."""

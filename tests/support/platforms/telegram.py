@@ -135,6 +135,9 @@ class Telegram(Platform):
         ]
         return self.message(sender, message_id, photo=sizes)
 
+    def saw_work(self, sender: str) -> bool:
+        return sender in self.typing
+
     def unknown(self) -> Webhook:
         return self._hook({"update_id": 99, "my_chat_member": {"chat": {"id": 1}, "date": 1}})
 

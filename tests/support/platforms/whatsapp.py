@@ -118,6 +118,9 @@ class WhatsApp(Platform):
     def attachment(self, sender: str, message_id: str) -> Webhook:
         return self.message(sender, message_id, "image", {"id": "778", "mime_type": "image/jpeg", "sha256": "x"})
 
+    def saw_work(self, sender: str) -> bool:
+        return bool(sender and self.read)
+
     def unknown(self) -> Webhook:
         return self.message("1001", "9", "unsupported", {"errors": [{"code": 131051}]})
 

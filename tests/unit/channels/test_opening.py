@@ -10,10 +10,10 @@ from support.small_talk import home
 
 def test_what_is_not_supported_is_named_once() -> None:
     """Channels that this version lacks are left out, and named in one line."""
-    channels = open_channels({"rest": {}, "mattermost": {}, "webexteams": {}}, home(MemoryStore()))
+    channels = open_channels({"rest": {}, "rasa": {}, "kiosk": {}}, home(MemoryStore()))
 
     assert list(channels.others) == ["rest"]
-    assert [note for note in channels.notes if "mattermost, webexteams" in note]
+    assert [note for note in channels.notes if "rasa, kiosk" in note]
 
 
 def test_without_credentials_the_ways_to_try_it_are_open() -> None:

@@ -13,7 +13,7 @@ telegram:
   webhook_url: https://bot.example.com/webhooks/telegram/webhook
   api_url: http://127.0.0.1:9
 generic: {url: "https://service.example.com/bot", secret: "0123456789abcdef"}
-mattermost: {token: t}
+rasa: {url: u}
 """
 
 
@@ -31,10 +31,10 @@ def test_list(manent: Call) -> None:
     status, out = manent("channels --url https://bot.example.com/")
     assert status == 0
     assert out.splitlines() == [
-        "rest        https://bot.example.com/webhooks/rest/webhook",
-        "telegram    https://bot.example.com/webhooks/telegram/webhook",
-        "generic     https://bot.example.com/webhooks/generic/webhook",
-        "mattermost  is not supported and is ignored",
+        "rest      https://bot.example.com/webhooks/rest/webhook",
+        "telegram  https://bot.example.com/webhooks/telegram/webhook",
+        "generic   https://bot.example.com/webhooks/generic/webhook",
+        "rasa      is not supported and is ignored",
     ]
 
 
@@ -42,8 +42,8 @@ def test_check(manent: Call) -> None:
     """A platform that cannot be asked is reported, without secrets, and the exit status is 1."""
     status, out = manent("channels --check")
     assert status == 1
-    assert "telegram    failed: could not be reached" in out
-    assert "generic     ok: messages are sent to https://service.example.com/bot" in out
+    assert "telegram  failed: could not be reached" in out
+    assert "generic   ok: messages are sent to https://service.example.com/bot" in out
     assert "0123456789abcdef" not in out
 
 
@@ -52,7 +52,7 @@ def test_set_webhook(manent: Call) -> None:
     for channel, expected in (
         ("telegram", "could not be reached"),
         ("generic", "enter the URL from `manent channels` on the platform's page"),
-        ("slack", "credentials.yml contains no channel slack; it contains: rest, telegram, generic, mattermost"),
+        ("slack", "credentials.yml contains no channel slack; it contains: rest, telegram, generic, rasa"),
     ):
         status, error = manent(f"channels set-webhook {channel}")
         assert (status, expected in error) == (1, True)

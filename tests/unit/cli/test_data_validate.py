@@ -198,12 +198,12 @@ def test_a_strict_reading(manent: Manent, shop: Path) -> None:
 
 def test_training_names_what_a_server_will_refuse(manent: Manent, shop: Path) -> None:
     """Mistakes in the server's files are warnings of a training; variables of another machine are none."""
-    (shop / "credentials.yml").write_text("mattermost: {token: x}\n")
+    (shop / "credentials.yml").write_text("rasa: {url: x}\n")
     (shop / "endpoints.yml").write_text("tracker_store: {type: redis}\nnlg: {url: '${NLG_URL}'}\n")
 
     status, shown = manent("train")
 
     assert status == 0
-    assert "Warning: credentials.yml:1  mattermost  [credentials.not-served]" in shown
+    assert "Warning: credentials.yml:1  rasa  [credentials.not-served]" in shown
     assert "[endpoints.store-unsupported]" in shown
     assert "NLG_URL" not in shown

@@ -15,7 +15,7 @@ def test_channels(tmp_path: Path) -> None:
     path = tmp_path / "credentials.yml"
     path.write_text(
         "rest:\nsocketio:\n  session_persistence: true\n  user_message_evt: user_uttered\n"
-        "facebook: {verify: a, secret: b, page-access-token: c}\nrocketchat: {x: [1]}\n"
+        "facebook: {verify: a, secret: b, page-access-token: c}\nkiosk: {x: [1]}\n"
         'rasa:\n  url: "http://localhost:5002/api"\n'
     )
 
@@ -23,7 +23,7 @@ def test_channels(tmp_path: Path) -> None:
         "rest": {},
         "socketio": {"session_persistence": True, "user_message_evt": "user_uttered"},
         "facebook": {"verify": "a", "secret": "b", "page-access-token": "c"},
-        "rocketchat": {"x": [1]},
+        "kiosk": {"x": [1]},
         "rasa": {"url": "http://localhost:5002/api"},
     }
 
@@ -42,7 +42,7 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "credentials.yml"
     path.write_text(
         "rest: yes\nsocketio:\n  session_persistence: on\n  session_identity: mined\n  jwt_key: 5\n"
-        "mattermost:\n  token: ${NOT_SET}\n"
+        "mattermost:\n  url: http://a\n  webhook_url: http://b\n  token: ${NOT_SET}\n"
     )
 
     with pytest.raises(ProjectError) as caught:
@@ -52,7 +52,7 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (3, "socketio.session_persistence", "yaml.type"),
         (4, "socketio.session_identity", "credentials.session-identity"),
         (5, "socketio.jwt_key", "yaml.type"),
-        (7, "", "yaml.unset-variable"),
+        (9, "", "yaml.unset-variable"),
     ]
     assert caught.value.problems[2].suggestion == 'Did you mean "minted"?'
 
@@ -96,7 +96,7 @@ def problems_of(text: str, tmp_path: Path) -> list[str]:
         ("rest:\n  jwt_key: abc\n", ["2 rest.jwt_key [credentials.unknown-key]"]),
         ("rset:\n", ['1 rset [credentials.channel] Did you mean "rest"?']),
         ("kiosk:\n", ["1 kiosk [credentials.channel]"]),
-        ("mattermost:\n  url: x\n", ["1 mattermost [credentials.not-served]"]),
+        ("rasa:\n  url: x\n", ["1 rasa [credentials.not-served]"]),
         (
             "telegram:\n  verify: x\n  webhook_url: x\n  acces_token: y\n",
             [

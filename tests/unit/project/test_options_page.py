@@ -1,4 +1,4 @@
-"""The reference page of options is what the options classes say."""
+"""Generated pages are current: the reference of options, and the table of the channels' guarantees."""
 
 import runpy
 from pathlib import Path
@@ -11,3 +11,12 @@ def test_the_page_is_current() -> None:
     program = runpy.run_path(str(ROOT / "docs/make_options.py"))
 
     assert program["draw"]() == program["PAGE"].read_text(encoding="utf-8"), "run `python docs/make_options.py`"
+
+
+def test_the_guarantees_of_channels_are_current() -> None:
+    """docs/channels/README.md has the number of tests for each guarantee of each channel."""
+    program = runpy.run_path(str(ROOT / "docs/make_channel_guarantees.py"))
+
+    assert program["draw"]() == program["PAGE"].read_text(encoding="utf-8"), (
+        "run `python docs/make_channel_guarantees.py`"
+    )
