@@ -98,7 +98,8 @@ soak-memory: install ## let 160,000 visitors come and go, and check that the ser
 .PHONY: lock
 lock: .venv/develops ## update requirements/*.txt, with hashes, from pyproject.toml (UPGRADE=1: to the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra models --extra postgresql --extra rabbitmq --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/server.txt
 	$(LOCK) pyproject.toml --extra test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
