@@ -6,7 +6,6 @@
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,13 @@ import yaml
 
 from manent.project.settings.credentials import read_credentials
 from manent.project.settings.endpoints import read_endpoints
+from support.programs import program
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 OVERLAYS = ("single", "production")
 
 pytestmark = pytest.mark.slow
-
-
-def program(name: str, hint: str) -> str:
-    """Return the path of a program; skip if it is not installed."""
-    found = shutil.which(name, path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin")
-    if found is None:
-        pytest.skip(f"needs {name} ({hint})")
-    return found
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:

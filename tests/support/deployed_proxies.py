@@ -1,16 +1,14 @@
 """nginx, HAProxy and Caddy with the configurations of `deploy/`, in front of servers on this machine, with TLS."""
 
 import contextlib
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from support.ports import free_port
 from support.processes import listens, wait_for
+from support.programs import program as installed
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -46,9 +44,7 @@ def deployed_proxy(
     program: str, folder: Path, ports: Sequence[int], certificate: tuple[Path, Path]
 ) -> Iterator[DeployedProxy]:
     """Run a proxy in front of servers on two ports. Skip if the program is not installed."""
-    found = shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if found is None:
-        pytest.skip(f"needs {program} (apt install {program})")
+    found = installed(program, f"apt install {program}")
     folder.mkdir()
     secure, plain = free_port(), free_port()
     write = {"nginx": _nginx, "haproxy": _haproxy, "caddy": _caddy}[program]

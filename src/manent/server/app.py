@@ -50,6 +50,7 @@ from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.identity.tokens import SECURE_KEY
 from manent.runtime.leases import LEASE_S
+from manent.runtime.loops import delay_meter
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
@@ -200,6 +201,7 @@ def build(options: ServeOptions) -> Application:
     allowed = AllowedAddresses.read(endpoints.allow_private_addresses)
     api = ModelApi(conversations, guard, models=shared, root=options.root, allowed=allowed)
     reminders = Reminders(conversations)
+    delays = delay_meter(counters)
     if options.enable_api:
         routes += [
             *conversation_routes.routes(conversations, guard),
@@ -246,6 +248,8 @@ def build(options: ServeOptions) -> Application:
             if channels.receiver is not None:
                 await channels.receiver.open()
                 parts.push_async_callback(channels.receiver.close)
+            delays.open()
+            parts.push_async_callback(delays.close)
             await reminders.open()
             parts.push_async_callback(reminders.close)
             parts.push_async_callback(api.close)
