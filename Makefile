@@ -80,7 +80,7 @@ test-web: web/node_modules/.package-lock.json
 	npm --prefix web run --silent test -- --reporter=dot
 
 .PHONY: test-slow
-test-slow: install .venv/programs ## run the tests that take minutes
+test-slow: install .venv/programs .venv/deploys ## run the tests that take minutes
 	$(BIN)/pytest -m slow
 
 .PHONY: soak
@@ -98,9 +98,11 @@ soak-memory: install ## let 160,000 visitors come and go, and check that the ser
 .PHONY: lock
 lock: .venv/develops ## update requirements/*.txt, with hashes, from pyproject.toml (UPGRADE=1: to the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra models --extra postgresql --extra rabbitmq --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/server.txt
 	$(LOCK) pyproject.toml --extra test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
+	$(LOCK) requirements/deploy.in --constraint requirements/dev.txt --output-file requirements/deploy.txt
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .PHONY: audit
@@ -127,6 +129,18 @@ dist: .venv/develops $(BUNDLE) ## build the sdist and the wheel, and list their 
 	$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/manent.cdx.json
 	npm --prefix web --silent sbom --sbom-format cyclonedx --omit dev --package-lock-only > dist/manent-web.cdx.json
+
+# The program that builds images: docker, or podman, or e.g. CONTAINER="buildah". BASE= is the image to build on.
+CONTAINER ?= $(shell command -v docker >/dev/null && echo docker || echo podman)
+IMAGE := $(CONTAINER) build --file deploy/Dockerfile $(if $(BASE),--build-arg BASE=$(BASE))
+
+.PHONY: image
+image: dist ## build the image of the server (deploy/Dockerfile; BASE=… to build on another image)
+	$(IMAGE) --tag manent .
+
+.PHONY: image-actions
+image-actions: dist ## build the image of the action server
+	$(IMAGE) --build-arg REQUIREMENTS=requirements/run.txt --tag manent-actions .
 
 .PHONY: clean
 clean: ## remove all files that make and the tools have created
@@ -191,11 +205,16 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
 	@touch $@
 
+.venv/deploys: requirements/deploy.txt .venv/develops
+	@echo "Installing the programs that check deploy/"
+	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
+	@touch $@
+
 .venv/programs: | $(if $(filter 0,$(shell id -u)),.venv/module)
 	@mkdir -p .venv
 	@missing=(); \
 	command -v chromium >/dev/null || missing+=(chromium); \
-	for program in nginx haproxy; do PATH="$$PATH:/usr/sbin:/sbin" command -v $$program >/dev/null || missing+=($$program); done; \
+	for program in nginx haproxy caddy; do PATH="$$PATH:/usr/sbin:/sbin" command -v $$program >/dev/null || missing+=($$program); done; \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
 	command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer); \
 	case "$$(/sbin/ldconfig -p 2>/dev/null)" in *libatomic.so.1*) ;; *) missing+=(libatomic1) ;; esac; \

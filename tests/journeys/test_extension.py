@@ -55,14 +55,26 @@ def test_its_own_tests_pass(packages: Path) -> None:
     assert "failed" not in done.stdout
 
 
+def send(port: int, message_id: str) -> object:
+    """Send "hello" to the kiosk channel and return its replies."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/webhooks/kiosk/webhook",
+        data=json.dumps({"user": "ada", "text": "hello", "id": message_id}).encode(),
+        headers={"X-Token": "t1"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # our own server
+        return json.load(answer)
+
+
 def test_a_project_names_its_parts(packages: Path, tmp_path: Path) -> None:
-    """Channel, event broker, store and component are named like built-in ones, checked, trained and served."""
+    """A project names its parts like built-in ones; they are checked, trained and served."""
     root = write_project(
         tmp_path,
         credentials="kiosk:\n  token: t1\n  tokn: t2\n",
         endpoints="event_broker:\n  type: spool\n  folder: out\ntracker_store:\n  type: shop\n",
     )
     config = (root / "config.yml").read_text().replace("policies:", "- name: politeness\n  words: [hello]\npolicies:")
+    config += "\n- name: repetition\n  action: utter_default\n  priority: 6\n"
     (root / "config.yml").write_text(config)
     domain = (root / "domain.yml").read_text()
     (root / "domain.yml").write_text(domain.replace("entities: [who]", "entities: [who, politeness]"))
@@ -78,20 +90,17 @@ def test_a_project_names_its_parts(packages: Path, tmp_path: Path) -> None:
     server = subprocess.Popen([*manent, "run", "-p", str(port)], cwd=root, env=env)
     try:
         wait_for(f"http://127.0.0.1:{port}/webhooks/kiosk/", server)
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/webhooks/kiosk/webhook",
-            data=json.dumps({"user": "ada", "text": "hello", "id": "m1"}).encode(),
-            headers={"X-Token": "t1"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # our own server
-            replies = json.load(answer)
+        replies = [send(port, "m1"), send(port, "m2")]
     finally:
         server.terminate()
         server.wait(30)
     events = [json.loads(path.read_text()) for path in sorted((root / "out").iterdir())]
     user = next(event for event in events if event["event"] == "user")
 
-    assert replies == [{"recipient_id": "ada", "text": "Hello."}]
+    assert replies == [
+        [{"recipient_id": "ada", "text": "Hello."}],
+        [{"recipient_id": "ada", "text": "I do not know."}],  # the policy noticed the repetition
+    ]
     assert user["input_channel"] == "kiosk"
     assert [entity["entity"] for entity in user["parse_data"]["entities"]] == ["politeness"]
 
@@ -102,7 +111,7 @@ def test_a_part_is_short(module: str, limit: int) -> None:
     assert len((EXAMPLE / f"src/manent_shop/{module}.py").read_text().splitlines()) <= limit
 
 
-@pytest.mark.parametrize("module", ["kiosk", "spool", "politeness"])
+@pytest.mark.parametrize("module", ["kiosk", "spool", "politeness", "repetition"])
 def test_the_document_shows_the_package(module: str) -> None:
     """The code in docs/extending.md is that of the package, which the other tests run."""
     code = (EXAMPLE / f"src/manent_shop/{module}.py").read_text()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from manent import __version__
 from manent.core.errors import ActionError, Problem, ProjectError
 from manent.core.events import Json
+from manent.runtime.spans import trace_headers
 
 if TYPE_CHECKING:
     import aiohttp
@@ -208,7 +209,11 @@ class Endpoint:
         self, session: "aiohttp.ClientSession", body: bytes, headers: Mapping[str, str] | None, attempt: _Attempt
     ) -> Answer:
         request = session.post(
-            self.config.url, params=self.config.params, data=body, headers=headers, trace_request_ctx=attempt
+            self.config.url,
+            params=self.config.params,
+            data=body,
+            headers={**(headers or {}), **trace_headers.get()},
+            trace_request_ctx=attempt,
         )
         async with request as response:
             return Answer(status=response.status, body=await response.read())

@@ -175,8 +175,12 @@ def run(
 
 
 def _leave_clients_out() -> None:
-    """Import python-socketio without the libraries for its client, which saves 0.15 s."""
-    clients = [name for name in ("aiohttp", "requests", "websocket") if name not in sys.modules]
+    """Import python-socketio without the libraries for its client and its message queues, which saves 0.15 s or more.
+
+    If they are installed, Redis' client imports OpenTelemetry.
+    """
+    libraries = ("aiohttp", "requests", "websocket", "redis", "valkey", "kombu", "aio_pika", "kafka", "zmq")
+    clients = [name for name in libraries if name not in sys.modules]
     sys.modules.update(dict.fromkeys(clients))  # type: ignore[arg-type]  # None makes an import of the module fail
     importlib.import_module("socketio")
     for name in clients:

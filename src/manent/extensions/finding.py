@@ -20,7 +20,13 @@ from manent.core.errors import ManentError
 from manent.extensions.points import ExtensionPoint
 from manent.rasa_names.importing import RASA_NAMES, MissingRasaName, provide_rasa_names
 
-EXTRAS = {"aiormq": "rabbitmq", "asyncpg": "postgresql", "rasa_sdk": "actions", "sanic": "actions"}
+EXTRAS = {
+    "aiormq": "rabbitmq",
+    "asyncpg": "postgresql",
+    "opentelemetry": "tracing",
+    "rasa_sdk": "actions",
+    "sanic": "actions",
+}
 """Module → the extra of Manent that installs it."""
 
 

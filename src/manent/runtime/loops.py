@@ -20,6 +20,9 @@ FIRST_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 5.0
 """Pause in seconds after a failed round. The pause doubles with each failure in a row, up to the maximum."""
 
+DELAY_PROBE_S: Final = 0.25
+"""Duration of a sleep whose delay is measured, and of the pause before the next one."""
+
 
 class Loop:
     """A background task that repeats a round until it is closed.
@@ -104,6 +107,22 @@ class Loop:
                 extra=extra,
                 exc_info=error if self._failures == 1 else None,
             )
+
+
+def delay_meter(metrics: Metrics) -> Loop:
+    """Return the loop that measures by how much the event loop is late.
+
+    While a computation blocks the event loop, all visitors wait. The delay shows how long.
+    """
+
+    async def measure() -> float:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + DELAY_PROBE_S
+        await asyncio.sleep(DELAY_PROBE_S)
+        metrics.loop_delays.observe(max(0.0, loop.time() - due))
+        return DELAY_PROBE_S
+
+    return Loop("delay_meter", measure, metrics=metrics)
 
 
 def _is_cancelled() -> bool:

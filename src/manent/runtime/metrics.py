@@ -45,6 +45,10 @@ class Metrics:
         appended: time from the call of `append` until the events are durable.
         turns: time of whole turns, which includes all times above except `queued`.
         commits: number of transactions of the store.
+        loop_delays: by how much the event loop wakes a task too late, measured twice a second.
+        pool_waits: time of waits for a connection to the database. A connection that is free at once is not counted.
+        pool_size: maximum number of connections to the database. 0: the store has no pool.
+        pool_used: number of connections to the database that are in use.
         accepted: number of messages that became durable.
         duplicates: number of repeated messages that were already accepted.
         refused: number of rejected messages, by error code.
@@ -62,6 +66,10 @@ class Metrics:
         self.appended = Histogram()
         self.turns = Histogram()
         self.commits = Histogram()
+        self.loop_delays = Histogram()
+        self.pool_waits = Histogram()
+        self.pool_size = 0
+        self.pool_used = 0
         self.accepted = 0
         self.duplicates = 0
         self.refused: dict[str, int] = {}

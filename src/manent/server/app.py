@@ -50,9 +50,11 @@ from manent.runtime.conversation.wakeups import Wakeups
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.identity.tokens import SECURE_KEY
 from manent.runtime.leases import LEASE_S
+from manent.runtime.loops import delay_meter
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
+from manent.runtime.spans import NO_SPANS
 from manent.server import logs, page
 from manent.server.api import admin, errors, evaluation, health, metrics, openapi, sessions
 from manent.server.api import conversations as conversation_routes
@@ -71,6 +73,7 @@ from manent.server.options import ServeOptions
 from manent.server.outside.addresses import AllowedAddresses
 from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store
+from manent.tracing.opening import open_tracing
 
 log = logging.getLogger("manent.server")
 
@@ -144,6 +147,7 @@ def build(options: ServeOptions) -> Application:
         process_from=WRITING_PROCESS_FROM,
         metrics=counters,
     )
+    spans = open_tracing(endpoints.tracing, server=socket.gethostname() + f":{options.port}")
     limits = read_limits(endpoints.limits)
     rates = rates_of(limits)
     engine = Engine(
@@ -154,6 +158,7 @@ def build(options: ServeOptions) -> Application:
         metrics=counters,
         limits=limits,
         lease_s=endpoints.lease_s or LEASE_S,
+        spans=spans or NO_SPANS,
     )
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
@@ -196,6 +201,7 @@ def build(options: ServeOptions) -> Application:
     allowed = AllowedAddresses.read(endpoints.allow_private_addresses)
     api = ModelApi(conversations, guard, models=shared, root=options.root, allowed=allowed)
     reminders = Reminders(conversations)
+    delays = delay_meter(counters)
     if options.enable_api:
         routes += [
             *conversation_routes.routes(conversations, guard),
@@ -210,6 +216,8 @@ def build(options: ServeOptions) -> Application:
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as parts:
+            if spans is not None:
+                parts.push_async_callback(spans.close)
             if conversations.engine.generator is not None:
                 parts.push_async_callback(conversations.engine.generator.close)
             # Register this before opening the conversations, because it also closes the actions that `build` has
@@ -240,6 +248,8 @@ def build(options: ServeOptions) -> Application:
             if channels.receiver is not None:
                 await channels.receiver.open()
                 parts.push_async_callback(channels.receiver.close)
+            delays.open()
+            parts.push_async_callback(delays.close)
             await reminders.open()
             parts.push_async_callback(reminders.close)
             parts.push_async_callback(api.close)
@@ -256,9 +266,14 @@ def build(options: ServeOptions) -> Application:
             Exception: errors.answer_unexpected,
         },
     )
+    served = socketio.app(starlette)
+    if spans is not None:
+        from manent.tracing.requests import TracedRequests
+
+        served = TracedRequests(served, spans)
     return Application(
         asgi=Gate(
-            socketio.app(starlette),
+            served,
             rates,
             socket_path=socketio.configured.socketio_path.rstrip("/") + "/",
             shutdown=shutdown,

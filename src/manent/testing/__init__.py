@@ -1,4 +1,4 @@
-"""Test suites for stores, event brokers, channels and components, to run with pytest.
+"""Test suites for stores, event brokers, channels, components and policies, to run with pytest.
 
 Run them in a package that adds such a part; the built-in parts pass the same tests. Import the tests of a module into a
 test file, and write the fixture that the module names:

@@ -48,14 +48,13 @@ def test_weak_keys_of_the_api_are_said(tmp_path: Path) -> None:
 
 
 def test_sections_without_effect_are_said(tmp_path: Path) -> None:
-    """`lock_store` and `tracing` are named, with what they do in Rasa."""
-    text = "lock_store:\n  type: redis\n  url: localhost\ntracing:\n  type: jaeger\n"
+    """`lock_store` is named, with what it does in Rasa."""
+    text = "lock_store:\n  type: redis\n  url: localhost\n"
     (tmp_path / "endpoints.yml").write_text(text)
     notes = build(ServeOptions(root=tmp_path, model=model_file(), endpoints=Path("endpoints.yml"))).notes
 
     assert [Path(note.split(";")[0]).name for note in notes if "[endpoints.ignored]" in note] == [
         "endpoints.yml:1 lock_store [endpoints.ignored] found the section lock_store",
-        "endpoints.yml:4 tracing [endpoints.ignored] found the section tracing",
     ]
 
 

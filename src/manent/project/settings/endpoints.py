@@ -16,19 +16,20 @@ from manent.core.errors import Problem
 from manent.core.events import Json
 from manent.project.problems import Report, Spot, did_you_mean, one_of
 from manent.project.settings.event_broker import check_event_broker
+from manent.project.settings.options import check_options
 from manent.project.settings.tracker_store import check_tracker_store
 from manent.project.yaml.documents import Broken, plain, read_document
+from manent.tracing.options import TracingOptions
 
 Durability = Literal["disk", "process"]
 
-SECTIONS = ("action_endpoint", "nlg", "nlu", "models", "tracker_store", "lock_store", "event_broker")
+SECTIONS = ("action_endpoint", "nlg", "nlu", "models", "tracker_store", "lock_store", "event_broker", "tracing")
 KEYS = (
     *SECTIONS,
     "durability",
     "conversations",
     "limits",
     "allow_private_addresses",
-    "tracing",
     "trust_model_code",
 )
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
@@ -41,10 +42,6 @@ _IGNORED = {
     "lock_store": (
         "no lock store: in Rasa, it keeps two servers from running the same conversation at once. Here the tracker"
         " store does this, also for several servers"
-    ),
-    "tracing": (
-        "no tracing: in Rasa, it sends the duration of each step to Jaeger or an OTLP collector. This version does not"
-        " support it. `/metrics` has the duration of each part of a turn"
     ),
     "nlu": "no NLU server, because the loaded model parses all messages (NLU servers are not supported)",
 }
@@ -87,6 +84,7 @@ class Endpoints:
     tracker_store: Json | None = None
     lock_store: Json | None = None
     event_broker: Json | None = None
+    tracing: Json | None = None
     durability: Durability = "disk"
     retention_days: float | None = None
     lease_s: float | None = None
@@ -158,6 +156,8 @@ def _section(name: str, spot: Spot, unsupported: dict[str, str]) -> Json | None:
     unserved = None
     if name == "tracker_store":
         unserved = check_tracker_store(spot)
+    elif name == "tracing":
+        check_options(spot, TracingOptions, "endpoints")
     elif kind is not None and kind.value is not None:
         _check_type(name, kind)
     if (port := spot.get("port")) is not None and not str(port.value).isdigit():

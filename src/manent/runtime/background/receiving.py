@@ -123,6 +123,14 @@ class Receiver:
         self._loop.wake()
         return True
 
+    async def unprocessed(self) -> int:
+        """Return the number of stored messages whose turns have not run, of all servers that use the store.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return await self._store.count_received()
+
     async def _start_of(self, message: ReceivedMessage) -> Route:
         """Return the route to create for an address that has none.
 

@@ -127,6 +127,7 @@ class Conversation:
             accepted=loop.create_future(),
             finished=loop.create_future(),
             confirm=confirm,
+            span=self.engine.spans.current(),
         )
         self.mailbox.add(lambda: self._process(ticket))
         return ticket

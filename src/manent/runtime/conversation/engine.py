@@ -24,6 +24,7 @@ from manent.runtime.parse_batching import ParseBatcher
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionRunner, Generator
 from manent.runtime.ports.channel import Output
 from manent.runtime.ports.store import ConversationStore
+from manent.runtime.spans import NO_SPANS, Spans
 from manent.runtime.tracker_json import tracker_to_wire
 
 
@@ -37,6 +38,7 @@ class Engine:
         generator: generates response texts. None if no NLG endpoint is configured.
         limits: the configured limits.
         metrics: counters and histograms of this process.
+        spans: opens the spans of traced messages.
         leases: the leases of this process on open turns, and the store's clock.
         is_closing: whether new messages are rejected because the server is shutting down.
         log_readers: functions that are called with `sender_id` and entries after every append, and without entries
@@ -56,6 +58,7 @@ class Engine:
         limits: Limits | None = None,
         metrics: Metrics | None = None,
         lease_s: float = LEASE_S,
+        spans: Spans = NO_SPANS,
     ) -> None:
         self.store = store
         self.model = assistant
@@ -63,6 +66,7 @@ class Engine:
         self.generator = generator
         self.limits = limits or Limits()
         self.metrics = metrics or Metrics()
+        self.spans = spans
         self.leases = Leases(store, metrics=self.metrics, duration_s=lease_s)
         self.is_closing = False
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []

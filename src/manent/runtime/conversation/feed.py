@@ -114,7 +114,8 @@ class Feed:
         if not events and not open_turn and not before.open_turn:
             return
         started = time.perf_counter()
-        entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
+        with engine.spans.step("commit"):
+            entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
         engine.metrics.appended.observe(time.perf_counter() - started)
         if self.position is not None and self.position != (before.epoch, before.version):
             await self.catch_up(before.epoch, before.version)  # another server appended events before this commit
@@ -138,7 +139,8 @@ class Feed:
     def publish(self, entries: Sequence[LogEntry]) -> None:
         """Send committed visible entries to every subscriber in this process."""
         if entries and self.subscribers:
-            self.notify(Committed(entries))
+            with self._engine.spans.step("deliver"):
+                self.notify(Committed(entries))
 
     def notify(self, news: News, *, exclude: Subscriber | None = None) -> None:
         """Send news to all subscribers in this process except one."""

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -47,6 +48,7 @@ class Ticket:
         entries: visible entries that were committed so far.
         error: the error that ended the turn, before or after acceptance.
         arrived: value of `time.perf_counter` at submission.
+        span: span of the request that submitted the message, if it is traced (`Spans.current`).
     """
 
     message: UserMessage
@@ -59,6 +61,7 @@ class Ticket:
     entries: list[LogEntry] = field(default_factory=list)
     error: ManentError | None = None
     arrived: float = field(default_factory=time.perf_counter)
+    span: Any = None
 
     def fail(self, error: ManentError) -> None:
         """End the ticket with an error. `accepted` raises it unless the message was accepted."""

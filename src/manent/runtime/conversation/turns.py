@@ -60,8 +60,10 @@ class TurnRunner:
             return
         turn_id.set(ticket.message_id)
         self._engine.metrics.queued.observe(time.perf_counter() - ticket.arrived)
+        spans, channel = self._engine.spans, ticket.message.input_channel
         try:
-            await self.decide(lambda turn: turn.start(ticket.message), TurnCause(ticket=ticket))
+            with spans.message(ticket.span, message_id=ticket.message_id, channel=channel):
+                await self.decide(lambda turn: turn.start(ticket.message), TurnCause(ticket=ticket))
         except DuplicateMessage as duplicate:
             self._record.forget()
             await self._repeat_answer(ticket, duplicate.accepted)
@@ -220,7 +222,9 @@ class TurnRunner:
             await feed.commit(turn.take_events(), cause, open_turn=True)
             asked = time.perf_counter()
             try:
-                step = turn.proceed(await self._ask(step))
+                with engine.spans.call(*_name_of(step)):
+                    answer = await self._ask(step)
+                step = turn.proceed(answer)
             except ActionError as error:
                 extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
                 # Log the traceback of an error that the project's own code raised.
@@ -239,7 +243,8 @@ class TurnRunner:
         """Return the NLU result of the message, or the earlier result if the turn runs again."""
         if cause.parsed is None or cause.parsed[0] is not assistant:
             started = time.perf_counter()
-            cause.parsed = assistant, await self._engine.parse(assistant, text)
+            with self._engine.spans.step("understand"):
+                cause.parsed = assistant, await self._engine.parse(assistant, text)
             self._engine.metrics.understood.observe(time.perf_counter() - started)
         return cause.parsed[1]
 
@@ -330,6 +335,11 @@ def _check(head: Head, ticket: Ticket) -> None:
         raise conversation_changed()
     if ticket.confirm is not None:
         ticket.confirm(head)
+
+
+def _name_of(step: CallAction | Generate) -> tuple[str, str]:
+    """Return what a step calls, and its name."""
+    return ("action", step.name) if isinstance(step, CallAction) else ("response", step.response)
 
 
 def _is_theirs(error: ActionError) -> bool:

@@ -5,6 +5,7 @@ start. With `--auth-token` or `--jwt-secret`, a token is required, because the m
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,12 @@ def routes(
             )
             counters["broker_messages_published"] = ("Messages that the broker has stored.", publisher.published)
             counters["broker_failures"] = ("Failed attempts to publish.", publisher.failures)
+        if channels.receiver is not None:
+            with contextlib.suppress(ManentError):
+                gauges["channel_messages_unprocessed"] = (
+                    "Received messages of platforms whose turns have not ended, of all servers that use the store.",
+                    await channels.receiver.unprocessed(),
+                )
         if channels.sender is not None:
             gauges["channel_conversations_waiting"] = (
                 "Conversations with messages that this server has to send.",
@@ -168,6 +175,19 @@ class _Collector:
         yield HistogramMetricFamily(
             "manent_store_commit_seconds", "Duration of the store's transactions.", **_buckets(metrics.commits)
         )
+        yield HistogramMetricFamily(
+            "manent_event_loop_delay_seconds",
+            "By how much the event loop wakes a task too late.",
+            **_buckets(metrics.loop_delays),
+        )
+        if metrics.pool_size:
+            yield HistogramMetricFamily(
+                "manent_pool_wait_seconds",
+                "Waits for a connection to the database, if none was free.",
+                **_buckets(metrics.pool_waits),
+            )
+            yield GaugeMetricFamily("manent_pool_size", "Maximum connections to the database.", metrics.pool_size)
+            yield GaugeMetricFamily("manent_pool_used", "Connections to the database in use.", metrics.pool_used)
         counters: Gauges = {
             "store_works": ("Operations in the store's transactions.", metrics.works),
             "messages_accepted": ("Messages that became durable.", metrics.accepted),

@@ -15,6 +15,7 @@ from typing import Final
 import asyncpg
 
 from manent.core.errors import ManentError, StoreError
+from manent.runtime.metrics import Metrics
 from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, Connection
 
 MAX_IDLE_S: Final = 300.0
@@ -38,10 +39,17 @@ class Pool:
         settings: `SET LOCAL` statements that begin each transaction. "" if the session already has the settings. With
             settings, `statement` also runs a transaction, because a pooler can change the server process between
             transactions.
+        metrics: counts the connections in use, and the waits for one.
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Connection]], *, size: int, wait_s: float, settings: str = ""
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        *,
+        size: int,
+        wait_s: float,
+        settings: str = "",
+        metrics: Metrics | None = None,
     ) -> None:
         self._connect = connect
         self._wait_s = wait_s
@@ -52,6 +60,8 @@ class Pool:
         self._idle: list[tuple[Connection, float]] = []
         self._dropped_at = 0
         self._loop = asyncio.get_running_loop()
+        self._metrics = metrics or Metrics()
+        self._metrics.pool_size += size
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Connection]:
@@ -97,6 +107,7 @@ class Pool:
     @asynccontextmanager
     async def _lend(self) -> AsyncIterator[Connection]:
         await self._wait_until_free()
+        self._metrics.pool_used += 1
         try:
             number = self._dropped_at
             connection = self._take() or await self._open()
@@ -116,15 +127,18 @@ class Pool:
                 else:
                     connection.terminate()
         finally:
+            self._metrics.pool_used -= 1
             self._free.release()
 
     async def _wait_until_free(self) -> None:
         if not self._free.locked():
             await self._free.acquire()
             return
+        started = self._loop.time()
         try:
             async with asyncio.timeout(self._wait_s):
                 await self._free.acquire()
+            self._metrics.pool_waits.observe(self._loop.time() - started)
         except TimeoutError as error:
             raise StoreError(
                 "store_busy",

@@ -116,6 +116,7 @@ class PostgresqlStore(PostboxTables):
             lambda: connect(self._dsn, self._options, settings=self._settings),
             size=self._options.pool_size,
             wait_s=self._options.statement_timeout,
+            metrics=self._metrics,
         )
 
     def _pool_behind_pooler(self) -> Pool:
@@ -126,6 +127,7 @@ class PostgresqlStore(PostboxTables):
             size=self._options.pool_size,
             wait_s=self._options.statement_timeout,
             settings="; ".join(f"SET LOCAL {name} = '{value}'" for name, value in self._settings.items()),
+            metrics=self._metrics,
         )
 
     async def close(self) -> None:

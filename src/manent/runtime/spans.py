@@ -1,0 +1,61 @@
+"""The seam for tracing: where the runtime opens a span, and the headers that continue a trace on another server.
+
+By default nothing is traced. `manent.tracing` implements `Spans` with OpenTelemetry if `endpoints.yml` has `tracing:`.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Protocol
+
+trace_headers: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default=MappingProxyType({}))
+"""Headers of requests that belong to the current span: `traceparent` of W3C Trace Context. Empty without tracing."""
+
+
+class Spans(Protocol):
+    """Opens spans. A span ends with its context, and becomes the parent of the spans that are opened inside of it.
+
+    An error that leaves the context marks the span as failed. Spans contain no texts and no ids of conversations,
+    because in the mode `open` such an id gives access to the conversation.
+    """
+
+    def current(self) -> Any:
+        """Return the current span, to be passed to `message` in another task. None: there is none."""
+
+    def message(self, parent: Any, *, message_id: str, channel: str | None) -> AbstractContextManager[None]:
+        """Open the span of one message from the start of its turn to its end."""
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Open the span of a step of the turn."""
+
+    def call(self, kind: str, name: str) -> AbstractContextManager[None]:
+        """Open the span of a call of another server. Inside of it, `trace_headers` contain its id.
+
+        Args:
+            kind: `action` or `response`.
+            name: name of the action or the response.
+        """
+
+
+class NoSpans:
+    """Implements `Spans` without tracing anything."""
+
+    def current(self) -> None:
+        """Return None."""
+
+    def message(self, parent: Any, *, message_id: str, channel: str | None) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Return a context that does nothing."""
+        return _NOTHING
+
+    def step(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Return a context that does nothing."""
+        return _NOTHING
+
+    def call(self, kind: str, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Return a context that does nothing."""
+        return _NOTHING
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+NO_SPANS = NoSpans()
