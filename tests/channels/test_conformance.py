@@ -186,7 +186,7 @@ async def test_a_slow_send_delays_nobody_else(tmp_path: Path, platform: Platform
 @pytest.mark.point(6)
 async def test_long_texts_are_split(tmp_path: Path, platform: Platform) -> None:
     """A text beyond the platform's limit arrives whole, in several messages cut between words."""
-    text = " ".join(f"word{number:06}\U0001f600" for number in range(max(50, min(platform.max_text, 10_000) // 5)))
+    text = " ".join(f"word{number:06}\U0001f600" for number in range(max(50, min(platform.max_text, 40_000) // 5)))
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, platform.text(ADA, "hello", "1"))
         await until(lambda: platform.shown(ADA) == ["Hello."])

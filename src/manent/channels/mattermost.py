@@ -9,7 +9,10 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
+from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     MAX_ATTACHMENTS,
@@ -78,8 +81,18 @@ class MattermostChannel(MessengerChannel):
         super().__init__()
         self._options = options
         self._bot = IssuedToken(self._fetch_bot)
+        self._media = Media(self.name, options.token, self.api, self._locate)
         if not options.outgoing_token:
             self.notes = ("without outgoing_token, anyone can send messages to the webhook in the name of any user",)
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        return [*super().routes(inbox), self._media.route()]
+
+    async def _locate(self, file_id: str) -> File:
+        found = await self._call("GET", f"files/{file_id}/info")
+        url = f"{self._options.url.rstrip('/')}/files/{file_id}"
+        return File(url=url, headers=self._headers, mime=text_of(found, "mime_type") or UNKNOWN)
 
     async def verify(self, request: Request, body: bytes) -> None:
         """See `MessengerChannel.verify`.
@@ -148,6 +161,7 @@ class MattermostChannel(MessengerChannel):
         return {
             "type": mime.partition("/")[0] or "file",
             "id": file_id,
+            "url": self._media.url(file_id),
             "name": found.get("name"),
             "mime": mime or None,
             "size": found.get("size"),
@@ -214,9 +228,13 @@ class MattermostChannel(MessengerChannel):
         """
         return f"the bot is @{text_of(await self._call('GET', 'users/me'), 'username')}"
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._options.token}"}
+
     async def _call(self, method: str, path: str, body: Json | None = None) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._options.token}"}
-        answer = await self.api.call(method, f"{self._options.url.rstrip('/')}/{path}", json=body, headers=headers)
+        url = f"{self._options.url.rstrip('/')}/{path}"
+        answer = await self.api.call(method, url, json=body, headers=self._headers)
         answer.check(text_of(answer.json, "message"))
         return answer.json
 

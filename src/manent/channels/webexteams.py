@@ -10,7 +10,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 
+from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     MAX_ATTACHMENTS,
@@ -88,8 +91,20 @@ class WebexTeamsChannel(MessengerChannel):
         super().__init__()
         self._options = options
         self._bot = IssuedToken(self._fetch_bot)
+        self._contents = f"{options.api_url.rstrip('/')}/contents/"
+        self._media = Media(self.name, options.access_token, self.api, self._locate)
         if not options.secret:
             self.notes = ("without secret, anyone can send requests to the webhook, each of which calls Webex",)
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        return [*super().routes(inbox), self._media.route()]
+
+    async def _locate(self, content_id: str) -> File:
+        url = f"{self._contents}{quote(content_id, safe='')}"
+        found = await self.api.call("HEAD", url, headers=self._headers)
+        found.check("")
+        return File(url=url, headers=self._headers, mime=found.headers.get("content-type", UNKNOWN))
 
     async def verify(self, request: Request, body: bytes) -> None:
         """See `MessengerChannel.verify`."""
@@ -177,7 +192,8 @@ class WebexTeamsChannel(MessengerChannel):
     async def _attachment(self, url: str) -> Json:
         """Return what Webex says about a file. The token is sent to Webex's own addresses only."""
         found = Answer(0, {}, b"")
-        if url.startswith(f"{self._options.api_url.rstrip('/')}/"):
+        content_id = url.removeprefix(self._contents) if url.startswith(self._contents) else ""
+        if content_id:
             try:
                 found = await self.api.call("HEAD", url, headers=self._headers)
             except SendLater as error:
@@ -187,7 +203,8 @@ class WebexTeamsChannel(MessengerChannel):
         disposition["Content-Disposition"] = found.headers.get("content-disposition", "").replace("\n", "") or "inline"
         return {
             "type": mime.partition("/")[0] or "file",
-            "url": url,
+            "id": content_id or None,
+            "url": self._media.url(content_id) if content_id else url,
             "name": disposition.get_filename(),
             "mime": mime or None,
             "size": int(size) if size.isascii() and size.isdigit() else None,

@@ -54,6 +54,7 @@ class Mattermost(Platform):
         app.router.add_get("/api/v4/users/me", self._me)
         app.router.add_post("/api/v4/users/{user}/typing", self._typing)
         app.router.add_get("/api/v4/files/{file}/info", self._file_info)
+        app.router.add_get("/api/v4/files/{file}", self._file)
 
     async def _me(self, request: web.Request) -> web.Response:
         if not _is_authorized(request):
@@ -65,6 +66,12 @@ class Mattermost(Platform):
             return _error(401, "api.context.session_expired.app_error", "Invalid or expired session.")
         file = {"id": request.match_info["file"], "name": "a.png", "extension": "png", "size": 9}
         return web.json_response({**file, "mime_type": "image/png", "width": 1, "height": 1})
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """Return a file (API reference: Get a file)."""
+        if not _is_authorized(request) or request.match_info["file"] != "file1":
+            return _error(404, "app.file_info.get.app_error", "Unable to get the file info.")
+        return web.Response(body=b"the image", content_type="image/png")
 
     async def _typing(self, request: web.Request) -> web.Response:
         given = await request.json()

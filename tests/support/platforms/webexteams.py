@@ -69,6 +69,7 @@ class WebexTeams(Platform):
         app.router.add_get("/v1/messages/{id}", self._message)
         app.router.add_get("/v1/attachment/actions/{id}", self._action)
         app.router.add_route("HEAD", "/v1/contents/{id}", self._content)
+        app.router.add_get("/v1/contents/{id}", self._file, allow_head=False)
 
     async def _me(self, request: web.Request) -> web.Response:
         if not _is_authorized(request):
@@ -96,6 +97,12 @@ class WebexTeams(Platform):
             return _error(401, "unauthorized")
         headers = {"Content-Disposition": 'attachment; filename="a.png"', "Content-Type": "image/png"}
         return web.Response(headers={**headers, "Content-Length": "9"})
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """Return a file (Message Attachments, Accessing attachments)."""
+        if not _is_authorized(request) or request.match_info["id"] != "file1":
+            return _error(404, "Could not find a content with provided ID.")
+        return web.Response(body=b"the image", content_type="image/png")
 
     async def _post(self, request: web.Request) -> web.Response:
         if not _is_authorized(request):
