@@ -33,10 +33,9 @@ CREDENTIALS = """
 rest:
 socketio:
   session_persistence: true
-telegram:
-  access_token: "1:secret"
-  verify: manent_bot
-  webhook_url: https://bot.example/webhooks/telegram/webhook
+generic:
+  url: http://127.0.0.1:9/
+  secret: "0123456789abcdef0123"
 """
 
 

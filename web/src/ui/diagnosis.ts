@@ -32,6 +32,6 @@ async function cause(server_url: string): Promise<string> {
     return "The server does not respond. Check that it is running and that server-url is its URL.";
   }
   return origin === location.origin
-    ? "The server responds, but the connection is rejected. Check that the proxy forwards the headers Host and Upgrade; see docs/proxies.md."
+    ? "The server responds, but the connection is rejected. Check that the proxy forwards the headers Host and Upgrade; see docs/operations/proxies.md."
     : `The server responds, but does not allow this page to connect. Start it with: manent run --cors ${location.origin}`;
 }

@@ -3,7 +3,7 @@
 A client that starts with polling sends several requests for one connection, and only the server that received the first
 request can serve the others. If that request came through a proxy, the response sets the cookie. Its value is random or
 is the value of the header `X-Manent-Route`, which a proxy can set if it selects servers by a hash of this value.
-`docs/proxies.md` contains configurations for nginx, HAProxy and Caddy.
+`docs/operations/several-servers.md` describes configurations for nginx, HAProxy and Caddy.
 """
 
 import re
