@@ -43,7 +43,8 @@ class AppendBatches:
     async def write(self, append: Append) -> bool:
         """Write an append without snapshot and reminders to an existing conversation.
 
-        Returns: False if the append was not written and must be written separately.
+        Returns:
+            False if the append was not written and must be written separately.
 
         Raises:
             StoreError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database failed. It is

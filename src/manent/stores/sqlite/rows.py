@@ -121,7 +121,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
         appends: pairs of a conversation's row id and an append.
 
     Raises:
-        BulkFailed: an append does not fit its conversation. The caller must roll back the transaction.
+        BulkFailed: an append conflicts with its conversation's state. The caller must roll back the transaction.
     """
     heads: list[Row] = []
     events: list[Row] = []
