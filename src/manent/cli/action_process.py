@@ -20,7 +20,7 @@ Importing rasa-sdk takes one to three seconds, and longer on slow machines.
 
 STOP_TIMEOUT_S = 5.0
 
-LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 # the address is only compared, not bound
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # the address is only compared, not bound
 
 
 @contextlib.contextmanager

@@ -209,7 +209,7 @@ class _Adapter:
         self, tracker: Tracker, history: History, made: list[tuple[PolicyPrediction, Prediction]]
     ) -> PolicyPrediction:
         """Return the prediction of the built-in policy, and remember the prediction."""
-        assert self._built_in is not None  # noqa: S101 # only policies that extend a built-in policy ask for it
+        assert self._built_in is not None  # noqa: S101  # only policies that extend a built-in policy ask for it
         prediction = self._built_in.predict(tracker, history)
         probabilities = [0.0] * len(self._index)
         for action, confidence in prediction.others.items():

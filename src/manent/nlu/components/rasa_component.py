@@ -208,7 +208,7 @@ class _Version3(_Driver):
     def __init__(self, found: Any, name: str) -> None:
         super().__init__(found, name)
         registration = DefaultV1Recipe.registration_of(found)
-        assert registration is not None  # noqa: S101 # `_driver_of` has already checked this
+        assert registration is not None  # noqa: S101  # `_driver_of` has already checked this
         self.registration: Registration = registration
         self.is_featurizer = _Types.MESSAGE_FEATURIZER in registration.types
         self.prepares = self.is_featurizer or _Types.MESSAGE_TOKENIZER in registration.types
