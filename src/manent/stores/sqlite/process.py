@@ -2,7 +2,7 @@
 
 The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations, the thread requests
 the lock three times per turn, and each request wakes a processor. This takes a quarter of a turn's CPU time. A separate
-process has an interpreter lock of its own. The process writes only whole batches of appends. The thread of
+process has a separate interpreter lock. The process writes only whole batches of appends. The thread of
 `sqlite/writer.py` does all other work, and writes batches that the process rejects. `process_main.py` contains the code
 of the process.
 """
