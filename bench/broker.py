@@ -3,7 +3,7 @@
     python bench/broker.py [--seconds 5] [--rounds 3] [--conversations 1 32] [--rabbitmq amqp://guest:guest@localhost/]
 
 The server runs the publisher while it answers messages. The publisher reads the log again and sends the events to the
-broker. The cost of the publisher is the additional CPU per turn.
+broker. The publisher's cost is the additional CPU time per turn.
 """
 
 import argparse

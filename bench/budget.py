@@ -2,12 +2,12 @@
 
     python bench/budget.py [PROJECT]
 
-Each line of the output adds a part: the NLU alone, the decision alone, both in a conversation whose store does not
-store anything, and then with SQLite. The time of the thread that writes is shown separately. The last lines show the
-cost of reading and writing a Socket.IO packet. There are 32 conversations at once, and each message is a new text. The
-program prints the lowest time of many short runs, because other programs can only increase the times. `turn.py`
-measures the whole server, so the difference is the cost of the transport. PROJECT must have a trained model. Without
-PROJECT, the program creates a project with `manent init`.
+Each line of the output adds a part: the NLU alone, the decision alone, both in a conversation with a store that stores
+nothing, and both with SQLite. The writing thread's time is shown separately. The last lines show the cost of
+reading and writing a Socket.IO packet. There are 32 conversations at once, and each message is a new text. The program
+prints the lowest time of many short runs, because other programs can only increase the times. `turn.py` measures the
+whole server, so the difference is the cost of the transport. PROJECT must have a trained model. Without PROJECT, the
+program creates a project with `manent init`.
 """
 
 import argparse
@@ -47,7 +47,7 @@ _numbers = itertools.count(100_000, 7)
 
 
 class Forgetful(MemoryStore):
-    """A store that does not store anything and takes no time."""
+    """A store that stores nothing and takes no time."""
 
     async def append(self, append: Append) -> None:
         """Return at once, as if the operation were done."""
@@ -76,7 +76,7 @@ def message(sender_id: str, parse_data: dict[str, object] | None = None) -> User
 
 
 def least(work: Callable[[], object]) -> float:
-    """Return the CPU time of one call in µs: the lowest of many short runs."""
+    """Return the CPU time of one call in µs: the lowest time in many short runs."""
     spent = []
     for _ in range(RUNS):
         before = time.process_time()
@@ -87,7 +87,7 @@ def least(work: Callable[[], object]) -> float:
 
 
 def decision(assistant: Assistant) -> float:
-    """Return the CPU time in µs of the decisions in a turn, without NLU and store."""
+    """Return the CPU time in µs of a turn's decisions, without NLU and store."""
     env = Env(now=time.time, new_id=lambda: "id", rng=random.Random(1), stamp=assistant.stamp)
     tracker = Tracker(sender_id="bench", domain=assistant.domain)
     parses = itertools.cycle([assistant.pipeline.parse(phrase) for phrase in PHRASES])
@@ -102,7 +102,7 @@ def decision(assistant: Assistant) -> float:
 
 
 async def conversations_over(store: ConversationStore, assistant: Assistant) -> tuple[float, float]:
-    """Return the CPU time in µs of a whole turn, and of the part on the event loop's thread."""
+    """Return the CPU time in µs of a whole turn, and of its part on the event loop's thread."""
     conversations = Conversations(Engine(store=store, assistant=assistant))
     await conversations.open()
 

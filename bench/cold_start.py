@@ -2,7 +2,7 @@
 
     python bench/cold_start.py [--runs 5]
 
-Each run is a new process. The message is sent over Socket.IO, like that of a visitor. Python's bytecode files already
+Each run is a new process. The message is sent over Socket.IO, like a visitor's message. Python's bytecode files already
 exist, as they do after any earlier start. The servers run alternately, and the program prints medians. The echo server
 shows the time and memory of Python and the transport alone.
 """

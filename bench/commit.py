@@ -1,4 +1,4 @@
-"""Measure the CPU time of an append to the store, and commits and appends per second; compare them with SQLite alone.
+"""Measure an append's CPU time, and commits and appends per second, and compare the store with SQLite alone.
 
     python bench/commit.py [--seconds 2] [--folder .] [--durability disk|process] [--postgresql DSN]
 
@@ -71,7 +71,10 @@ def client_cost() -> float:
 
 
 async def load(store: ConversationStore, senders: int, seconds: float) -> tuple[int, float, float, list[float]]:
-    """Append from many conversations at once; return appends, seconds, CPU seconds, latencies."""
+    """Append from many conversations at once.
+
+    Return the number of appends, the seconds, the CPU seconds and the latencies.
+    """
     latencies: list[float] = []
 
     async def one(name: str) -> int:

@@ -3,14 +3,14 @@
     python bench/dialogue.py PROJECT [--script intent,intent,…] [--turns 2000]
 
 The program sends the intents of the script repeatedly. The default script consists of the intents of the project's
-rules or, if there are no rules, of its stories. In the first part, no form is active when a message arrives (*rule
-turns*, including those that activate a form; *story turns* in a project without rules). In the second part, the
+rules or, if there are no rules, of its stories. In the first part, no form is active when a message arrives. These are
+*rule turns*, including turns that activate a form, or *story turns* in a project without rules. In the second part, the
 project's first form is always active (*form turns*: the form asks again, or rejects the message, which a rule or the
 fallback then answers).
 
 For each part, it prints the minimum, the median and the 99th percentile of the CPU time in microseconds, from the
 message to the committed events and the trimmed tracker. Other programs can only increase these times. On a shared
-machine, therefore compare the minimum.
+machine, compare the minimum.
 """
 
 import argparse
@@ -36,7 +36,7 @@ Times = dict[str, list[float]]
 
 
 class Nothing:
-    """The answer of every custom action in this program."""
+    """The answer that every custom action returns in this program."""
 
     events = ()
     responses = ()
@@ -51,7 +51,7 @@ def script_of(project: Project) -> list[str]:
 
 
 class Talk:
-    """A conversation that measures the time of the requested turns only."""
+    """A conversation that measures only the time of the requested turns."""
 
     def __init__(self, model: DialogueModel) -> None:
         self._model = model
@@ -84,7 +84,7 @@ class Talk:
 
 
 def plain_turns(model: DialogueModel, script: Sequence[str], turns: int) -> Times:
-    """Time turns that begin without an active form.
+    """Measure the time of turns that begin without an active form.
 
     If a form is active, start a new conversation; this is not timed.
     """
@@ -99,7 +99,10 @@ def plain_turns(model: DialogueModel, script: Sequence[str], turns: int) -> Time
 
 
 def form_turns(model: DialogueModel, script: Sequence[str], turns: int, opener: str) -> Times:
-    """Time turns that begin with an active form. If no form is active, an intent activates one; this is not timed."""
+    """Measure the time of turns that begin with an active form.
+
+    If no form is active, an intent activates one; this is not timed.
+    """
     talk = Talk(model)
     spent: Times = {intent: [] for intent in script}
     for number in range(turns):
@@ -143,7 +146,7 @@ def main() -> None:
 
 
 def show(kind: str, spent: Times) -> None:
-    """Print a line for each intent, and one for all intents."""
+    """Print a line for each intent, and a line for all intents together."""
     every = [time for times in spent.values() for time in times]
     for name, times in [*spent.items(), ("all", every)]:
         least, middle, slow = min(times), statistics.median(times), sorted(times)[int(len(times) * 0.99)]

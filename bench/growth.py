@@ -2,10 +2,10 @@
 
     python bench/growth.py [--turns 10000] [--messages 500] [--action]
 
-First, the program fills one conversation with `--turns` turns. Then it sends `--messages` messages to this conversation
-and as many to a new one, alternately. It prints the medians of the latencies and their ratio, the server's CPU time for
-blocks of messages to each conversation, and the SQL statements of a turn in each. With --action, each of these turns
-runs a custom action (in process).
+First, the program fills one conversation with `--turns` turns. Then it alternately sends a message to this conversation
+and a message to a new one, `--messages` to each. It prints the medians of the latencies and their ratio, the server's
+CPU time for blocks of messages to each conversation, and the SQL statements of a turn in each. With --action, each of
+these turns runs a custom action (in process).
 """
 
 import argparse
@@ -29,7 +29,7 @@ BLOCK = 50
 
 
 def measure(turns: int = 10_000, messages: int = 500, *, action: bool = False) -> dict[str, Any]:
-    """Send messages to an old and a new conversation, alternately; return latency, CPU, statements, and the ratios."""
+    """Send messages alternately to an old and a new conversation. Return latency, CPU, statements, and their ratios."""
     say = "count" if action else "hello"
     with tempfile.TemporaryDirectory() as folder:
         project = copy_of_counter(Path(folder))
@@ -50,7 +50,7 @@ async def _alternate(server: Running, say: str, turns: int, messages: int) -> di
         talkers = {"old": await Talker(http, server.url, "old").open()}
         for number in range(turns):
             await talkers["old"].ask(text(number))
-        # Open the socket only now, because an idle socket would not answer pings.
+        # Open the socket only now, because pings on an idle socket would not be answered.
         talkers["young"] = await Talker(http, server.url, "young").open()
         latencies: dict[str, list[float]] = {name: [] for name in talkers}
         for number in range(messages):
@@ -117,7 +117,7 @@ def _counting() -> Iterator[Callable[[], int]]:
 
 
 def rows(results: dict[str, Any]) -> list[list[str]]:
-    """Return a table: a header, a row for each conversation, and one for the ratios."""
+    """Return a table: a header, a row for each conversation, and a row for the ratios."""
     turn = "custom action" if results["action"] else "answer"
     table = [["conversation", "a turn's work", "p50 ms", "CPU µs a turn", "SQL statements"]]
     for name, age in (("old", f"after {results['turns']} turns"), ("young", "new")):

@@ -1,9 +1,9 @@
-"""Measure the cost of idle connections: memory for each connection, and the latency of one active visitor.
+"""Measure the cost of idle connections: the memory per connection, and an active visitor's latency.
 
     python bench/idle.py [--levels 1000,10000] [--hold 5]
 
 An idle visitor is a WebSocket with its own session that only answers pings. A level is a number of idle connections.
-The memory for each connection is the growth of the server's memory since its first answers, divided by the number of
+The memory per connection is the growth of the server's memory since its first answers, divided by the number of
 connections. At each level, one visitor then sends messages, with pauses, while the other connections stay open.
 """
 
@@ -27,7 +27,7 @@ from project import trained
 from servers import ECHO, RASA, Running, bots, running, wait_until_up
 
 AT_ONCE = 50
-"""Number of connections that are opened at the same time."""
+"""Number of connections to open at the same time."""
 THINK_S = 0.05
 
 

@@ -6,9 +6,9 @@ Times on a shared machine vary by tens of percent, but these counts vary by abou
 With more conversations, the number of turns that share a commit changes from run to run, and the counts vary by five
 percent.
 
-Each server runs twice under `valgrind --tool=cachegrind`: for a few turns, and for `--turns` more. The difference is
-the cost of the turns, and the rest is the cost of starting. With --against, the program also measures another checkout,
-which needs a virtual environment in `.venv`, and prints the ratios.
+Each server runs twice under `valgrind --tool=cachegrind`: with a few turns, and with `--turns` more turns. The
+difference is the cost of the turns, and the rest is the cost of starting. With --against, the program also measures
+another checkout, which needs a virtual environment in `.venv`, and prints the ratios.
 
 Instructions are not time, because they do not include waiting for memory, for the disk or for a lock.
 """
@@ -36,7 +36,7 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Millions of instructions for the start of a server with a few turns, and for one further turn."""
+    """Millions of instructions for a server's start with a few turns, and for each further turn."""
 
     start: float
     turn: float
@@ -75,11 +75,11 @@ def instructions(python: Path, project: Path, conversations: int, turns: int) ->
     """Return the millions of instructions of one server, from its start to its end.
 
     Raises:
-        RuntimeError: valgrind did not print a count. The message contains the end of its output.
+        RuntimeError: valgrind did not print a count. The error message contains the end of its output.
     """
     port = free_port()
     environment = {**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"}
-    # Compile Python's files first, as on users' machines. Without this, the counts of the start include the compiler.
+    # Compile Python files first, as on users' machines. The counts for the start would otherwise include the compiler.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [*VALGRIND, str(python), "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(port), "--quiet"]
     server = subprocess.Popen(
@@ -97,7 +97,7 @@ def instructions(python: Path, project: Path, conversations: int, turns: int) ->
 
 
 def measure(python: Path, project: Path, conversations: int, turns: int) -> Counts:
-    """Return the counts of the checkout that has this interpreter."""
+    """Return the counts for the checkout that has this interpreter."""
     warm_up = ["-c", "import manent.server.app"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([python, *warm_up], check=True, env=environment)

@@ -2,8 +2,8 @@
 
     python bench/latency.py [--messages 300]
 
-Manent answers when the turn is on disk. After each turn of Manent, the program therefore also times a bare SQLite
-transaction of five rows on the same file system, and it prints the difference. Rasa keeps conversations in memory,
+Manent answers once the turn is on disk. Therefore, after each of Manent's turns, the program also measures a bare
+SQLite transaction of five rows on the same file system, and prints the difference. Rasa keeps conversations in memory,
 which is its default. Each message is a new text.
 """
 
@@ -26,7 +26,7 @@ Ask = Callable[[str], Awaitable[float]]
 
 
 class BareCommit:
-    """A transaction of five rows of 500 bytes that is synced to disk."""
+    """A transaction that writes five rows of 500 bytes and is synced to disk."""
 
     def __init__(self, folder: Path) -> None:
         self.connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
@@ -45,7 +45,7 @@ class BareCommit:
 
 
 async def talk(ask: Ask, messages: int, bare: BareCommit) -> dict[str, float]:
-    """Send messages, with a bare commit after each answer; return p50 and p99 in ms of both."""
+    """Send messages, with a bare commit after each answer. Return p50 and p99 of both in ms."""
     await ask("hello")
     answers, commits = [], []
     for number in range(messages):

@@ -1,4 +1,4 @@
-"""Generate load with little CPU compared with the server, over raw Engine.IO frames or REST.
+"""Generate load over raw Engine.IO frames or REST, with much less CPU than the server needs.
 
 It uses only Rasa's plain protocol (`session_request`, `user_uttered`, `bot_uttered`, and the REST webhook). It can
 therefore measure any server that supports this protocol.
@@ -33,7 +33,7 @@ class Result:
 
     @property
     def per_core(self) -> float:
-        """Turns per second of server CPU."""
+        """Number of turns per second of the server's CPU time."""
         return 1e6 / self.cpu_us if self.cpu_us else 0.0
 
 
@@ -137,11 +137,11 @@ async def run(
 
     Args:
         server: receives the messages.
-        conversations: the number of conversations at the same time.
-        seconds: the time after which no more messages are sent.
-        phrases: the messages to send, in turn. A number is appended to each message.
+        conversations: the number of concurrent conversations.
+        seconds: the time after which the program stops sending messages.
+        phrases: the messages, which are sent one after another. A number is appended to each message.
         over: the channel.
-        visit: the number of messages after which a visitor is replaced by a new one. 0: all visitors stay.
+        visit: the number of messages after which a new visitor replaces a visitor. 0: all visitors stay.
     """
     latencies: list[float] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:

@@ -5,9 +5,9 @@
 A data set is a folder with `train.md` and `test.md` in Rasa's Markdown (`## intent:x`, `- text with [span](entity)`).
 Each training runs in a separate process, on one core, with Rasa's default NLU pipeline. "@10" means that only ten
 examples of each intent are kept, after a seeded shuffle. Separate processes measure the parse times and the time from
-the file to the first answer. Each process loads the model and parses the messages of the test part in order, each once.
-Parse times are CPU time of the thread. The time to the first answer does not include the start of Python. The program
-prints the best result of five processes, because other programs use the machine, too. The reference figures were
+the file to the first answer. Each process loads the model and parses each message in the test part once, in order.
+Parse times are the thread's CPU time. The time to the first answer does not include the start of Python. The program
+prints the best result of five processes, because other programs also use the machine. The reference figures were
 measured with Rasa 3.6.21 on the same splits; see `docs/lab/nlu-accuracy.md`.
 """
 
@@ -69,7 +69,7 @@ def few(rows: list[Row], count: int, seed: int) -> list[Row]:
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Train, save and score one data set. Runs in a separate process."""
+    """Train, save and score on one data set. This function runs in a separate process."""
     from manent.core.domain import Domain
     from manent.core.training_data import AssistantConfig, EntityMention, Example, NluData
     from manent.models.archive import write_model
@@ -175,7 +175,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(name: str, results: list[dict[str, Any]]) -> None:
-    """Print the means of several runs in one line, and the reference figures."""
+    """Print the means of several runs and the reference figures in one line."""
 
     def mean(key: str) -> float:
         return float(sum(result[key] for result in results) / len(results))

@@ -1,16 +1,16 @@
-"""Compare Manent's intent classifier with scikit-learn's linear models on more messages than a test part contains.
+"""Compare Manent's intent classifier with scikit-learn's linear models, on more messages than the test parts contain.
 
     python bench/nlu_probe.py [--data ../shared/data/nlu] [--sets …] [--few 10] [--folds 5] [--draws 20]
 
-Needs scikit-learn (`pip install scikit-learn`). All models see the same examples of a set's training part. With all
-examples, the program runs a cross-validation. For "@10", it draws ten examples of each intent, trains on them and
-classifies 1,500 other examples. scikit-learn's models (the *probe*) are a LinearSVC and, for "@10", also a logistic
-regression. Their features are tf-idf values of words (1-2) and of characters in words (2-5), and the same word vectors
-(weight 2).
+Needs scikit-learn (`pip install scikit-learn`). All models are trained on the same examples from a data set's training
+part. With all examples, the program runs a cross-validation. For "@10", it draws ten examples of each intent, trains on
+them and classifies 1,500 other examples. scikit-learn's models (the *probe*) are a LinearSVC and, for "@10", also a
+logistic regression. Their features are tf-idf values of words (1-2) and of characters in words (2-5), and the same word
+vectors (weight 2).
 
 The program prints the accuracy of each model and the number of messages that only one of two models classifies
 correctly. For the cross-validation, it also prints the probability that such a difference occurs by chance (two-sided
-sign test). It prints no such probability for draws, because they are not independent.
+sign test). It does not print this probability for draws, because draws are not independent.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def ours(train: Sequence[Row], test: Sequence[Row]) -> Hits:
 def probe(train: Sequence[Row], test: Sequence[Row], models: Sequence[type]) -> list[Hits]:
     """Return which messages each scikit-learn model classifies correctly."""
     vectors = open_vectors()
-    words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")  # noqa: S106 - no password
+    words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")  # noqa: S106 - not a password
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5))
 
     def dense(rows: Sequence[Row]) -> csr_matrix:
@@ -77,7 +77,7 @@ def probe(train: Sequence[Row], test: Sequence[Row], models: Sequence[type]) -> 
 
 
 def by_chance(ours_only: int, probe_only: int) -> float:
-    """Return the probability of such a difference between two equal models: exact two-sided sign test."""
+    """Return the probability of such a difference between two equally good models (exact two-sided sign test)."""
     count, most = ours_only + probe_only, max(ours_only, probe_only)
     tail = sum(math.comb(count, k) for k in range(most, count + 1)) / 2**count
     return min(1.0, 2 * tail)

@@ -1,4 +1,4 @@
-"""Measure the seconds until a new process has parsed its first message, and the CPU time of later messages in µs.
+"""Measure the seconds until a new process has parsed its first message, and the CPU time in µs for later messages.
 
     python bench/nlu_serve.py MODEL TEXTS.md
 

@@ -2,14 +2,15 @@
 
     python bench/policies.py PROJECT... [--splits FOLDER] [--each]
 
-The program leaves out one story, trains on the others, and predicts each action of the left-out story. After each
+The program excludes one story, trains on the others, and predicts each action in the excluded story. After each
 prediction, it continues with the action in the story. It counts the correct predictions, including `action_listen`. For
 comparison, it also predicts the action of the most similar known example (nearest neighbour). Any learned policy should
-be better than this baseline. RulePolicy and memoization are not used, because only new situations are of interest.
+be better than this baseline. RulePolicy and memoization are not used, because this program measures only new
+situations.
 
-With --splits, each split is written as a Rasa project (`train/`, `test_stories.yml` with the same actions), so that
-real Rasa's TED can be trained and tested on the same splits (`policies_peer.py`). With --each, the program prints every
-split, as `policies_peer.py` does.
+With --splits, each split is written as a Rasa project (`train/`, `test_stories.yml` with the same actions), so that the
+TEDPolicy of real Rasa can be trained and tested on the same splits (`policies_peer.py`). With --each, the program
+prints every split, as `policies_peer.py` does.
 """
 
 import argparse
@@ -56,7 +57,7 @@ A domain with forms requires a RulePolicy, so the configuration contains one tha
 
 @dataclass
 class Score:
-    """The number of correct predictions and of all predictions."""
+    """The numbers of correct predictions and of all predictions."""
 
     right: int = 0
     total: int = 0
@@ -120,7 +121,7 @@ class Split:
 
 
 def splits_of(project: Project) -> Iterator[Split]:
-    """Leave out each story in turn.
+    """Yield a split for each story, without this story in the training data.
 
     A story that begins at a checkpoint is played after the stories that lead to this checkpoint.
     """

@@ -2,8 +2,8 @@
 
     PYTHONPATH=bench .venv-rasa/bin/python bench/policies_peer.py FOLDER [NAME...]
 
-Runs under Rasa's Python. All splits are trained and tested in one process, because the start of TensorFlow takes as
-long as a training. The program prints the correct predictions of each split, in the format of `policies.py --each`.
+Runs under Rasa's Python. All splits are trained and tested in one process, because starting TensorFlow takes as long as
+a training. The program prints the correct predictions of each split, in the format of `policies.py --each`.
 NAME: use only splits whose names begin with this text.
 """
 
@@ -49,7 +49,7 @@ class SilentRules(RulePolicy):
 
     def predict_action_probabilities(
         self,
-        tracker: DialogueStateTracker,  # noqa: ARG002 - Rasa looks at names and types
+        tracker: DialogueStateTracker,  # noqa: ARG002 - Rasa reads the names and types of the arguments
         domain: Domain,
         rule_only_data: dict[str, Any] | None = None,  # noqa: ARG002
         **_: Any,
@@ -59,7 +59,7 @@ class SilentRules(RulePolicy):
 
 
 def foretold(split: Path) -> tuple[int, int]:
-    """Train and test one split; return the number of correct predictions and of all predictions."""
+    """Train and test one split. Return the numbers of correct predictions and of all predictions."""
     train = split / "train"
     with tempfile.TemporaryDirectory() as folder:
         # `force` is not set, because with it Rasa 3.6.21 rejects end-to-end stories.

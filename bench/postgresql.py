@@ -1,12 +1,12 @@
-"""Measure turns per second on PostgreSQL, and the statements, round trips and CPU time of a turn.
+"""Measure turns per second on PostgreSQL, and the statements, round trips and CPU time per turn.
 
     python bench/postgresql.py [--conversations 1,32] [--seconds 5] [--rounds 3] [--round-trip-ms 0]
                                [--bouncer] [--against SRC]
 
 The program starts a PostgreSQL server that syncs its commits. With --round-trip-ms, Manent connects to PostgreSQL
 through a proxy that adds this delay and counts round trips. With --bouncer, Manent connects through PgBouncer in
-transaction mode. With --against, rounds alternate with another copy of `src`, so that two versions are compared on a
-noisy machine.
+transaction mode. With --against, rounds alternate with rounds of another copy of `src`, so that two versions can be
+compared on a noisy machine.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Measure whether several server processes on one machine and one store serve more turns than one process.
+"""Measure whether several server processes that use one machine and one store serve more turns than one process.
 
     python bench/processes.py [--processes 1,2] [--conversations 32] [--seconds 6] [--rounds 5] [--postgresql]
 

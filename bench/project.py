@@ -17,13 +17,13 @@ UNWANTED = shutil.ignore_patterns("models", "*.db*", "__pycache__", ".*")
 
 
 def template(folder: Path) -> Path:
-    """Create the untrained project of `manent init` in a new folder below `folder`; return it."""
+    """Create the untrained project of `manent init` in a new folder below `folder`. Return the new folder."""
     project = folder / "init"
     made = [sys.executable, "-m", "manent", "init", "--no-prompt", "--init-dir", str(project)]
     subprocess.run(made, check=True, capture_output=True)
     shutil.rmtree(project / "models", ignore_errors=True)
-    # All servers support session ids that clients choose. With a current python-socketio, Rasa's answers are lost if
-    # sessions are persistent.
+    # All servers support session ids that clients choose. If sessions are persistent, Rasa's answers are lost with a
+    # current python-socketio.
     credentials = project / "credentials.yml"
     text = credentials.read_text().replace("session_identity: minted", "session_identity: open")
     credentials.write_text(text.replace("session_persistence: true", "session_persistence: false"))
@@ -31,14 +31,17 @@ def template(folder: Path) -> Path:
 
 
 def newsletter(folder: Path) -> Path:
-    """Copy the example without its model and conversations into a new folder below `folder`; return it."""
+    """Copy the example, without its model and conversations, into a new folder below `folder`.
+
+    Return the new folder.
+    """
     project = folder / "newsletter"
     shutil.copytree(ROOT / "examples" / "newsletter", project, ignore=UNWANTED)
     return project
 
 
 def train(contender: Contender, project: Path) -> dict[str, float]:
-    """Train once in a separate process; return wall and CPU seconds, peak MiB and model MB."""
+    """Train once in a separate process. Return wall and CPU seconds, peak memory in MiB and model size in MB."""
     started = time.perf_counter()
     with (project / "train.log").open("wb") as log:
         environment = {**os.environ, **contender.environment}
@@ -57,7 +60,7 @@ def train(contender: Contender, project: Path) -> dict[str, float]:
 
 
 def copy_of_counter(folder: Path) -> Path:
-    """Train `assistants/counter` in a new folder below `folder`; return it."""
+    """Train `assistants/counter` in a new folder below `folder`. Return the new folder."""
     project = folder / "counter"
     shutil.copytree(ASSISTANTS / "counter", project, ignore=UNWANTED)
     train(MANENT, project)
@@ -65,7 +68,7 @@ def copy_of_counter(folder: Path) -> Path:
 
 
 def trained(contender: Contender, folder: Path) -> Path:
-    """Copy the project of `manent init`, trained for one of the servers, to this new folder; return it.
+    """Copy the project of `manent init`, trained for one of the servers, to this new folder. Return the folder.
 
     Each server trains only once per process, because Rasa takes minutes.
     """

@@ -1,4 +1,4 @@
-"""Record the actions that real Rasa runs in the conversations of many assistants, which are trained in one process.
+"""Train many assistants with real Rasa in one process, and record the actions that it runs in their conversations.
 
     PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py random --first 0 --count 260
     PYTHONPATH=tests .venv-rasa/bin/python bench/record_policies.py written [NAME...]
@@ -47,7 +47,7 @@ class _Actions(BaseHTTPRequestHandler):
 
 
 async def play(agent: Agent, messages: list[str], sender: str) -> list[recorded_turns.Turn]:
-    """Run one conversation; return the actions after each message."""
+    """Run one conversation. Return the actions after each message."""
     for message in messages:
         await agent.handle_text(message, sender_id=sender)
     tracker = await agent.tracker_store.retrieve(sender)

@@ -2,7 +2,7 @@
 
 `suite.py` calls it. `python bench/suite.py --write-only` writes the page again without measuring.
 
-The text of the page is written by hand. The program replaces only the parts between `<!-- measured: PART -->` and `<!--
+The page's text is written by hand. The program replaces only the parts between `<!-- measured: PART -->` and `<!--
 end -->`.
 """
 
@@ -24,7 +24,10 @@ Rows = Callable[[Any], list[list[str]]]
 
 
 def write_report(results: Path, rows: Mapping[str, Rows]) -> Path:
-    """Insert each part's table and picture into the page; return its path. A part without results is not changed."""
+    """Insert each part's table and picture into the page. Return the page's path.
+
+    A part without results is not changed.
+    """
     text = PAGE.read_text(encoding="utf-8")
     for part, make_rows in rows.items():
         if not (results / f"{part}.json").exists():
@@ -65,7 +68,7 @@ def _picture(part: str, measured: Any) -> str:
 
 
 def _bars(axes: Any, values: Mapping[str, float], label: str, form: str = "{:.1f}") -> None:
-    """Draw one bar for each server, on a logarithmic scale, because the lengths differ by orders of magnitude."""
+    """Draw one bar per server. The scale is logarithmic, because the lengths differ by orders of magnitude."""
     names = list(values)
     bars = axes.barh(names, [values[name] for name in names], color=[COLOURS[name] for name in names])
     axes.bar_label(bars, [form.format(values[name]) for name in names], padding=4)

@@ -33,7 +33,7 @@ class Contender:
     """Its command. `{port}` is replaced by the port."""
     train: tuple[str, ...] = ()
     patience_s: float = 60.0
-    """Maximum number of seconds for the start."""
+    """Maximum number of seconds that the start can take."""
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def command(self, port: int) -> list[str]:
@@ -89,7 +89,10 @@ class Running:
 
 @contextlib.contextmanager
 def running(contender: Contender, project: Path, *, log: Path) -> Iterator[Running]:
-    """Start a server in a project's folder and stop it after the block. The block begins before the server answers."""
+    """Start a server in a project's folder and stop it after the `with` block.
+
+    The block begins before the server answers.
+    """
     port = free_port()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **contender.environment}
     # Let Python store its bytecode, as on users' machines.
@@ -108,13 +111,13 @@ def running(contender: Contender, project: Path, *, log: Path) -> Iterator[Runni
 
 
 def wait_until_up(server: Running, patience_s: float) -> None:
-    """Wait until the server answers an HTTP request with any status; raise TimeoutError after `patience_s`."""
+    """Wait until the server answers an HTTP request with any status. Raise TimeoutError after `patience_s`."""
     until = time.perf_counter() + patience_s
     while time.perf_counter() < until:
         if not server.process.is_running() or server.process.status() == psutil.STATUS_ZOMBIE:
             raise RuntimeError(f"the server ended while it was started:\n{server.log.read_text()[-2000:]}")
         try:
-            with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 our own URL
+            with urllib.request.urlopen(server.url, timeout=5):  # noqa: S310 - the program's own URL
                 return
         except urllib.error.HTTPError:
             return

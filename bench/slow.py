@@ -1,4 +1,4 @@
-"""Measure how the slow custom actions of some visitors affect the latency of other visitors.
+"""Measure how some visitors' slow custom actions affect other visitors' latency.
 
     python bench/slow.py [--seconds 5] [--slow 8] [--others 20] [--messages 400]
 
@@ -24,7 +24,7 @@ PAUSE_S = 0.5
 
 
 def measure(seconds: float = 5.0, slow: int = 8, others: int = 20, messages: int = 400) -> dict[str, Any]:
-    """Return latencies of the other conversations in ms, with and without slow actions, and the count of slow turns."""
+    """Return the other conversations' latencies in ms, with and without slow actions, and the number of slow turns."""
     with tempfile.TemporaryDirectory() as folder:
         project = copy_of_counter(Path(folder))
         contender = replace(MANENT, environment={"COUNT_SECONDS": str(seconds)})

@@ -1,4 +1,4 @@
-"""Run all measurements of Manent, of real Rasa if it is installed, and of a minimal echo server.
+"""Run all measurements with Manent, a minimal echo server and, if it is installed, real Rasa.
 
     python bench/suite.py [--only PART …] [--quick | --write-only]
 
@@ -64,7 +64,7 @@ PARTS = {
 
 
 def machine() -> dict[str, str]:
-    """Return the versions and the machine properties that affect the figures."""
+    """Return the versions and machine properties that affect the figures."""
     packages = ("manent", "python-socketio", "python-engineio", "uvicorn", "uvloop", "numpy", "msgspec")
     return {
         "cores": str(os.cpu_count()),

@@ -3,7 +3,7 @@
     python bench/training.py [--runs 3]
 
 There are two assistants: the one that `manent init` creates, and `examples/newsletter` (a form, custom actions). Each
-run is a separate process and trains without an earlier model. If Rasa is installed, it trains the same files once.
+run is a separate process and trains without an earlier model. If Rasa is installed, it trains on the same files once.
 """
 
 import argparse
@@ -20,7 +20,7 @@ ASSISTANTS: dict[str, Callable[[Path], Path]] = {"init": template, "newsletter":
 
 
 def measure(runs: int = 3) -> dict[str, Any]:
-    """Train each assistant with each program; return medians by assistant and program."""
+    """Train each assistant with each program. Return medians by assistant and program."""
     results: dict[str, Any] = {}
     for assistant, make in ASSISTANTS.items():
         results[assistant] = {}

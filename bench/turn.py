@@ -7,8 +7,8 @@ Without --project, the program creates an assistant with `manent init`. The serv
 prints medians. Machines are often shared, so only the ratio is meaningful. Each message is a new text, and each of
 Manent's turns is one durable commit. With --visit, each visitor leaves after this number of messages and is replaced by
 a new visitor on a new socket. Without this option, all visitors stay, so the figures do not include the cost of
-connecting. "Per core" means turns per second of the server's CPU time. With --at-least, the exit status is 1 if
-Manent's turns per core, divided by the echo's, are fewer than RATIO for any number of conversations.
+connecting. "Per core" means turns per second of the server's CPU time. With --at-least, the exit status is 1 if, for
+any number of conversations, Manent's turns per core divided by the echo server's are less than RATIO.
 """
 
 import argparse
@@ -39,10 +39,9 @@ def measure(
     visit: int = 0,
     project: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure all servers in turn; return the medians of their `Result`s by number of conversations and name.
+    """Measure all servers one after another. Return the medians of their `Result`s by number of conversations and name.
 
-    The additional key `ratio` contains Manent's turns per core divided by those of the echo server (median over the
-    rounds).
+    The additional key `ratio` contains Manent's turns per core divided by the echo server's (median over the rounds).
     """
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Count the function calls and files of Manent that process one message on the event loop's thread.
+"""Count Manent's function calls and files that process one message on the event loop's thread.
 
     python bench/walk.py [--list]
 
@@ -47,7 +47,7 @@ class Recorder:
 
 
 async def talk(url: str, recorder: Recorder) -> None:
-    """Send "hello" a few times; record the last one, from sending it until shortly after its reply."""
+    """Send "hello" a few times. Record the last message, from sending it until shortly after its reply."""
     async with aiohttp.ClientSession() as http:
         while True:
             try:

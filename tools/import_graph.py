@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 Graph = Mapping[str, frozenset[str]]
-"""Module → the modules of the same folder that it imports."""
+"""Module → the modules in the same folder that it imports."""
 
 _TYPESCRIPT_IMPORT = re.compile(r"""(?:\bfrom|\bimport\s*\(?)\s*["'](\.{1,2}/[^"']+)["']""")
 
@@ -46,7 +46,9 @@ def typescript_graph(folder: Path) -> dict[str, frozenset[str]]:
 
 
 def cycles(graph: Graph) -> list[list[str]]:
-    """Return the groups of modules that import each other in a cycle, each sorted; [] for a graph without cycles.
+    """Return the groups of modules that import each other in a cycle, each sorted.
+
+    The result is [] for a graph without cycles.
 
     Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972.
     """
@@ -77,7 +79,7 @@ def cycles(graph: Graph) -> list[list[str]]:
 
 
 def longest_path(graph: Graph) -> list[str]:
-    """Return the longest chain of imports of a graph without cycles, from the importer down."""
+    """Return the longest chain of imports in a graph without cycles, starting with the importer."""
     longest: dict[str, list[str]] = {}
 
     def visit(node: str) -> list[str]:

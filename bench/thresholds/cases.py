@@ -1,10 +1,10 @@
-"""Create small assistants and messages with which thresholds are measured.
+"""Create small assistants and messages for measuring thresholds.
 
 Every run creates the same assistants and messages.
 
 `measure.py` and `fit.py` (Manent) and `peer.py` (real Rasa, Python 3.10) use this module. The public data sets are read
-from a folder outside the repository. The data in other languages are in `languages/`, and were written for this
-benchmark.
+from a folder outside the repository. The data in other languages were written for this benchmark and are in
+`languages/`.
 """
 
 import random
@@ -18,7 +18,10 @@ from typing import Any
 HERE = Path(__file__).parent
 _SPAN = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _MOST = {"own": 20, "typo": 10, "unseen": 70, "topic": 40}
-"""Maximum number of messages of each kind; 5 for any other kind. Real Rasa takes 0.1 s for each message."""
+"""Kind of message → maximum number of messages. The maximum for any other kind is 5.
+
+Real Rasa takes 0.1 s for each message.
+"""
 _DRAWN = 100
 
 Row = tuple[str, str]
@@ -31,7 +34,7 @@ class Case:
 
     Attributes:
         name: `source-intents x examples-seed`.
-        part: "fit" if the scale was fitted on it, otherwise "check".
+        part: "fit" if the scale was fitted on this case, or "check" if not.
         train: texts and their intents.
         ask: (kind, text, right intent) of each message; the intent is "" if no intent is right.
     """
@@ -59,7 +62,7 @@ SIZES = {
 
 
 def list_cases(data: Path, names: str = "") -> Iterator[Case]:
-    """Create the assistants whose names begin with one of some comma-separated texts; "": all assistants."""
+    """Create the assistants whose names begin with one of these comma-separated texts ("" selects all assistants)."""
     wanted = tuple(names.split(","))
     for part, sizes in SIZES.items():
         for size in sizes:
@@ -88,7 +91,7 @@ def make_case(data: Path, part: str, size: tuple[str, int, int, int]) -> Case:
     if source.startswith("hwu") and len(chosen) < len(names):
         topics = sorted({text for text, intent in rows if intent in names and intent not in chosen})
     elif source in ("hwu", "snips"):
-        # The assistant has all intents of its source, so the other topics are messages to the bicycle shop.
+        # The assistant has all of its source's intents, so messages to the bicycle shop are used as other topics.
         topics = [text for text, _ in _read_language("en")[0]]
     draw.shuffle(unseen)
     draw.shuffle(topics)

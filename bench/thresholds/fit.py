@@ -1,16 +1,16 @@
-"""Fit the scale of `manent/learn/confidence.py` to recorded answers of real Rasa.
+"""Fit the scale in `manent/learn/confidence.py` to recorded answers from real Rasa.
 
     python bench/thresholds/fit.py [--part fit|check] [--data ../shared/data/nlu]
 
-For the assistants of one part of `cases.py`, the program tries scales on a grid and prints the best ones. The loss of a
-scale has these terms, for each threshold and with the default ambiguity_threshold:
+The program tries scales on a grid, with the assistants from one part of `cases.py`, and prints the best ones. The loss
+of a scale has these terms, for each threshold and with the default ambiguity_threshold:
 
 - how many fewer new messages are accepted with the right intent than with Rasa;
 - how many more new messages with a wrong intent, messages about other topics, and meaningless messages are accepted
   than with Rasa.
 
-The terms are squared and averaged over all assistants. Constants define their weights. A scale is excluded if a
-training example has a confidence below 0.99, or a variant of a training example below 0.9.
+The terms are squared and averaged over all assistants. Constants define their weights. A scale is excluded if any
+training example has a confidence below 0.99, or any variant of a training example has a confidence below 0.9.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def read_scores(case: Case) -> Any:
 
 
 def answer(case: Case, scores: Any, scale: Scale) -> Answers:
-    """Return Manent's answers with a scale, for many texts. The result is the same as that of `TextClassifier.rank`."""
+    """Return Manent's answers with a scale, for many texts. The result is the same as from `TextClassifier.rank`."""
     names = sorted({intent for _, intent in case.train})
     known = scores[:, :-1]
     best = known.max(axis=1)
@@ -71,7 +71,7 @@ def answer(case: Case, scores: Any, scale: Scale) -> Answers:
 
 
 def rates(case: Case, said: Answers) -> Any:
-    """Return the counted shares by threshold: new and right, new and wrong, other topics, nonsense."""
+    """Return the accepted shares by threshold: new messages (right and wrong intent), other topics, nonsense."""
     kinds = kinds_of(case)
     thresholds = np.array(THRESHOLDS)[:, None]
     accepted = (said.first >= thresholds) & (said.first - said.second >= AMBIGUITY)

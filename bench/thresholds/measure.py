@@ -1,10 +1,10 @@
-"""Measure which messages pass a threshold: Manent compared with recorded answers of real Rasa.
+"""Measure which messages pass a threshold, and compare Manent with recorded answers from real Rasa.
 
     python bench/thresholds/measure.py [NAMES] [--each] [--data ../shared/data/nlu]
 
-The program trains each assistant of `cases.py` with Manent, parses all messages, and prints Markdown. For each kind of
-message, it prints three percentages: accepted with the right intent / accepted with a wrong intent / rejected. Rasa's
-answers are in `../results/thresholds_rasa.json`, which `peer.py` wrote. Rasa itself is not needed.
+The program trains each assistant from `cases.py` with Manent, parses all messages, and prints Markdown. For each kind
+of message, it prints three percentages: accepted with the right intent / accepted with a wrong intent / rejected.
+Rasa's answers are in `../results/thresholds_rasa.json`, which `peer.py` wrote. Rasa itself is not needed.
 """
 
 import argparse
@@ -44,12 +44,11 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers of an NLU to the messages of a case.
+    """An NLU's answers to the messages in a case.
 
     Attributes:
         right: whether the best intent is right.
-        first: the confidence of the best intent.
-        second: the confidence of the second intent.
+        first: the confidence of the best intent. second: the confidence of the second-best intent.
     """
 
     right: Any
@@ -94,7 +93,7 @@ def ask_manent(case: Case) -> Answers:
 
 
 def read_rasa() -> dict[str, Any]:
-    """Read Rasa's answers, by the name of the case."""
+    """Read Rasa's answers, by case name."""
     read: dict[str, Any] = json.loads(RASA.read_text(encoding="utf-8"))
     return read
 
@@ -109,7 +108,7 @@ def rasa_answers(case: Case, rows: list[Any]) -> Answers:
 
 
 def print_table(title: str, found: list[tuple[Case, Answers, Answers]]) -> None:
-    """Print one table for some cases together."""
+    """Print one table for several cases together."""
     print(f"\n### {title}\n\n| messages | | {' | '.join(map(str, THRESHOLDS))} |\n|---|---|{'---|' * len(THRESHOLDS)}")
     for label, kinds in KINDS.items():
         chosen = [np.isin(kinds_of(case), kinds) for case, _, _ in found]

@@ -1,12 +1,12 @@
-"""Record real Rasa's answers to the messages of `cases.py` in `../results/thresholds_rasa.json`.
+"""Record in `../results/thresholds_rasa.json` how real Rasa answers the messages from `cases.py`.
 
     .venv-rasa/bin/python bench/thresholds/peer.py [NAMES] [--out FILE]
 
 Runs under Rasa's Python. Set TF_NUM_INTRAOP_THREADS and TF_NUM_INTEROP_THREADS to 1. NAMES: beginnings of names,
 separated by commas. Assistants that are already in the file are skipped. All assistants are trained in one process,
-because the start of TensorFlow takes as long as a training. The file is written after each assistant. A result
-contains, for each message in the order of `cases.py`: the position of the best intent in the sorted list of intents,
-its confidence, and the confidence of the second intent.
+because starting TensorFlow takes as long as a training. The file is written after each assistant. A result contains,
+for each message in the order of `cases.py`: the position of the best intent in the sorted list of intents, its
+confidence, and the confidence of the second intent.
 """
 
 import argparse

@@ -44,9 +44,9 @@ class TrainingOptions:
         out: folder for the model.
         parts: the parts to train.
         fixed_name: name of the model file (with or without `.tar.gz`). Default: the time and two words.
-        force: whether to train parts that have not changed, too.
+        force: whether to also train parts that have not changed.
         dry_run: whether to only determine which parts would be trained.
-        fail_on_warnings: whether warnings about the project count as errors.
+        fail_on_warnings: whether warnings about the project are treated as errors.
     """
 
     root: Path = Path()
@@ -66,7 +66,7 @@ class Trained:
     """The result of a training.
 
     Attributes:
-        path: the model file. None after a dry run that found something to train.
+        path: the model file. None after a dry run that found parts to train.
         changed: the parts that were trained, or would be: `nlu`, `core`, `domain`. Empty: nothing has changed, and
             `path` is the existing model.
         warnings: warnings about the project.
@@ -149,7 +149,7 @@ def _without_empty_parts(options: TrainingOptions, project: Project, report: Pro
     Without stories and rules, only the NLU model is trained.
 
     Raises:
-        ManentError: `train.no_examples`, `train.no_stories` or `train.no_data`: there is no part left.
+        ManentError: `train.no_examples`, `train.no_stories` or `train.no_data`: no part remains.
     """
     stories = project.stories
     has_data = {"nlu": bool(project.nlu.examples), "core": bool(stories.stories or stories.rules)}
@@ -197,7 +197,7 @@ def _find_old_model(options: TrainingOptions) -> _OldModel | None:
         files = read_model(path)
         metadata = msgspec.json.decode(files["metadata.json"], type=Metadata)
     except (ModelError, KeyError, msgspec.DecodeError):
-        return None  # it is not a model of Manent, so everything is trained
+        return None  # it is not a Manent model, so everything is trained
     old = _OldModel(path=path, metadata=metadata, files=files)
     return old if all(old.part(part) for part in options.parts) else None
 
@@ -211,7 +211,7 @@ def _find_changes(options: TrainingOptions, wanted: dict[str, str], old: _OldMod
 
 
 def _train_part(part: Part, project: Project, old: _OldModel | None, report: Progress) -> dict[str, bytes]:
-    """Train one part, and reuse unchanged results of the old model.
+    """Train one part, and reuse unchanged results from the old model.
 
     The libraries for the training are imported only here.
     """
@@ -263,7 +263,7 @@ def _write(
 
 
 def _assistant_id(project: Project, old: _OldModel | None) -> str:
-    """Return the assistant id: the configured one, or that of the old model, or a new one.
+    """Return the assistant id: the configured id, the old model's id, or a new id.
 
     The configuration is not changed.
     """
@@ -277,7 +277,7 @@ def _file_name(name: str) -> str:
 
 
 def fingerprints(config: AssistantConfig, domain: Domain, nlu: NluData, stories: Stories) -> dict[str, str]:
-    """Return a hash of everything that each part (`nlu`, `core`, `domain`) depends on."""
+    """Return, for each part (`nlu`, `core`, `domain`), a hash of all its inputs."""
     names = {"intents": domain.intents, "entities": domain.entities}
     shape = {
         **names,
@@ -294,7 +294,7 @@ def fingerprints(config: AssistantConfig, domain: Domain, nlu: NluData, stories:
 
 
 def _digest(value: Any) -> str:
-    """Return a hash of plain data. The positions of the data in the files do not affect it."""
+    """Return a hash of plain data. The hash does not depend on the data's positions in the files."""
     plain = _without_places(msgspec.to_builtins(value))
     return hashlib.sha256(_deterministic.encode([MODEL_FORMAT, __version__, plain])).hexdigest()
 

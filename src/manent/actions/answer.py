@@ -1,7 +1,7 @@
 """Decodes and checks the JSON answer of a custom action.
 
-`remote.py` and `in_process.py` call it. An invalid answer is an error of the action. The error is raised before any
-event is stored.
+`remote.py` and `in_process.py` call it. An invalid answer is an error in the action. It is raised before any event is
+stored.
 """
 
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger("manent.actions")
 
 
 class _Response(msgspec.Struct):
-    """The keys of a response that the dialogue reads. All other keys are arguments of the response template."""
+    """The keys in a response that the dialogue reads. All other keys are arguments of the response template."""
 
     response: str | None = None
     text: str | int | float | None = None
@@ -42,7 +42,7 @@ def decode_answer(action: str, body: bytes) -> ActionResult:
     Like Rasa, log and ignore events of unknown kinds, so that actions written for other versions continue to work.
 
     Raises:
-        ActionError: `action_garbage`: the answer is not JSON, has a wrong shape, or contains an event without a
+        ActionError: `action_garbage`: the answer is not JSON, has the wrong structure, or contains an event without a
             required key.
     """
     try:
@@ -76,7 +76,7 @@ def _is_event(action: str, event: Json) -> bool:
 
 
 def _checked(response: Json) -> Json:
-    """Check a response. Convert the text of a response to a string, because some actions send numbers."""
+    """Check a response. Convert a response's text to a string, because some actions send numbers."""
     checked = msgspec.convert(response, _Response)
     if isinstance(checked.text, int | float):
         return response | {"text": str(response["text"])}

@@ -1,8 +1,8 @@
 """Keeps HTTP connections to one server open between requests, and replaces them from time to time.
 
-Without replacement, a busy connection would stay open forever. All requests would go to the same server even after its
-name has new or additional addresses. `endpoint.py` imports this module at its first request, because the import of
-aiohttp takes 0.2 s.
+Without replacement, a busy connection would stay open forever. All requests would then go to the same server, even
+after its name has new or additional addresses. `endpoint.py` imports this module at its first request, because
+importing aiohttp takes 0.2 s.
 """
 
 import random
@@ -93,7 +93,7 @@ class Connections:
 
 
 class _Generation:
-    """A session with the time of its opening and the number of requests that use it."""
+    """A session, with the time when it was opened and the number of requests that use it."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
@@ -102,7 +102,7 @@ class _Generation:
 
 
 class _ShuffledAddresses(aiohttp.ThreadedResolver):
-    """Resolves names and shuffles their addresses, because the system can always return the same one first."""
+    """Resolves names and shuffles their addresses, because the system may always return the same address first."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -114,6 +114,6 @@ class _ShuffledAddresses(aiohttp.ThreadedResolver):
 
 
 async def _note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    """Record in the attempt that its connection was used before."""
+    """Record in the attempt that its connection was already used."""
     if context.trace_request_ctx is not None:
         context.trace_request_ctx.is_reused = True

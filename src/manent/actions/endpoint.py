@@ -1,8 +1,8 @@
 """A client for an HTTP server that `endpoints.yml` names.
 
 An endpoint reads its section, owns the connections, and sends requests. An endpoint creates its client session at the
-first request. All conversations share the session. `remote.py` and `nlg.py` use this module
-and interpret the bodies of responses.
+first request. All conversations share the session. `remote.py` and `nlg.py` use this module and interpret the response
+bodies.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ DEFAULT_TIMEOUT_S = 300.0
 """Default time limit, the same as in Rasa."""
 
 CONNECT_TIMEOUT_S = 10.0
-"""Seconds after which a host that accepts no connection is unreachable."""
+"""Seconds after which a host that accepts no connection is considered unreachable."""
 
 RETRY_FOR_S = 3.0
 """Seconds for which an unsent request is retried. Visitors then do not notice a restart of the action server."""
@@ -51,7 +51,7 @@ class EndpointConfig:
         section: name of the section in `endpoints.yml`. The name without `_endpoint` is the prefix of error codes.
         url: address to which requests are sent.
         params: parameters for the query of the URL, including the token (`token_name=token`).
-        headers: headers of each request, including that of basic authentication.
+        headers: headers of each request, including the header for basic authentication.
         cafile: file with certificate authorities to trust instead of the system's.
         timeout_s: time limit for a complete answer, in seconds above 0.
     """
@@ -163,8 +163,8 @@ class Endpoint:
         """POST a JSON body and return the complete response, with any status.
 
         If the connection was refused, or was closed before the request was written, the request is sent again for up to
-        `RETRY_FOR_S` seconds. If the server closed a kept connection at the moment of the request (see
-        `CLOSED_WITHIN_S`), the request is sent again once. All other requests are sent only once.
+        `RETRY_FOR_S` seconds. If the server closed a reused connection at the same moment as the request was sent (see
+        `CLOSED_WITHIN_S`), the request is sent once more. All other requests are sent only once.
 
         Raises:
             ActionError: `…_unreachable`, `…_timeout`, or `…_garbage` (the response is not HTTP or is incomplete).
@@ -242,7 +242,7 @@ class Endpoint:
 
 
 def _is_unsent(error: Exception) -> bool:
-    """Return whether an attempt failed before the request was written completely, so that no server can have run it."""
+    """Return whether an attempt failed before the request was completely written. No server can have processed it."""
     import aiohttp
 
     # this error includes refused connections and names without an address

@@ -2,7 +2,7 @@
 
 The runtime calls the runner after a commit. Each call runs in a thread of a pool with its own event loop. So an action
 that sleeps or computes does not delay other conversations, even if it blocks in an `async def`. Actions receive copies
-and cannot change the assistant or the conversation. If an action crashes the interpreter, the server crashes.
+and cannot change the assistant or the conversation. If an action crashes the interpreter, the server also crashes.
 """
 
 import asyncio
@@ -32,15 +32,16 @@ log = logging.getLogger(__name__)
 
 
 class InProcessActions:
-    """Implements `ActionRunner` with threads of this process.
+    """Implements `ActionRunner` with threads in this process.
 
     Args:
         executor: the SDK's executor with the project's actions (`sdk.load_executor`).
         domain: the domain that actions receive.
         threads: maximum number of concurrent actions, at least 1.
         timeout_s: seconds after which the action fails and the conversation continues. The thread cannot be stopped,
-            and is not free until the action returns.
-        newest_events: number of the session's newest events that an action receives. None means all events.
+            and remains occupied until the action returns.
+        newest_events: maximum number of events from the session that an action receives, newest first. None means all
+            events.
     """
 
     def __init__(
@@ -67,8 +68,8 @@ class InProcessActions:
         """
         if call.name not in self._executor.actions:
             raise ActionError("action_unknown", f"unknown action {call.name}; the actions module does not define it")
-        # Encode the tracker in the thread of the event loop, so that it cannot change during the encoding. Decode the
-        # tracker in the thread of the action.
+        # Encode the tracker in the event loop's thread, so that the tracker cannot change in the meantime. Decode the
+        # tracker in the action's thread.
         tracker = msgspec.json.encode(call.tracker)
         running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
         try:
@@ -77,7 +78,10 @@ class InProcessActions:
             raise ActionError("action_timeout", f"{call.name} did not finish within {self._timeout_s:g} s") from error
 
     async def close(self) -> None:
-        """End each thread after its current action. Neither this call nor the exit of the process waits for them."""
+        """End each thread after its current action.
+
+        Neither this call nor the exit of the process waits for the threads.
+        """
         self._threads.close()
 
     def _run_in_thread(self, call: ActionCall, tracker: bytes) -> ActionResult:
@@ -96,7 +100,7 @@ class InProcessActions:
             result = asyncio.run(executor.run(request))
         except ActionExecutionRejection:
             return ActionResult(rejected=True)
-        except BaseException as error:  # this includes SystemExit, which sys.exit() in an action raises
+        except BaseException as error:  # this includes SystemExit, which sys.exit() raises in an action
             raise ActionError("action_failed", f"{call.name} raised {type(error).__name__}: {error}") from error
         return decode_answer(call.name, _encode(call.name, result))
 

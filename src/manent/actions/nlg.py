@@ -1,6 +1,6 @@
 """Gets response texts from the project's NLG server: `nlg: {url: …}` in `endpoints.yml` (contract §10).
 
-The runtime calls the generator after a commit. The module must not choose among the response variations of the domain.
+The runtime calls the generator after a commit. This module must not select one of the domain's response variations.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _FIRST_ERROR = 400
 
 
 class _Message(msgspec.Struct):
-    """The keys of a message that the dialogue reads. All other keys are passed on."""
+    """The keys in a message that the dialogue reads. All other keys are passed through."""
 
     text: str | None = None
     id: str | None = None

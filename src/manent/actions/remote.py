@@ -45,7 +45,8 @@ class RemoteActions:
         selective_domain: whether to send the domain only to actions that need it. These are actions with `send_domain:
             true`, and `validate_…` actions that are declared as plain names.
         compress: whether to compress request bodies (deflate).
-        newest_events: number of the session's newest events that an action receives. None means all events.
+        newest_events: maximum number of events from the session that an action receives, newest first. None means all
+            events.
     """
 
     def __init__(
@@ -126,15 +127,15 @@ def _names_with_domain(domain: Domain) -> frozenset[str]:
 def _header_value(key: str) -> str:
     """Convert an idempotency key to a valid header value (printable ASCII).
 
-    The name of an action can contain any character.
+    An action's name can contain any character.
     """
     return key.encode("ascii", "backslashreplace").decode("ascii").replace("\r", "").replace("\n", "")
 
 
 def _reason(body: bytes) -> str:
-    """Return the error message from the response body of an SDK server.
+    """Return the error message in an SDK server's response body.
 
-    The body also contains the request, which is not part of the result.
+    The body also contains the request, which the result does not include.
     """
     try:
         error = msgspec.json.decode(body)["error"]

@@ -1,6 +1,6 @@
 """Imports a project's actions with rasa-sdk, for `in_process.py` and `server.py`.
 
-`pip install "manent[actions]"` installs rasa-sdk. rasa-sdk is imported only inside functions, so a server with remote
+`pip install "manent[actions]"` installs rasa-sdk. The SDK is imported only inside functions, so a server with remote
 actions never imports it. This module must not run an action.
 """
 
@@ -22,7 +22,7 @@ INSTALL = 'pip install "manent[actions]"'
 
 
 def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
-    """Import and register all actions of the project.
+    """Import and register all of the project's actions.
 
     Args:
         actions_module: name of a package or module, for example `actions`.
@@ -52,11 +52,11 @@ def load_executor(actions_module: str, *, root: Path) -> "ActionExecutor":
 
 
 def _copy_form_slots() -> None:
-    """Replace the SDK's method that returns a form's slots by a method that returns a new list.
+    """Replace the SDK's method that returns a form's slots with a method that returns a new list.
 
     Validators written for 2.x modify the list, for example by `domain_slots.remove("age")`. SDK 3 returns the domain's
-    own list and calls the method twice, so the second removal would raise an error. In SDK 2, the method has another
-    name.
+    own list and calls the method twice, so the second removal would raise an error. In SDK 2, the method has a
+    different name.
     """
     from rasa_sdk.forms import FormValidationAction
 
@@ -87,7 +87,7 @@ def _not_installed() -> Problem:
 
 
 def _broken(actions_module: str, root: Path, error: BaseException) -> Problem:
-    """Return a problem for an error in the project's code, at the last line of the project in the traceback."""
+    """Return a problem for an error in the project's code, at the last traceback line that belongs to the project."""
     file, line = _place(root.resolve(), error)
     missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if missing and missing == actions_module.split(".", maxsplit=1)[0] and not file:

@@ -1,7 +1,7 @@
-"""The action server of `manent run actions`, which is rasa-sdk's server with the project's unmodified actions.
+"""The action server for `manent run actions`: rasa-sdk's server with the project's unmodified actions.
 
-`cli/` calls `serve`, which returns after SIGTERM or SIGINT. By default the server listens on port 5055, and its paths
-are `/webhook`, `/actions` and `/health`, as in Rasa. The action server is a separate process, so this module must not
+`cli/` calls `serve`, which returns after SIGTERM or SIGINT. By default, the server listens on port 5055. Its paths are
+`/webhook`, `/actions` and `/health`, as in Rasa. The action server is a separate process, so this module must not
 import the runtime.
 """
 
@@ -45,7 +45,7 @@ def serve(
 ) -> None:
     """Serve the project's actions until SIGTERM or SIGINT.
 
-    Like the SDK's command, the server uses one process and one event loop. So an action that blocks delays other
+    Like the SDK's command, the server uses one process and one event loop, so an action that blocks delays other
     actions. Actions in the bot's process (`actions_module` in `endpoints.yml`) do not have this limit.
 
     Args:
@@ -58,7 +58,7 @@ def serve(
         ssl_keyfile: file with the private key.
         ssl_password: password of the private key.
         root: the project's folder. Default: the current folder.
-        endpoints: file with an optional section `tracing:`, relative to the current folder.
+        endpoints: file, relative to the current folder, with an optional section `tracing:`.
 
     Raises:
         ProjectError: rasa-sdk is not installed, or the actions cannot be imported.
@@ -66,7 +66,7 @@ def serve(
     """
     executor = load_executor(actions_module, root=root or Path.cwd())
     with warnings.catch_warnings():
-        # Hide deprecation warnings of newer SDKs and Sanic. Also hide the warning that the versions of rasa and
+        # Hide deprecation warnings from newer SDKs and Sanic. Also hide the warning that the versions of rasa and
         # rasa_sdk might not be compatible. The versions are compatible, because the protocol has not changed.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message="Your versions of rasa")
@@ -104,7 +104,7 @@ def _asks_for_tracing(endpoints: Path) -> bool:
 def _stop_on_signals(_app: object, loop: asyncio.AbstractEventLoop) -> None:
     """Exit on SIGTERM and SIGINT, even while an action blocks the event loop.
 
-    Sanic's handlers would wait for the loop.
+    Sanic's handlers would wait for the event loop.
     """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
 """A bounded pool of daemon threads for actions.
 
-`in_process.py` uses it. The pool of the standard library waits for its threads when the process exits, but some actions
+`in_process.py` uses it. The standard library's pool waits for its threads when the process exits, but some actions
 never return.
 """
 

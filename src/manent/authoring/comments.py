@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 
 def restore_comments(old: str, new: str) -> str:
-    """Return the new text with the comments that only the old text contains.
+    """Add the comments that only the old text contains to the new text, and return the result.
 
     Also restore blank lines before top-level keys.
     """

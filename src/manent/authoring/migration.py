@@ -1,8 +1,8 @@
-"""Rewrites a project of format 1.x or 2.0 in format 3.1 and keeps comments. Called by `manent data migrate`.
+"""Converts a project from format 1.x or 2.0 to format 3.1 and keeps comments. Called by `manent data migrate`.
 
 `plan_migration` reads the project as training does and returns the new texts. `write_migration` writes these texts and
-moves the old files to a backup folder. The domain is converted by `project/domain/format_1.py` and `format_2.py`, which
-training uses, too. This module writes the result with ruamel.yaml, so that comments and order are kept.
+moves the old files to a backup folder. `project/domain/format_1.py` and `format_2.py` convert the domain. Training also
+uses these modules. This module writes the result with ruamel.yaml, so that comments and order are kept.
 """
 
 import copy
@@ -37,7 +37,7 @@ _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 
 @dataclass(slots=True, kw_only=True)
 class Migration:
-    """The changes that a migration makes to files. There are none if no file is in an older format.
+    """The changes that a migration makes to files. The plan is empty if no file is in an older format.
 
     Attributes:
         files: path, relative to the project, → new text of a changed or new file.
@@ -59,7 +59,7 @@ def plan_migration(
 ) -> Migration:
     """Compute the files of a project in format 3.1.
 
-    Write nothing. The arguments are those of `read_project`.
+    Write nothing. The arguments are the same as for `read_project`.
 
     Raises:
         ProjectError: the project has mistakes, which must be fixed first.
@@ -167,7 +167,7 @@ def _rewrite_domain(documents: list[YamlFile], raw: RawDomain, forms: set[str], 
 
 
 def _written_mappings(documents: list[YamlFile]) -> dict[str, list[CommentedMap]]:
-    """Return the mappings of each slot as they are written in the forms, with their comments."""
+    """Return each slot's mappings from the forms, with their comments."""
     found: dict[str, list[CommentedMap]] = {}
     for document in documents:
         forms = document.section("forms")
@@ -199,7 +199,7 @@ def _rewrite_slots(
 def _add_slots(
     documents: list[YamlFile], raw: RawDomain, written: dict[str, list[CommentedMap]], missing: dict[str, Any]
 ) -> None:
-    """Add the slots that only a form mentions to the domain."""
+    """Add to the domain the slots that only a form mentions."""
     if not missing:
         return
     document = next((one for one in documents if one.section("slots") is not None), documents[0])
@@ -303,7 +303,7 @@ def _drop_triggers(document: YamlFile) -> None:
 
 
 def _new_config(text: str, policies: tuple[ComponentConfig, ...], pipeline: tuple[ComponentConfig, ...]) -> str:
-    """Replace the entries of 1.x and 2.x in a configuration with the given entries."""
+    """Replace a configuration's 1.x and 2.x entries with the given entries."""
     document = YamlFile(text)
     is_changed = new_pipeline(document)
     listed = document.section("policies")

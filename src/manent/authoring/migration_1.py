@@ -1,4 +1,4 @@
-"""Migrates the parts that only a project of format 1.x has.
+"""Migrates the parts that exist only in projects of format 1.x.
 
 `migration` calls it first. Markdown files are converted to YAML. The comments in Markdown are lost, but the old files
 are kept in another folder. The domain and the configuration keep their comments.
@@ -29,7 +29,7 @@ TESTS_FOLDER = "tests"
 
 
 def rewrite_domain_1(documents: Sequence[YamlFile], raw: RawDomain, retrieval: Iterable[str]) -> None:
-    """Write the changes that `convert_domain_1` made to a domain of format 1.x into the domain files.
+    """Write into the domain files the changes that `convert_domain_1` made to a domain of format 1.x.
 
     Args:
         documents: files of the domain.
@@ -79,7 +79,7 @@ def _write_session(documents: Sequence[YamlFile], raw: RawDomain) -> None:
 
 
 def new_pipeline(document: YamlFile) -> bool:
-    """Rename the components of a configuration to their names in 3.x. Return whether the configuration changed."""
+    """Rename a configuration's components to their names in 3.x. Return whether the configuration changed."""
     old = document.section("pipeline")
     if not has_old_names(document.root):
         return False
@@ -152,5 +152,5 @@ def _stories(text: str, file: str, report: Report, names: dict[str, str], *, is_
 
 
 def _free(path: Path) -> Path:
-    """Return the path if no file exists there. If one exists, return another path in the same folder."""
+    """Return the path if no file exists there. Otherwise, return another path in the same folder."""
     return path if not path.exists() else path.with_name(f"{path.stem}_from_markdown.yml")

@@ -108,7 +108,7 @@ def _step(event: Event, remark: str) -> list[str]:
             ]
             return [f"  - intent: {write_scalar(event.intent)}", *(["    entities:", *entities] if entities else [])]
         case ActionExecuted() if event.name in _OMITTED:
-            # As a separate step, the action would make the bot listen twice when the story is played.
+            # If the action were a separate step, the bot would listen twice when the story is played.
             return [f"  # {event.name}"] if remark else []
         case ActionExecuted():
             return [
@@ -132,7 +132,7 @@ def document_to_yaml(document: Json) -> str:
 
 
 def _mapping_lines(mapping: Json, indent: str) -> Iterator[str]:
-    """Yield the lines of a mapping that is the item of a list."""
+    """Yield the lines of a mapping that is an item of a list."""
     lead = f"{indent}- "
     for key, value in mapping.items():
         if isinstance(value, list):

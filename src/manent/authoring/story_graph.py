@@ -1,7 +1,7 @@
-"""Draws stories and rules as one graph, in one HTML file that needs no network. Called by `manent visualize`.
+"""Draws stories and rules as one graph, in a single HTML file without external resources. Called by `manent visualize`.
 
-Nodes are the bot's actions, edges are the user's messages. Paths whose last few steps are equal share their nodes, so
-that similar stories become visible. This module reads no files.
+Nodes are the bot's actions, edges are the user's messages. Paths share a node if their last few steps are equal, which
+makes similar stories visible. This module reads no files.
 """
 
 import html
@@ -63,7 +63,7 @@ def build_graph(stories: Stories, *, max_history: int = 2) -> Graph:
 
     Args:
         stories: stories and rules.
-        max_history: two paths share a node if this number of the bot's last steps is equal in both; at least 1.
+        max_history: number of the bot's last steps, at least 1, that must be equal for two paths to share a node.
     """
     graph = Graph()
     paths: list[Story | Rule] = [*stories.stories, *stories.rules]
@@ -155,11 +155,11 @@ def graph_html(graph: Graph, title: str) -> str:
 
 
 def _places(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Return the upper left corner of every node, in pixels.
+    """Return the position of every node's upper left corner, in pixels.
 
-    The successors of a node are on its right side. The first successor is on the same line and the others are on lines
-    below, so a story reads like a line of text. The position of a node with several predecessors depends on the first
-    of them.
+    A node's successors are to its right. The first successor is on the same line and the others are on lines
+    below, so a story reads like a line of text. If a node has several predecessors, its position depends on the first
+    one.
     """
     following: dict[str, list[str]] = {key: [] for key in graph.nodes}
     reached: set[str] = set()

@@ -1,4 +1,4 @@
-"""Splits a file of stories in two and keeps comments. Called by `manent data split stories`."""
+"""Splits a story file into two files and keeps comments. Called by `manent data split stories`."""
 
 import io
 import random

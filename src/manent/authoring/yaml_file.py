@@ -22,7 +22,7 @@ _LISTED_DEEPER = re.compile(r"^( *)[\w./-]+:[ \t]*(?:#.*)?\n(?:[ \t]*#.*\n|\s*\n
 
 
 def with_new_version(text: str) -> str:
-    """Return the text of a file with its version 2.x replaced by 3.1."""
+    """Return a file's text with its version 2.x replaced by 3.1."""
     return _VERSION_LINE.sub(f'version: "{NEW_VERSION}"', text, count=1)
 
 
@@ -55,7 +55,7 @@ class YamlFile:
         return restore_comments(self._before, self.dump())
 
     def dump(self) -> str:
-        """Return the text that ruamel.yaml writes for the file."""
+        """Return the file's text, as ruamel.yaml writes it."""
         stream = io.StringIO()
         self._yaml.dump(self.root, stream)
         return stream.getvalue()

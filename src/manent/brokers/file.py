@@ -2,7 +2,7 @@
 
 Each call opens the file, so the file can be rotated at any time. When `publish` returns, the messages are on disk. A
 crash or a full disk can leave an incomplete last line. The next write removes this line, and the publisher publishes
-its message again.
+the message again.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class FileOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileBroker:
-    """Implements `Broker` on a file. Several processes can write to the same file."""
+    """Implements `Broker` with a file. Several processes can write to the same file."""
 
     options = FileOptions
 
@@ -75,7 +75,7 @@ def _append(path: Path, lines: bytes) -> None:
 
 
 def _end_of_last_line(file: int) -> int:
-    """Return the length in bytes of the file without an incomplete last line."""
+    """Return the file's length in bytes, excluding an incomplete last line."""
     end = os.fstat(file).st_size
     while end:
         start = max(0, end - _BLOCK)

@@ -23,7 +23,7 @@ def open_broker(section: Json | None, *, root: Path) -> Broker | None:
 
     Args:
         section: `event_broker` of `endpoints.yml`. None if the section is missing.
-        root: the project's folder; relative paths start from it.
+        root: the project's folder, to which other paths are relative.
 
     Raises:
         BrokerError: `broker_unsupported`: the type is unknown, or a library is missing. The message contains the

@@ -18,12 +18,12 @@ class PikaOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         url: a host, or a URL that starts with amqp:// or amqps://.
         port: port of the host.
-        username: account on the host.
+        username: user name on the host.
         password: its password.
         queues: names of the durable queues that receive the messages.
         exchange_name: name of the exchange.
         should_keep_unpublished_messages: accepted and ignored, because unpublished messages are always kept.
-        raise_on_failure: accepted and ignored, because failures are logged and messages are published later.
+        raise_on_failure: accepted and ignored, because failures are logged and the messages are published later.
         connection_attempts: accepted and ignored, because the broker retries the connection until it succeeds.
         retry_delay_in_seconds: accepted and ignored.
         loglevel: accepted and ignored.
@@ -56,7 +56,7 @@ class PikaOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PikaBroker:
-    """Creates the broker on RabbitMQ."""
+    """Creates the broker for RabbitMQ."""
 
     options = PikaOptions
 
@@ -81,7 +81,7 @@ class PikaBroker:
 
 
 def _address(options: PikaOptions, url: Any) -> Any:
-    """Return the URL of the options, or build it from the host. Add account and port if they are missing."""
+    """Return the URL from the options, or build it from the host. Add account and port if they are missing."""
     given = options.url
     address = url(given) if "://" in given else url.build(scheme="amqp", host=given, port=PORT, path="/")
     if options.port and (address.explicit_port is None or "://" not in given):

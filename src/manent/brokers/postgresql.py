@@ -21,7 +21,7 @@ FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS new (sender_id, data, num
 
 
 class PostgresqlBroker:
-    """Implements `Broker` on one connection. `dsn` is a libpq URL."""
+    """Implements `Broker` with one connection. `dsn` is a libpq URL."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -43,7 +43,7 @@ class PostgresqlBroker:
             raise self._error(error) from None  # the traceback can contain the address with the password
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages with one statement."""
+        """Publish the messages with one statement."""
         names = [message.sender_id.replace("\x00", "�") for message in messages]
         try:
             await self._connection.execute(INSERT, names, [message.body.decode() for message in messages])

@@ -2,8 +2,8 @@
 
 Like Rasa's `pika` broker, it uses a fanout exchange with durable queues.
 
-A message is published when RabbitMQ has routed it to a queue and confirmed it. After any error, the connection is
-closed and opened again. The publisher logs the error and waits before it connects again. So the library's own log is
+A message counts as published once RabbitMQ has routed it to a queue and confirmed it. After any error, the connection
+is closed and opened again. The publisher logs the error and waits before it connects again. So the library's own log is
 disabled.
 """
 
@@ -48,7 +48,7 @@ class RabbitMq:
         url: `amqp://` or `amqps://`, with the account.
         exchange: name of a fanout exchange.
         queues: names of durable queues that are bound to the exchange.
-        environment: sent as `app_id` of each message, so that consumers can distinguish installations.
+        environment: value of `app_id` in each message, by which consumers can distinguish installations.
         certificate: file with the client certificate, for `amqps`.
         key: file with the private key of the client certificate.
     """
@@ -62,7 +62,7 @@ class RabbitMq:
 
 
 class RabbitMqBroker:
-    """Implements `Broker` on one channel with publisher confirms."""
+    """Implements `Broker` with one RabbitMQ channel and publisher confirms."""
 
     def __init__(self, options: RabbitMq) -> None:
         self.options = options
@@ -88,7 +88,7 @@ class RabbitMqBroker:
             raise self._error(error) from None  # the traceback can contain the address with the password
 
     async def _find_exchange(self, connection: AbstractConnection) -> Channel:
-        """Use an existing exchange unchanged, for example a durable one.
+        """Use an existing exchange, such as a durable one, unchanged.
 
         Declare a missing exchange with the same options as Rasa.
         """
@@ -101,7 +101,7 @@ class RabbitMqBroker:
         return channel
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages. Tasks start in the order of their creation, so messages are sent in order."""
+        """Publish messages. Tasks start in the order in which they are created, so messages are sent in order."""
         channel = self._channel
         if channel is None:
             raise BrokerError("broker_amqp", "not connected")

@@ -17,7 +17,7 @@ DDL: Final = "CREATE TABLE IF NOT EXISTS events (id INTEGER NOT NULL PRIMARY KEY
 
 
 class SqliteBroker:
-    """Implements `Broker` on a SQLite file, which it opens for each batch."""
+    """Implements `Broker` with a SQLite file, which is opened for each batch."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class SqliteBroker:
             self._has_table = True
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages with one transaction."""
+        """Publish the messages with one transaction."""
         await self._write([(message.sender_id, message.body.decode()) for message in messages])
 
     async def close(self) -> None:

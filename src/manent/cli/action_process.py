@@ -1,4 +1,4 @@
-"""The action server of `manent run --with-actions`, a child process that ends when the server ends."""
+"""The action server for `manent run --with-actions`: a child process that ends when the server ends."""
 
 import contextlib
 import socket
@@ -20,12 +20,12 @@ Importing rasa-sdk takes one to three seconds, and longer on slow machines.
 
 STOP_TIMEOUT_S = 5.0
 
-LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # the code only compares with this address and does not bind it
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  # the address is only compared, not bound
 
 
 @contextlib.contextmanager
 def action_server(endpoints: Path | None) -> Iterator[None]:
-    """Run the local action server of `endpoints.yml` until the context ends.
+    """Run the local action server from `endpoints.yml` until the context ends.
 
     Do nothing if there is no `action_endpoint`, or if actions run in the server's process.
 

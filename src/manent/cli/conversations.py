@@ -19,10 +19,10 @@ from manent.runtime.export import entries_of, moment, pieces, printable, transcr
 from manent.runtime.ports.store import ConversationStore
 
 PAGE = 500
-"""Number of conversations that are read at the same time."""
+"""Number of conversations to read at the same time."""
 
 MAX_OWNED = 100_000
-"""Maximum number of conversations of one owner."""
+"""Maximum number of conversations per owner."""
 
 SenderId = Annotated[str, typer.Argument(metavar="SENDER_ID")]
 

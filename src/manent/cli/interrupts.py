@@ -1,8 +1,8 @@
 """Ensures that Ctrl-C also stops a command during imports.
 
-Python raises KeyboardInterrupt in the current line of code. During an import, this line can be in a callback whose
-errors are only printed, so the command would continue. The line can also be in a C extension that converts the
-exception to an ImportError. `main.py` and `train.py` run such imports inside `interruptible`.
+Python raises KeyboardInterrupt in the line of code that is currently running. During an import, this line can be in a
+callback whose errors are only printed, so the command would continue. The line can also be in a C extension that
+converts the exception to an ImportError. `main.py` and `train.py` run such imports inside `interruptible`.
 """
 
 import contextlib
@@ -35,9 +35,9 @@ class Interrupts:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interrupts]:
-    """Replace any error in this context by KeyboardInterrupt if Ctrl-C was pressed.
+    """If Ctrl-C was pressed, replace any error in this context with KeyboardInterrupt.
 
-    Do nothing in other threads, or if SIGINT has a handler other than Python's.
+    Do nothing in other threads, or if SIGINT has a handler other than Python's default.
     """
     interrupts = Interrupts()
     before = signal.getsignal(signal.SIGINT)

@@ -1,6 +1,6 @@
 """The entry point, which finds the command, runs it, and reports errors to the user.
 
-This module contains the table of commands, and imports the module of a command only when the command is called. It
+This module contains the table of commands, and imports a command's module only when the command is called. It
 imports neither Typer nor any heavy library, so `manent --help` and the message about an unknown command appear
 immediately.
 """
@@ -86,7 +86,10 @@ FILE_ERRORS = frozenset(
         errno.EROFS,
     }
 )
-"""Errors of paths from the user and of the disk. They are reported as a sentence without a traceback."""
+"""Errors caused by paths that the user specified, or by the disk.
+
+They are reported in one sentence, without a traceback.
+"""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in shells."""
@@ -101,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # the variables when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if (folder := str(Path.cwd())) not in sys.path:
-        sys.path.append(folder)  # custom components of the project are imported by module name
+        sys.path.append(folder)  # the project's custom components are imported by module name
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help", "help"}:
         print(overview())
@@ -130,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find_command(words: Sequence[str]) -> tuple[Command | None, list[str]]:
-    """Return the command that the words start with and the remaining arguments. Return None for an unknown command."""
+    """Return the command at the start of the words, and the remaining arguments. Return None for an unknown command."""
     for length in (3, 2, 1):
         name = " ".join(words[:length])
         for command in COMMANDS:
@@ -170,7 +173,7 @@ def run_command(command: Command, arguments: Sequence[str]) -> int:
 def spread(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
     """Repeat an option before each of its values.
 
-    Rasa accepts `--data one two`, but Typer only `--data one --data two`.
+    Rasa accepts `--data one two`, but Typer accepts only `--data one --data two`.
 
     Args:
         arguments: the arguments from the user.
@@ -220,7 +223,7 @@ def describe_unknown(words: Sequence[str]) -> str:
 
 
 def _within(name: str) -> list[str]:
-    """Return the names of the subcommands of these words."""
+    """Return the names of the subcommands that follow these words."""
     return [command.name for command in COMMANDS if command.name.startswith(f"{name} ")]
 
 

@@ -1,4 +1,4 @@
-"""Shows the progress of a long command: a spinner on a terminal, and a line for each step in other outputs."""
+"""Shows the progress of a long command: with a spinner on a terminal, and with one line per step in other outputs."""
 
 import sys
 import time
@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 MIN_SHOWN_S = 0.1
-"""Steps that take less time than this are not printed."""
+"""Minimum duration in seconds of a step that is printed."""
 
 
 class Steps:

@@ -1,4 +1,4 @@
-"""Opens the store of the project in the current folder for a command."""
+"""Opens the store of the project in the current folder, for use by a command."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

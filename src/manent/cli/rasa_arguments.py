@@ -1,4 +1,4 @@
-"""Handles options and commands of Rasa that Manent does not have, so that scripts for Rasa still work.
+"""Handles Rasa's options and commands that Manent does not have, so that scripts for Rasa still work.
 
 An option without effect is ignored with a note, except for logging options. If ignoring an option would change the
 result, the command fails with a message that suggests an alternative.
@@ -88,7 +88,7 @@ OPTIONS: dict[str, dict[str, Word]] = {
         "--nlu": Word(1, "the graph shows intents, not examples"),
     },
 }
-"""First part of a command's name → its options of Rasa, except logging options."""
+"""First part of a command's name → its options in Rasa, except logging options."""
 
 COMMANDS = {
     "export": "`manent conversations export` writes the events of conversations as JSON lines",
@@ -100,12 +100,12 @@ COMMANDS = {
     "telemetry": "Manent collects no telemetry",
     "x": "`manent run` stores conversations itself",
 }
-"""Command of Rasa that Manent does not have → description of the alternative."""
+"""Rasa command that Manent does not have → description of the alternative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The arguments of a command without the options that only Rasa has.
+    """A command's arguments, without the options that only Rasa has.
 
     Attributes:
         rest: the remaining arguments.
@@ -119,7 +119,7 @@ class Checked:
 
 
 def check_rasa_options(command: str, arguments: Sequence[str], known: Collection[str]) -> Checked:
-    """Remove the options that only Rasa has from the arguments of a command.
+    """Remove from a command's arguments the options that only Rasa has.
 
     Args:
         command: name of the command.

@@ -1,4 +1,4 @@
-"""Writes reports, lists and pictures to the folder `results/`, and prints summary tables."""
+"""Writes reports, lists and pictures to the `results/` folder, and prints summary tables."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -136,7 +136,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
-    gc.disable()  # disabled until the server is running, because loading produces no garbage
+    gc.disable()  # garbage collection is disabled until the server is running, because loading produces no garbage
     _leave_clients_out()
     from manent.server.app import serve
     from manent.server.options import ServeOptions
@@ -188,7 +188,7 @@ def _leave_clients_out() -> None:
 
 
 def _end(*_: object) -> None:
-    """Exit with status 0. This handles the signal that uvicorn raises again after a clean shutdown."""
+    """Exit with status 0. uvicorn raises the signal again after a clean shutdown."""
     sys.exit(0)
 
 

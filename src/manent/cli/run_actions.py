@@ -74,8 +74,8 @@ def run_actions(
 
 def _stop_when_stdin_ends() -> None:
     """End this process when its parent ends for any reason, because this closes the pipe to the parent."""
-    # Do not read `sys.stdin`: a reading thread keeps its lock, and the interpreter would abort at exit because of the
-    # lock.
+    # Do not read `sys.stdin`: the reading thread would hold its lock, and the interpreter would abort at exit because
+    # of this lock.
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

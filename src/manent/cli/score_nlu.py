@@ -62,7 +62,7 @@ Percentages = Annotated[
     ),
 ]
 _TEST_SHARE = 0.2
-"""Share of the data that a comparison uses for evaluation."""
+"""Share of the data on which a comparison evaluates the pipelines."""
 
 
 def score_nlu(
@@ -129,7 +129,7 @@ def score_nlu(
 
 
 def _names(configs: list[Path | None]) -> list[str]:
-    """Return a name for each configuration in reports: its file name, with its folders if two file names are equal."""
+    """Return each configuration's name in reports: its file name, with its folders if two file names are equal."""
     paths = [path or Path("config.yml") for path in configs]
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):
@@ -170,10 +170,10 @@ def _compare(
     percentages: list[int],
     plots: bool,
 ) -> None:
-    """Compare pipelines that are trained without different percentages of the data.
+    """Compare pipelines that are trained on different shares of the data.
 
-    In each run, all pipelines are evaluated on the same examples. For each pipeline, `results.json` contains a list per
-    run, with the F1 score of the intents for each percentage.
+    In each run, all pipelines are evaluated on the same examples. For each pipeline and run, `results.json` contains a
+    list with the intents' F1 score for each percentage.
     """
     found: dict[str, dict[int, list[list[Judged]]]] = {name: {} for name in configs}
     sizes: dict[int, int] = {}
@@ -223,7 +223,7 @@ def _write(judged: list[Judged], out: Path, *, successes: bool, errors: bool, pl
 
 
 def _reports(judged: list[Judged], *, successes: bool, errors: bool) -> dict[str, object]:
-    """Return name of a report file → content."""
+    """Return a mapping from the names of report files to their contents."""
     reports: dict[str, object] = {"intent_report.json": evaluation.report_intents(judged)}
     lists = [("errors", False)] * errors + [("successes", True)] * successes
     for kind, right in lists:

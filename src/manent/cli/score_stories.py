@@ -197,7 +197,7 @@ def score_stories(
     """Run the stories with each model, write the reports, and print a summary. Return whether all stories succeeded.
 
     If there are several models, each gets a separate folder of reports. In a report, `known` is the share of stories
-    that the training data also contains.
+    that the training data also contain.
     """
     from manent.extensions.model_code import trust_model_code
     from manent.project.settings.endpoints import trusts_model_code
@@ -231,7 +231,7 @@ def _play(
 
 
 def _read_training_stories() -> Stories | None:
-    """Read the training stories, in order to count the test stories among them. Return None if they cannot be read."""
+    """Read the training stories, to count the test stories that they contain. Return None if they cannot be read."""
     from manent.project.data.stories import read_test_stories
     from manent.project.files import STORY_SUFFIXES, find_files
 

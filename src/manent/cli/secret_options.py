@@ -1,4 +1,4 @@
-"""Options for secrets, which the user can pass on the command line, in a file, or in the environment.
+"""Options for secrets. Users can pass secrets on the command line, in a file, or in the environment.
 
 Any user who can list the processes of a machine can read the command line, so each secret option `--NAME` has two other
 sources: `--NAME-file FILE`, and the variable `MANENT_NAME`. Commands declare the options and call `read_secret`.
@@ -10,11 +10,11 @@ from pathlib import Path
 import typer
 
 MAX_FILE = 65_536
-"""Maximum size in bytes of a file with a secret. Keys have a few kilobytes."""
+"""Maximum size in bytes of a file with a secret. Keys have at most a few kilobytes."""
 
 
 def variable_of(option: str) -> str:
-    """Return the environment variable for an option, for example `MANENT_AUTH_TOKEN` for `--auth-token`."""
+    """Return the name of an option's environment variable, for example `MANENT_AUTH_TOKEN` for `--auth-token`."""
     return "MANENT_" + option.removeprefix("--").replace("-", "_").upper()
 
 

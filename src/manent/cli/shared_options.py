@@ -54,7 +54,7 @@ MODELS = Path("models")
 
 
 def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> int:
-    """Return the log level of the flags, or without a flag that of `LOG_LEVEL`. The default is INFO."""
+    """Return the log level that the flags select, or that of `LOG_LEVEL` if no flag is set. The default is INFO."""
     if quiet:
         return logging.WARNING
     if debug or verbose > 1:
@@ -66,5 +66,5 @@ def log_level(*, verbose: int = 0, debug: bool = False, quiet: bool = False) -> 
 
 
 def set_up_logging(level: int) -> None:
-    """Log to standard error, one line for each event. `server/logs.py` configures the logs of the server."""
+    """Log to standard error, one line for each event. `server/logs.py` configures the server's logs."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STOP = "/stop"
 PROMPT = "Your input -> "
 MAX_SHOWN = 300
-"""Maximum number of printed characters of an image or another attachment. Data URLs can be very long."""
+"""Maximum number of characters that are printed for an image or another attachment. Data URLs can be very long."""
 
 ConversationId = Annotated[
     str | None,

@@ -1,6 +1,6 @@
 """A chat client, which connects, joins a session, sends its outbox until it is acknowledged, and receives events.
 
-One task does these steps in order. After a loss of the connection, the task reconnects with growing pauses.
+One task does these steps in order. If the connection is lost, the task reconnects with growing pauses. The library
 python-socketio provides the transport. Its automatic reconnection is disabled, because no message may be sent before
 the session is joined again.
 """
@@ -35,7 +35,7 @@ class ChatClient:
 
     Args:
         url: URL of the server.
-        session_id: id of the conversation to continue. None starts a new one.
+        session_id: id of the conversation to continue. None starts a new conversation.
         session_token: the token that was issued with this id.
         state: return value of `state()` of an earlier client, which replaces `session_id` and `session_token`.
         path: path of Socket.IO on the server.
@@ -124,7 +124,7 @@ class ChatClient:
         await self._disconnect()
 
     def state(self) -> Json:
-        """Return session, cursor, messages and outbox as JSON, with which another client can continue."""
+        """Return session, cursor, messages and outbox as JSON. Another client can continue from this state."""
         return {
             "session_id": self.session_id,
             "session_token": self.session_token,
@@ -306,7 +306,7 @@ class ChatClient:
         self._moving = False
 
     async def _fill(self, page: list[Json]) -> None:
-        """Load the messages between this page and the messages received before the join, newest first."""
+        """Load, newest first, the messages in the gap between this page and the messages received before the join."""
         known = {message["id"] for message in self.messages} - {message["id"] for message in page}
         while page and page[0]["prev"] > 0 and not any(_event(id_) == page[0]["prev"] for id_ in known):
             request = {**self._session(), "before": page[0]["seq"], "limit": self._limit}
@@ -338,7 +338,7 @@ class ChatClient:
 
         Raises:
             Refused: `not_connected`: the connection is lost.
-            TimeoutError: no acknowledgement arrived. It is unknown whether the server received the event.
+            TimeoutError: no acknowledgement arrived. The server may or may not have received the event.
         """
         if self._socket is None or self._lost.is_set():
             raise Refused("not_connected", "not connected")

@@ -11,7 +11,7 @@ from typing import Any
 Json = dict[str, Any]
 
 RETRIED = frozenset({"busy", "server_closing", "internal_error", "not_connected"})
-"""Codes of temporary refusals. Codes of the store (`store_…`) are also temporary."""
+"""Codes of temporary refusals. The store's errors (`store_…`) are also temporary."""
 
 
 class Refused(Exception):  # no suffix `Error`, because a refusal is a valid answer
@@ -29,7 +29,7 @@ class Refused(Exception):  # no suffix `Error`, because a refusal is a valid ans
 
     @classmethod
     def of(cls, answer: Json) -> "Refused":
-        """Convert an error answer of the server to a `Refused`."""
+        """Convert a server's error answer to a `Refused`."""
         error = answer.get("error") or {}
         return cls(str(error.get("code")), str(error.get("message")), error.get("retry_after"))
 
@@ -43,7 +43,7 @@ class Refused(Exception):  # no suffix `Error`, because a refusal is a valid ans
 class Outgoing:
     """One message.
 
-    `request` contains the session and epoch at the time when the message was written. So the message is never stored in
+    `request` contains the session and the epoch in which the message was written. So the message is never stored in
     a conversation that was erased in the meantime.
     """
 
@@ -58,7 +58,7 @@ class Outgoing:
             self.accepted.set_result(answer)
         else:
             self.accepted.set_exception(Refused.of(answer))
-            self.accepted.exception()  # marks the exception as retrieved, because the caller can ignore the future
+            self.accepted.exception()  # mark the exception as retrieved, because the caller can ignore the future
 
 
 def new_message_id() -> str:

@@ -7,12 +7,12 @@ Json = dict[str, Any]
 
 
 class Transcript:
-    """Messages of one epoch of a conversation, sorted by `seq` and part, without duplicates.
+    """A conversation's messages in one epoch, sorted by `seq` and part, without duplicates.
 
     Attributes:
         epoch: epoch of the log, or "" before the first join.
         cursor: the highest `seq` up to which no message is missing.
-        has_more: whether the server has messages older than the first one of the transcript.
+        has_more: whether the server has messages older than the first one in the transcript.
     """
 
     def __init__(self, *, epoch: str = "", cursor: int = 0, messages: Iterable[Json] = ()) -> None:
@@ -32,7 +32,10 @@ class Transcript:
         return min((message["seq"] for message in self._messages.values()), default=0)
 
     def move(self, epoch: str) -> bool:
-        """Continue with this epoch, or "" for an unknown one. Return whether it differs from the previous epoch."""
+        """Continue with this epoch, or with "" if the epoch is unknown.
+
+        Return whether it differs from the previous epoch.
+        """
         if epoch == self.epoch:
             return False
         self.epoch, self.cursor, self.has_more = epoch, 0, False
@@ -42,7 +45,7 @@ class Transcript:
     def begin(self, answer: Json) -> bool:
         """Apply an answer to `session_request`.
 
-        Returns: Whether messages are missing between the earlier messages and those of the answer. If so, the caller
+        Returns: Whether messages are missing between the earlier messages and those in the answer. If so, the caller
         must fetch them with `history_request`, backwards from the answer's first message.
         """
         if answer["epoch"] != self.epoch:
@@ -65,8 +68,8 @@ class Transcript:
     def live(self, message: Json) -> bool:
         """Add a live event.
 
-        Returns: Whether all earlier events are present. If not, the caller must join again with the cursor. The
-        transcript keeps the event in both cases.
+        Returns: Whether all earlier events are present. If not, the caller must join again with the cursor. In both
+        cases, the event is added to the transcript.
         """
         if message["seq"] <= self.cursor:
             return True  # the answer to the join already contains the event

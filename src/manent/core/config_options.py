@@ -1,7 +1,7 @@
 """Declares and checks the options of components and policies in `config.yml`.
 
-Each component and policy declares its options next to their defaults. `project/settings/config.py` checks the options
-of a file and reports the line of each wrong one. Training checks configurations that do not come from a file. A file
+Each component and policy declares its options next to their defaults. `project/settings/config.py` checks a file's
+options and reports each wrong option with its line. Training checks configurations that do not come from a file. A file
 can give a number or a flag as a string: in quotes, or from the environment (`${VARIABLE}`).
 """
 
@@ -21,9 +21,9 @@ class Values:
     Attributes:
         expected: description for messages.
         read: returns the parsed value, for example a number for `"0.4"`. Raises ValueError if the value is not allowed.
-            The error has its own message if `expected` does not describe the mistake.
-        choices: the allowed words, if the value is one of a fixed list.
-        warning: returns why a valid value is probably a mistake. Returns "" if it is not.
+            The error has a separate message if `expected` does not describe the mistake.
+        choices: the allowed words, if the value must be in a fixed list.
+        warning: returns the reason why a valid value is probably a mistake, or "" if the value is fine.
     """
 
     expected: str
@@ -40,8 +40,8 @@ class Options:
         values: option name → accepted values, for options that have an effect.
         ignored: names of Rasa's options that are accepted and have no effect.
         is_complete: whether an option with an unknown name is an error.
-        conflict: checks the combination of options after each option was found valid. Returns the name of an option
-            that contradicts the others and a description of the expected value, or None.
+        conflict: checks the combination of options, after each single option has been checked. Returns the name of an
+            option that contradicts the others and a description of the expected value, or None.
     """
 
     values: Mapping[str, Values]
@@ -101,7 +101,7 @@ def one_of(*words: str) -> Values:
 
 
 def either(first: Values, second: Values) -> Values:
-    """Accept each value that at least one of the two accepts."""
+    """Accept each value that is accepted by at least one of the two."""
 
     def read(value: Any) -> Any:
         try:
@@ -167,7 +167,10 @@ def _whole(value: Any) -> int:
 
 
 _FLAGS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
-"""The flags of YAML 1.1. In YAML 1.2, which Rasa uses, only `true` and `false` are flags; the others are strings."""
+"""The words that are booleans in YAML 1.1.
+
+In YAML 1.2, which Rasa uses, only `true` and `false` are booleans, and the others are strings.
+"""
 
 
 def _flag(value: Any) -> bool:

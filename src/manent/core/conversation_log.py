@@ -4,7 +4,7 @@ The events of one `sender_id` are numbered 1, 2, 3… (`seq`). The number of the
 append names the epoch and the version of the log to which it adds, so two writers cannot overwrite each other's events.
 
 The records are msgspec structs, like the events. A turn creates about a dozen records, and creating a frozen dataclass
-takes ten times as long as a struct. `msgspec.structs.replace` creates changed copies.
+takes ten times as long as creating a struct. `msgspec.structs.replace` creates changed copies.
 """
 
 from typing import Any, Literal
@@ -20,7 +20,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """How an event is shown to the visitor. An event without a view is not shown.
 
     Attributes:
-        prev: `seq` of the previous visible event; 0 for the first one.
+        prev: `seq` of the previous visible event, or 0 for the first visible event.
         divider: the reason for a dividing line above the event: the conversation was restarted, or the session expired
             and a new one started.
         title: text of the button that the visitor clicked (user events).
@@ -40,7 +40,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted message. The conversation accepts no second message with the same id.
+    """An accepted message. The conversation does not accept a second message with the same id.
 
     Attributes:
         seq: number of its user event.
@@ -69,15 +69,15 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         epoch: random id of the log, which changes when the log is erased or replaced.
-        version: `seq` of the newest event, 0 for none.
-        visible: `seq` of the newest visible event, 0 for none.
+        version: `seq` of the newest event, or 0 if there is none.
+        visible: `seq` of the newest visible event, or 0 if there is none.
         divider: the dividing line to draw above the next visible event.
-        session_seq: `seq` of the newest `session_started` event, 0 for none.
+        session_seq: `seq` of the newest `session_started` event, or 0 if there is none.
         plain_seq: `seq` of the newest bot event that a plain client (a Socket.IO client without the session protocol)
             has confirmed by answering a later ping of the server.
         open_turn: whether the last turn is unfinished and must be continued.
         lease: which process runs the open turn.
-        owner: the token subject that owns the conversation (`jwt` mode). None if nobody owns it.
+        owner: the token subject that owns the conversation (`jwt` mode). None if the conversation has no owner.
         started: time of the first event, in seconds since the epoch.
         updated: time of the newest append, in seconds since the epoch.
     """
@@ -97,7 +97,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The tracker at `version`, as `Tracker.dump()` returned it. A turn replays only the events after it."""
+    """The tracker at `version`, in the form that `Tracker.dump()` returns. A turn replays only the events after it."""
 
     version: int
     data: bytes
@@ -107,12 +107,12 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
     """A scheduled reminder: when it is due, the bot acts as if the user had sent `intent`.
 
     Attributes:
-        name: name of the reminder. A later reminder with this name in the same conversation replaces it.
-        seq: number of the event that scheduled it.
+        name: name of the reminder. It is replaced by a later reminder with the same name in the same conversation.
+        seq: number of the event that scheduled the reminder.
         due: time at which the bot acts, in seconds since the epoch.
         entities: the entities of the `ReminderScheduled` event, unchanged.
-        channel: name of the output channel on which it was scheduled.
-        kill_on_user_msg: whether any later message of the user cancels it.
+        channel: name of the output channel on which the reminder was scheduled.
+        kill_on_user_msg: whether any later user message cancels the reminder.
     """
 
     sender_id: str
@@ -152,7 +152,7 @@ ReminderChange = Reminder | CancelReminders | FireReminder
 
 
 def entity_values(entities: Any) -> list[tuple[str, str]]:
-    """Return (entity, value) pairs from an object of values by entity, or from a list of entities in Rasa's form."""
+    """Return (entity, value) pairs from an object that maps entities to values, or from a list of Rasa entities."""
     if isinstance(entities, dict):
         return sorted((str(name), repr(value)) for name, value in entities.items())
     found = [entity for entity in entities or () if isinstance(entity, dict)]
@@ -164,10 +164,10 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         head: the head *after* the append. Its `version` is the `seq` of the last entry.
-        expected_version: the version of the log before the append. The append fails if the log has another version, or
-            another epoch than `head`.
-        expected_lease: the lease of the log before the append. The append fails if the lease has another owner, but not
-            if the owner has only renewed it. So only one process can take over the turn of a dead server, and a process
+        expected_version: the log's version before the append. The append fails if the log's version differs from
+            this version, or its epoch from the epoch of `head`.
+        expected_lease: the log's lease before the append. The append fails if the lease has another owner, but not
+            if the owner has only renewed it. So only one process can take over a dead server's turn, and a process
             whose lease was taken over can no longer append.
         entries: the new events, numbered from `expected_version + 1` to `head.version`. Empty if the append changes
             only the lease or `plain_seq`.
@@ -186,14 +186,14 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True):
-    """A revocation of tokens before their expiry, or the lifting of a revocation.
+    """A revocation of tokens before their expiry, or the lifting of an earlier revocation.
 
     Attributes:
-        kind: whether `value` is a subject or a token id. A subject revokes all tokens of the subject; an id (`jti`)
-            revokes one token.
+        kind: whether `value` is a subject or a token id. A revocation of a subject revokes all of its tokens, and a
+            revocation of an id (`jti`) revokes one token.
         before: revokes only tokens issued before this time (seconds since the epoch). None means all.
         lifted: whether the revocation was lifted.
-        made: time of the revocation or of its lifting, in seconds since the epoch.
+        made: time when the revocation was made or lifted, in seconds since the epoch.
     """
 
     kind: Literal["subject", "token"]
@@ -207,8 +207,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     """The position up to which a conversation's events were published. The store keeps this cursor next to the log.
 
     Attributes:
-        epoch: epoch of the published log. A log that has another epoch now was erased or replaced.
-        seq: `seq` of the newest published event, 0 for none.
+        epoch: epoch of the published log. If the log now has a different epoch, it was erased or replaced.
+        seq: `seq` of the newest published event, or 0 if there is none.
         lease: which process publishes the events.
     """
 

@@ -1,8 +1,8 @@
 """The domain: an assistant's intents, entities, slots, responses, forms and actions.
 
-The classes contain plain data in the shape of format 3.1. `project/` creates them from YAML of any accepted format. A
-domain of format 2.0 is converted while it is read. After that, only `Domain.is_legacy` and `Domain.legacy_forms` depend
-on the original format.
+The classes contain plain data with the structure of format 3.1. `project/` creates them from YAML of any accepted
+format. A domain of format 2.0 is converted while it is read. After that, only `Domain.is_legacy` and
+`Domain.legacy_forms` depend on the original format.
 """
 
 import functools
@@ -56,8 +56,8 @@ class SlotMapping:
     """A rule that sets a slot from a user turn (contract: "mappings").
 
     Attributes:
-        any_label: whether an entity matches with any role and any group (the autofill of format 2.0). If False, the
-            entity must have the role and group of the mapping.
+        any_label: whether the entity can have any role and any group (as in format 2.0, where entities fill slots of
+            the same name). If False, the entity must have the role and group of the mapping.
     """
 
     type: MappingType
@@ -148,15 +148,15 @@ class Domain:
     """A domain. Names map to definitions in the order of the files.
 
     Attributes:
-        actions: names listed under `actions:`: custom actions, and built-in actions that a custom one replaces.
+        actions: names listed under `actions:`: custom actions, and built-in actions that are replaced by custom ones.
         send_domain: actions that receive the domain if the endpoint sends it selectively.
         e2e_actions: bot texts that end-to-end stories can predict.
         responses: the variations of each response, by name (`utter_…`). Retrieval responses are named
             `utter_faq/ask_x`.
         original: the merged domain as a JSON object in format 3.1, for action servers and `GET /domain`.
         legacy_forms: the `forms` section of a domain of format 2.0, for action servers that use SDK 2.x. None if the
-            domain has another format.
-        is_legacy: whether the domain was written in format 2.0, which has some different rules.
+            domain has a different format.
+        is_legacy: whether the domain was written in format 2.0, in which some rules differ.
     """
 
     intents: dict[str, Intent] = field(default_factory=dict)
@@ -184,12 +184,15 @@ class Domain:
         return frozenset(name for name, slot in self.slots.items() if slot.type == "list")
 
     def kept(self, slot: str, value: Any) -> Any:
-        """Return the value that a slot has after it was set to `value`. A list slot wraps a single value in a list."""
+        """Return the value that a slot has after it is set to `value`.
+
+        In a list slot, a single value is wrapped in a list.
+        """
         return [value] if slot in self.list_slots and value and not isinstance(value, list) else value
 
     @functools.cached_property
     def action_names(self) -> tuple[str, ...]:
-        """All actions that can be predicted. Of equally probable actions, the first one is predicted."""
+        """All actions that can be predicted. If several actions are equally probable, the first one is predicted."""
         names = dict.fromkeys(DEFAULT_ACTIONS)
         names |= dict.fromkeys(self.actions)
         names |= dict.fromkeys(sorted(name for name in self.responses if "/" not in name))

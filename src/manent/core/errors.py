@@ -1,4 +1,4 @@
-"""The errors of Manent. The class of an error names the part that failed.
+"""The errors of Manent. An error's class names the part that failed.
 
 Every error has a stable `code` for clients and log searches; the message can change between versions.
 """
@@ -57,7 +57,10 @@ class Problem:
 
 
 class ProjectError(ManentError):
-    """The project's files cannot be trained or run. The error contains all problems that were found."""
+    """The project cannot be trained or run, because its files have mistakes.
+
+    The error contains all problems that were found.
+    """
 
     status = 400
 
@@ -67,7 +70,7 @@ class ProjectError(ManentError):
 
 
 class RequestError(ManentError):
-    """A client sent a request that cannot be served. The request changed nothing."""
+    """A client's request cannot be served. The request changed nothing."""
 
     def __init__(self, code: str, message: str, *, status: int = 400, retry_after: float | None = None) -> None:
         super().__init__(code, message)

@@ -2,8 +2,8 @@
 
 Events are frozen records with the names of Rasa's events. Their JSON form has the same keys as Rasa's. Trackers, action
 servers, event brokers and stored logs all use this form. `tracker.py` implements how an event changes a tracker. Events
-are msgspec structs instead of dataclasses, because every commit encodes its events: msgspec encodes the events of a
-turn in a few microseconds.
+are msgspec structs instead of dataclasses, because every commit encodes its events: msgspec encodes a turn's events in
+a few microseconds.
 """
 
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
 
     Attributes:
         text: the message, stripped.
-        parse_data: the NLU result in Rasa's form (`text, intent, entities, …`).
-        input_channel: name of the channel that received it.
-        message_id: the client's id of the message, or a generated one.
+        parse_data: the NLU result in Rasa's format (`text, intent, entities, …`).
+        input_channel: name of the channel that received the message.
+        message_id: the client's id for the message, or a generated id.
     """
 
     text: str | None = None
@@ -52,7 +52,7 @@ class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
 
     @property
     def entities(self) -> list[Json]:
-        """The recognised entities, in Rasa's form."""
+        """The recognised entities, in Rasa's format."""
         return self.parse_data.get("entities") or []
 
 
@@ -118,7 +118,7 @@ class EntitiesAdded(_Event, frozen=True, kw_only=True, tag="entities"):
 
 
 class FollowupAction(_Event, frozen=True, kw_only=True, tag="followup"):
-    """Sets the next action. It then runs without asking the policies."""
+    """Sets the next action. The action then runs without a prediction by the policies."""
 
     name: str
 
@@ -132,7 +132,7 @@ class SessionStarted(_Event, frozen=True, kw_only=True, tag="session_started"):
 
 
 class UserUtteranceReverted(_Event, frozen=True, kw_only=True, tag="rewind"):
-    """Undoes the last user turn."""
+    """The last user turn was reverted."""
 
 
 class ActionReverted(_Event, frozen=True, kw_only=True, tag="undo"):
@@ -152,7 +152,7 @@ class ConversationResumed(_Event, frozen=True, kw_only=True, tag="resume"):
 
 
 class ReminderScheduled(_Event, frozen=True, kw_only=True, tag="reminder"):
-    """At `date_time` (ISO 8601) the bot acts as if it had received `intent`."""
+    """At `date_time` (ISO 8601), the bot acts as if it had received `intent`."""
 
     intent: str
     date_time: str

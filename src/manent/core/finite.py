@@ -1,8 +1,8 @@
 """Replaces values that Python's `json` module accepts but the stored log cannot contain.
 
-NaN and the infinities become `"NaN"`, `"Infinity"` or `"-Infinity"`. A lone surrogate becomes `?`. It is one half of a
-character such as an emoji, left over when a program cuts a text. This module replaces them in data from outside, before
-a turn uses a value. So the turn, the log, and a server after a restart have the same value.
+NaN and the infinities become `"NaN"`, `"Infinity"` or `"-Infinity"`. A lone surrogate becomes `?`. A lone surrogate is
+one half of a character such as an emoji, left behind when a program truncates a text. This module replaces them in data
+from outside, before a turn uses a value. So the turn, the log, and a restarted server use the same value.
 """
 
 import json
@@ -23,7 +23,7 @@ def loads(source: str | bytes) -> Any:
 
 
 def finite(value: Any) -> Any:
-    """Return plain data (mappings, lists, scalars) in which values that the log cannot contain are replaced."""
+    """Return the plain data (mappings, lists, scalars) with all values replaced that the log cannot contain."""
     if isinstance(value, float):
         return value if math.isfinite(value) else _name(value)
     if isinstance(value, str):
@@ -36,7 +36,7 @@ def finite(value: Any) -> Any:
 
 
 def is_storable(text: str) -> bool:
-    """Return whether a text has no lone surrogates."""
+    """Return whether a text contains no lone surrogates."""
     if text.isascii():
         return True
     try:
@@ -52,7 +52,7 @@ def storable(text: str) -> str:
 
 
 def _number(digits: str) -> float | str:
-    """Read a number. Python decodes `1e999` as infinity, so this number becomes a string, too."""
+    """Read a number. Python decodes `1e999` as infinity, so this number also becomes a string."""
     number = float(digits)
     return number if math.isfinite(number) else _name(number)
 

@@ -1,4 +1,4 @@
-"""Writes messages with their entities in the markup of training data: `I live in [Berlin](city)`.
+"""Writes messages with their entities in the markup for training data: `I live in [Berlin](city)`.
 
 `project/data/annotations.py` reads this markup.
 """
@@ -13,7 +13,7 @@ PAYLOAD_EXTRACTOR = "RegexMessageHandler"
 
 
 def annotated(text: str, entities: Iterable[Json]) -> str:
-    """Return a message with its entities marked. Entities of payloads are not marked."""
+    """Return a message with its entities marked. Entities from payloads are not marked."""
     spans: dict[tuple[int, int], list[Json]] = {}
     for entity in sorted((each for each in entities if _is_marked(each, text)), key=lambda each: int(each["start"])):
         spans.setdefault((entity["start"], entity["end"]), []).append(entity)

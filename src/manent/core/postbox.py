@@ -15,11 +15,11 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         channel: name of the channel.
         address: id of the visitor, chat or room on the platform.
-        message_id: the platform's id of the message. A repeated delivery has the same id.
+        message_id: the platform's id for the message. A repeated delivery has the same id.
         text: the message.
         title: text of the clicked button, if `text` is its payload.
-        metadata: metadata of the message.
-        reference: further data that the channel needs to send to this conversation, for example a thread id.
+        metadata: the message's metadata.
+        reference: further data that the channel needs for sending to this conversation, for example a thread id.
         sender_id: key of the conversation; set by the store.
         number: position among all received messages; set by the store.
     """
@@ -42,9 +42,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         sender_id: key of the conversation.
         channel: name of the channel.
         address: id of the visitor, chat or room on the platform.
-        reference: further data that the channel needs to send, see `ReceivedMessage`.
-        epoch: epoch of the log that is sent. "" if no message was sent yet.
-        seq: `seq` of the newest completely sent event, 0 for none.
+        reference: further data that the channel needs for sending, see `ReceivedMessage`.
+        epoch: epoch of the log that is being sent, or "" if no message has been sent yet.
+        seq: `seq` of the newest completely sent event, or 0 if there is none.
         part: number of parts of the next bot message that were already sent.
         failures: failed attempts to send the next part.
         retry_at: earliest time of the next attempt, in seconds since the epoch.
@@ -64,7 +64,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Undelivered(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a bot message that the platform refused permanently.
+    """A part of a bot message that the platform has permanently rejected.
 
     Attributes:
         seq: `seq` of the bot message.

@@ -3,7 +3,7 @@
 A text is split at whitespace. Punctuation other than `#`, `@` and `&` is removed from the start and the end of each
 chunk. A single sign before a digit stays, as in `-5` and `.5`. Inside a chunk, characters that cannot be part of an
 address or a number separate tokens. So `don't` is two tokens, but `10.5`, `a@b.org` and `https://x.org/?q=1` are one
-token each. Emoji separate tokens, too, unless the text consists only of emoji.
+token each. Emoji also separate tokens, unless the text consists only of emoji.
 """
 
 import re
@@ -30,7 +30,7 @@ def whitespace_tokens(text: str) -> list[Token]:
     """Return the tokens of a text.
 
     Returns:
-        `(start, end)` of each token, in order. If a text has no words, the whole text is one token.
+        `(start, end)` of each token, in order. If a text contains no words, the whole text is one token.
     """
     if not _special.search(text):
         return [chunk.span() for chunk in _chunk.finditer(text)] or [(0, len(text))]

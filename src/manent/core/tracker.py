@@ -1,11 +1,10 @@
 """The tracker: the state of a conversation, computed from its log.
 
 `State` is the result of applying the events one by one: slots, loop, latest message, flags. `Tracker` is a state plus
-the recent *applied* events. The applied events are the events of the session, except those that rewinds, undos and
-repeated form turns have removed. Policies read the applied events, and a rewind replays them. The tracker keeps only a
-window of the applied events, so memory and time do not grow with the length of a conversation. `base` is the state
-before the window. A rewind beyond the window raises `WindowExceeded`. The caller then loads a tracker with a larger
-window.
+the recent *applied* events. The applied events are the session's events, except those that rewinds, undos and repeated
+form turns have removed. Policies read the applied events, and a rewind replays them. The tracker keeps only a window of
+the applied events, so memory and time do not grow with the length of a conversation. `base` is the state before the
+window. A rewind beyond the window raises `WindowExceeded`. The caller then loads a tracker with a larger window.
 
 No I/O, no clock. Reference: the DialogueStateTracker of Rasa 3.6.21, described in the contract (§5.3, §6).
 """
@@ -42,11 +41,14 @@ from manent.core.events import (
 
 _LISTEN = "action_listen"
 _RECENT = 3
-"""Number of user turns whose intents are kept, including reverted turns. A two-stage fallback needs this many."""
+"""Number of user turns, including reverted turns, whose intents are kept. A two-stage fallback needs this many."""
 
 
 class WindowExceeded(InternalError):
-    """A rewind or undo needs events from before the window. The caller must load the tracker from an older snapshot."""
+    """A rewind or undo needs events that are older than the window.
+
+    The caller must load the tracker from an older snapshot.
+    """
 
     def __init__(self) -> None:
         super().__init__("window_exceeded", "a rewind or undo needs events from before the tracker's window")
@@ -65,7 +67,7 @@ class State(msgspec.Struct, kw_only=True):
     """The state of a conversation after its applied events.
 
     Attributes:
-        values: values of the slots that were set. Other slots have the domain's initial value.
+        values: values of the slots that were set. All other slots have the initial value from the domain.
         uses_text: whether the policies used the text of the latest message instead of its intent.
     """
 
@@ -79,7 +81,7 @@ class State(msgspec.Struct, kw_only=True):
     uses_text: bool = False
 
     def copy(self) -> "State":
-        """Return an independent copy. The copies share the values, which are never changed in place."""
+        """Return an independent copy. Copies of a tracker share these values, which are never changed in place."""
         loop = self.active_loop
         return State(
             values=dict(self.values),
@@ -201,7 +203,7 @@ _decoder = msgspec.json.Decoder(_Dump)
 
 @dataclass(slots=True, eq=False)
 class Tracker:
-    """One conversation as the dialogue engine sees it.
+    """A conversation, in the form that the dialogue engine uses.
 
     Attributes:
         sender_id: key of the conversation.
@@ -211,21 +213,21 @@ class Tracker:
         base: the state before the first event of `applied`.
         applied: recent applied events, oldest first.
         truncated: whether applied events of this session were removed from the start of `applied`.
-        generation: counter that increases when `applied` changes other than by an append or a trim. Code that caches
-            values derived from `applied` must then compute them again.
+        generation: counter that increases when `applied` changes by anything other than an append or a trim. Code that
+            caches values derived from `applied` must then compute them again.
         trimmed: number of events that `trim` removed from the start of `applied` since the tracker was loaded.
         latest_event_time: timestamp of the newest event.
-        last_user_time: timestamp of the newest user event, from which session expiry is computed.
+        last_user_time: timestamp of the newest user event. Session expiry is computed from it.
         latest_input_channel: input channel of the newest user event.
         session_started: whether a session was ever started.
         loops: names of loops that were ever active. `applied` contains only the last of their repeated runs.
         recent_intents: intents of the newest user events since a restart, including reverted ones. "" means a message
             without a recognised intent, None means a revert.
-        declined: the action that refused to run, until another action runs. Snapshots do not contain it, because each
-            turn ends with an action.
+        declined: the action that refused to run. It is reset when another action runs. Snapshots do not contain this
+            value, because each turn ends with an action.
         outdated: whether `state` still contains a form turn that was removed from `applied`. The state is computed
             again when the bot listens.
-        counted: number of actions in `applied`. None if they must be counted again.
+        counted: number of actions in `applied`. None if the actions must be counted again.
         derived: cache for values that other code derives from `applied`. Not stored.
     """
 
@@ -252,7 +254,7 @@ class Tracker:
     # reading ------------------------------------------------------------------------------------------------------
 
     def slots(self) -> Json:
-        """Return the value of every slot of the domain."""
+        """Return the value of every slot in the domain."""
         values = self.state.values
         slots = {name: values.get(name, initial) for name, initial in self.domain.initial_slots.items()}
         for name in self.domain.list_slots:
@@ -286,11 +288,11 @@ class Tracker:
         """Apply one event.
 
         When a form runs again, the user turn that only answered it is removed from `applied`. The message remains in
-        the state until the bot listens, because actions of the same turn can read it.
+        the state until the bot listens, because actions in the same turn can read it.
 
         Raises:
-            WindowExceeded: the event reverts more than the window contains, or the previous run of a repeated loop is
-                before the window.
+            WindowExceeded: the event reverts more than the window contains, or a repeated loop's previous run is older
+                than the window.
         """
         take = _TAKE.get(type(event))
         if take is not None:
@@ -316,8 +318,8 @@ class Tracker:
     def trim(self, keep: int) -> None:
         """Move the events before the newest `keep` actions from `applied` into `base`.
 
-        Trim only when `applied` contains more than twice as many actions, because trimming is expensive. With one and a
-        half times as many, it took 5 µs per turn on average.
+        Trim only when `applied` contains more than twice as many actions, because trimming is expensive. If the limit
+        were one and a half times as many, trimming would take 5 µs per turn on average.
         """
         if self.counted is not None and self.counted <= 2 * keep:
             return
@@ -424,7 +426,7 @@ class Tracker:
         """Return whether the loop ran before in the same activation, and only `action_listen` ran since.
 
         Raises:
-            WindowExceeded: the window contains only `action_listen` actions, so the previous run can be before the
+            WindowExceeded: the window contains only `action_listen` actions, so the previous run can be older than the
                 window.
         """
         for event in reversed(self.applied):
@@ -483,8 +485,7 @@ class Tracker:
     def load(cls, sender_id: str, domain: Domain, data: bytes) -> "Tracker":
         """Restore a tracker from the bytes that `dump` returned.
 
-        Raises:
-            msgspec.ValidationError: the bytes are not a dump of this version.
+        Raises: msgspec.ValidationError: the bytes are not a dump from this version.
         """
         dump = _decoder.decode(data)
         return cls(
@@ -516,4 +517,4 @@ _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
     ActionReverted: Tracker._revert_action,  # noqa: SLF001
 }
-"""The methods, by event class, that apply the events that change more than `state` and `applied`."""
+"""Event class → the method that applies its events, for events that change more than `state` and `applied`."""

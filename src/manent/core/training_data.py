@@ -1,4 +1,4 @@
-"""Training data of a project: NLU examples, stories, rules, configuration. Plain data, no files.
+"""A project's training data: NLU examples, stories, rules, configuration. Plain data, no files.
 
 `project/` creates it from YAML; `nlu/` and `dialogue/` train on it.
 """
@@ -11,7 +11,7 @@ from manent.core.events import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """A place in a project's files: the path as the user would type it, and the 1-based line. Messages show it."""
+    """A position in a project's files: the path as the user would type it, and the 1-based line. Messages show it."""
 
     file: str = ""
     line: int = 0
@@ -63,7 +63,7 @@ class NluData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityStep:
-    """An entity listed in a user turn of a story. If `value` is None, any value matches."""
+    """An entity that is listed in a story's user turn. If `value` is None, any value matches."""
 
     entity: str
     value: Any = None
@@ -84,7 +84,7 @@ class UserStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStep:
-    """An action of the bot: its name, or a text in end-to-end stories."""
+    """A bot action: its name, or a text in end-to-end stories."""
 
     name: str | None = None
     text: str | None = None
@@ -131,7 +131,7 @@ Step = UserStep | ActionStep | SlotStep | LoopStep | CheckpointStep | OrStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """One story, as it is written in the file."""
+    """One story, with the same steps as in the file."""
 
     name: str
     steps: tuple[Step, ...]
@@ -141,7 +141,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule, as it is written in the file. `conditions` are the steps under `condition:`."""
+    """One rule, with the same steps as in the file. `conditions` are the steps under `condition:`."""
 
     name: str
     steps: tuple[Step, ...]
@@ -156,7 +156,7 @@ class ComponentConfig:
     """One entry of `pipeline:` or `policies:`: its name (Rasa's module paths are resolved) and options.
 
     Attributes:
-        code: hash of the module of a custom class. "" if the component is built in.
+        code: hash of a custom class's module. "" if the component is built in.
         extends: name of the built-in policy that a custom policy extends. "": none.
     """
 
@@ -168,7 +168,7 @@ class ComponentConfig:
 
     @property
     def built_in(self) -> str:
-        """Name of the built-in component that this entry is or extends. For other classes, the name of the class."""
+        """Name of the built-in component that this entry uses or extends. For other classes, the name of the class."""
         return self.extends or self.name
 
 

@@ -71,7 +71,7 @@ class Acting(msgspec.Struct, kw_only=True):
     pending: tuple[Event, ...] = ()
 
     def values(self, trailing: Iterable[Event] = ()) -> Mapping[str, Any]:
-        """Return the values of all slots after these events are applied."""
+        """Return the values that all slots have after these events are applied."""
         changes = {event.name: event.value for event in trailing if isinstance(event, SlotSet)}
         known = self.tracker.state.values
         return SlotValues(self.domain, {**known, **changes} if changes else known)
@@ -79,14 +79,14 @@ class Acting(msgspec.Struct, kw_only=True):
     def say(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[list[Event]]:
-        """Return the bot event of a response, or an empty list if no variation of the response matches."""
+        """Return the bot event for a response, or an empty list if none of the response's variations matches."""
         if not self.external_nlg:
             return self.say_here(response, arguments, trailing=trailing)
         message = yield from self.message(response, arguments, trailing=trailing)
         return [] if message is None else [bot_event(message, utter_action=response)]
 
     def say_here(self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()) -> list[Event]:
-        """Return the bot event of a response as `say` does, but never use an NLG server."""
+        """Return the bot event for a response, like `say`, but never use an NLG server."""
         event = self.responses.constant(response)
         if event is None:
             event = self.responses.event(
@@ -104,7 +104,7 @@ class Acting(msgspec.Struct, kw_only=True):
     def message(
         self, response: str, arguments: Json | None = None, *, trailing: Sequence[Event] = ()
     ) -> Activity[Json | None]:
-        """Create the message of a response, in this process or with the NLG server.
+        """Create the message for a response, in this process or with the NLG server.
 
         Return None if no variation matches.
         """

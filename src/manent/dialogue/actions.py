@@ -19,7 +19,7 @@ SESSION_START = "action_session_start"
 
 
 class Actions:
-    """All actions of a domain. The lookup by name is prepared once, when a model is loaded."""
+    """All actions in a domain. The lookup by name is prepared once, when a model is loaded."""
 
     def __init__(self, domain: Domain, filler: SlotFiller) -> None:
         self._domain = domain
@@ -87,14 +87,14 @@ def _back(acting: Acting) -> Activity[list[Event]]:
 
 
 def _send_text(acting: Acting) -> Done:
-    """Return the text in the metadata of the latest message as a bot message."""
+    """Return the text in the latest message's metadata as a bot message."""
     message = acting.tracker.state.latest_message
     sent = (message.metadata.get("message") or {}) if message is not None else {}
     return [BotUttered(text=sent.get("text") or "")]
 
 
 def _say_selected(acting: Acting, intent: str) -> Done:
-    """Return the bot event of the response that the response selector found.
+    """Return the bot event for the response that the response selector found.
 
     Return an empty list if no selector ran.
     """

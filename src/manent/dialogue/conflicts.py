@@ -25,9 +25,9 @@ def find_conflicts(
             are equal and their next actions differ. None: a policy sees all states.
 
     Returns:
-        The errors, then the warnings. Errors are contradictions between rules, or between a rule and a story; they stop
-        training. Warnings are about stories that begin equally but continue differently, because a policy can follow
-        only one such story.
+        The errors, then the warnings. Errors are contradictions between rules, or between a rule and a story. They
+        prevent training. Warnings are about stories that begin equally but continue differently, because a policy can
+        follow only one such story.
     """
     sequences = story_sequences(domain, stories)
     problems = compile_rules(config, domain, rules=rule_sequences(domain, stories.rules), stories=sequences).problems
@@ -50,7 +50,7 @@ def _story_conflicts(domain: Domain, stories: Iterable[Sequence], max_history: i
 def _steps(
     domain: Domain, featurizer: Featurizer, story: Sequence
 ) -> Iterable[tuple[tuple[DialogState, ...], str, Where]]:
-    """Yield each action of a story with the states before it, the newest last.
+    """Yield each of a story's actions with the states before it, the newest last.
 
     Skip the first action, because no policy predicts the action that begins a story.
     """

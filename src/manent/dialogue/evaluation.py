@@ -1,6 +1,6 @@
 """Plays test stories and compares the assistant's predictions with the stories.
 
-A story is played event by event. Before each action of the story, the policies predict an action. In an end-to-end
+A story is played event by event. Before each action in the story, the policies predict an action. In an end-to-end
 test, the NLU also parses each text. After a wrong prediction, the story continues as it is written, so that one mistake
 does not cause others. The action that begins a story is not predicted. Custom actions do not run, because the story
 contains the slots that they set. `manent test` and the HTTP API use this module, which does not read or write files.
@@ -103,7 +103,7 @@ def play_stories(
     Args:
         model: the model to evaluate.
         stories: the stories to play. Rules are ignored.
-        parse: parses the texts of the stories. None: no text is parsed, and the intents of the stories are used.
+        parse: parses the texts in the stories. None: no text is parsed, and the intents in the stories are used.
         known: training data, for `Played.is_known`.
         limit: maximum number of stories.
     """
@@ -186,7 +186,7 @@ class _Player:
         )
 
     def _declines(self, choice: Choice, expected: str) -> bool:
-        """Return whether the active form must reject the message, because the story continues with another action."""
+        """Return whether the active form must reject the message because the story continues with another action."""
         return choice.action == self.tracker.active_loop_name and choice.action != expected
 
     def _check_message(self, event: UserUttered, where: Where) -> Move:
@@ -228,7 +228,7 @@ def _new_tracker(domain: Domain) -> Tracker:
 
 
 def _entity_pairs(text: str, expected: Iterable[Json], predicted: Iterable[Json]) -> Iterator[tuple[str, str]]:
-    """Pair each annotated entity with the found entity at the same position.
+    """Pair each annotated entity with the entity that was found at the same position.
 
     The name "None" replaces a missing entity.
     """
@@ -264,7 +264,7 @@ def action_pairs(played: Iterable[Played]) -> list[tuple[str, str]]:
 
 
 def remembered(played: Iterable[Played]) -> float:
-    """Return the share of actions, in [0, 1], that a story or rule of the training data predicted."""
+    """Return the share of actions, in [0, 1], that were predicted from a story or rule in the training data."""
     actions = [move for each in played for move in each.actions]
     # RulePolicy also predicts the fallback action, but with a confidence below 1.
     known = [move for move in actions if (move.policy or "").endswith(_REMEMBERING) and move.confidence == 1.0]

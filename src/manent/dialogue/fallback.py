@@ -18,7 +18,7 @@ from manent.dialogue.steps import Activity
 
 DEFAULT_FALLBACK = "action_default_fallback"
 DEFAULT_RESPONSE = "utter_default"
-"""The response that `DEFAULT_FALLBACK` sends. Without this response in the domain, it sends nothing."""
+"""The response that `DEFAULT_FALLBACK` sends. If the domain does not contain this response, it sends nothing."""
 TWO_STAGE = "action_two_stage_fallback"
 ASK_AFFIRMATION = "action_default_ask_affirmation"
 ASK_REPHRASE = "action_default_ask_rephrase"
@@ -89,7 +89,7 @@ def _ask(acting: Acting, action: str) -> Activity[list[Event]]:
 
 
 def _repeat_message(tracker: Tracker) -> list[Event]:
-    """Return events that repeat the latest message with confidence 1, after a listen."""
+    """Return events that repeat the latest message with confidence 1, after `action_listen`."""
     message = tracker.state.latest_message
     if message is None:
         return [ActionExecuted(name=LISTEN)]

@@ -1,7 +1,7 @@
 """Runs forms: activates and validates them, asks for slots, and ends them (contract §5.5).
 
-A form's action changes nothing while it runs. It returns its events, and the turn applies them together. The form can
-therefore run again from its start if an action that it called failed, or if the server stopped.
+A form's action does not change the tracker while it runs. It returns its events, and the turn applies them together.
+Therefore, if an action that the form called fails, or if the server stops, the form can run again from its start.
 """
 
 from collections.abc import Sequence
@@ -101,7 +101,7 @@ def _validate_answer(
     """Validate the slots that the latest message filled.
 
     Reject the message if it filled no slot and `may_decline` is set. A message that activated the form is never
-    rejected, because the slot that was requested at that time belongs to another form.
+    rejected, because the slot requested at that time belongs to another form.
     """
     tracker = acting.tracker
     loop = tracker.state.active_loop
@@ -110,7 +110,7 @@ def _validate_answer(
         if isinstance(event, LoopInterrupted):
             is_interrupted = event.is_loop_interrupted
     if tracker.latest_action_name != LISTEN or is_interrupted:
-        # Nothing must be validated, but the validation action can set the next requested slot.
+        # No slot needs validation, but the validation action can set the next requested slot.
         return (yield from _validate(acting, form, [], before))
     is_new = acting.domain.is_legacy
     if is_new:
@@ -127,7 +127,7 @@ def _validate_answer(
 
 
 def _candidates(acting: Acting, form: Form) -> list[SlotSet]:
-    """Return the last value of each of the form's slots that were set since the latest user message."""
+    """Return the last value of each form slot that was set since the latest user message."""
     wanted = candidate_slots(form, acting.tracker.requested_slot)
     found: dict[str, SlotSet] = {}
     for event in reversed(acting.tracker.applied):
@@ -149,7 +149,7 @@ def _validate(
 ) -> Activity[list[Event]]:
     """Call `validate_<form>` if the domain has this action.
 
-    Slots that are not stored yet are returned even if the action does not return them. While the form is being
+    Slots that have not been stored yet are returned even if the action does not return them. While the form is being
     activated, the action sees the requested slot even if it belongs to another form.
     """
     name = f"validate_{form.name}"
@@ -165,7 +165,7 @@ def _validate(
 
 
 def _run_shown(acting: Acting, form: Form, *, opens: bool = False) -> list[Event]:
-    """Return the events that represent the running form in the requests to validation and question actions."""
+    """Return the events that represent the running form in requests to actions that validate or ask for a slot."""
     is_own = opens or acting.tracker.active_loop_name == form.name
     asked = acting.tracker.requested_slot if is_own else None
     return [SlotSet(name=REQUESTED_SLOT, value=asked), ActionExecuted(name=form.name)]

@@ -75,7 +75,7 @@ class DialogueModel:
     def is_trained(self) -> bool:
         """Whether there are policies.
 
-        A model from `manent train nlu` has none: the server stores messages but does not answer them.
+        A model from `manent train nlu` has no policies, so the server stores messages but does not answer them.
         """
         return bool(self.ensemble.policies)
 
@@ -89,7 +89,7 @@ def train_dialogue(
     """Train the policies. Return the files of the model, named `dialogue/…`.
 
     Raises:
-        ProjectError: rules are incomplete or contradict each other or a story. Contains all problems.
+        ProjectError: a rule is incomplete, or contradicts another rule or a story. Contains all problems.
     """
     from manent.dialogue.policies.learned_training import train_learned, train_unexpected
 
@@ -159,7 +159,10 @@ def train_dialogue(
 def compile_rules(
     config: AssistantConfig, domain: Domain, *, rules: Sequence[TrainingSequence], stories: Sequence[TrainingSequence]
 ) -> RuleTraining:
-    """Compile the rules with the options of the configured RulePolicy. Without this policy, only check the rules."""
+    """Compile the rules with the options of the configured RulePolicy.
+
+    If this policy is not configured, only check the rules.
+    """
     component = next((each for each in config.policies if each.built_in == "RulePolicy"), None)
     options = (
         _options(RuleOptions, component)
@@ -170,7 +173,7 @@ def compile_rules(
 
 
 def _least_confidence(domain: Domain, options: RuleOptions) -> float:
-    """Return a confidence just above that of the core fallback, or 0 if the fallback sends a message."""
+    """Return a confidence just above that of the core fallback, or 0 if the core fallback sends a message."""
     if not options.enable_fallback_prediction:
         return 0.0
     if options.core_fallback_action_name != DEFAULT_FALLBACK or DEFAULT_RESPONSE in domain.responses:
@@ -216,7 +219,7 @@ def _dump_memoization(policy: MemoizationPolicy) -> Json:
 
 
 def _own_folder(number: int) -> str:
-    """Return the folder of a custom policy's files in the model."""
+    """Return the folder in the model for a custom policy's files."""
     return f"{_FOLDER}policy_{number}/"
 
 
@@ -275,7 +278,7 @@ class _PoliciesFile(msgspec.Struct):
 def load_dialogue(
     files: Mapping[str, bytes], domain: Domain, *, max_predictions: int = 10, external_nlg: bool = False
 ) -> DialogueModel:
-    """Create the model from its files. The model has no policies if the files are from `manent train nlu`.
+    """Create the model from its files. If the files are from `manent train nlu`, the model has no policies.
 
     Raises:
         ModelError: a file is missing, damaged, or from another version.

@@ -21,7 +21,7 @@ ACTION_FAILED_TEXT = "Sorry, something went wrong on my side. Please try again i
 
 _DATA_KEYS = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
 _PLACED_KEYS = frozenset((*_DATA_KEYS, "text"))
-"""Keys of a message that are fields of a bot event."""
+"""Keys of a message that are also fields of a bot event."""
 _VARIABLE_KEYS = ("text", "image", "custom", "buttons", "attachment", "quick_replies")
 
 
@@ -55,7 +55,7 @@ def compile_text(text: str) -> "str | Template":
     """Split a template at its `{name}` placeholders.
 
     `{{` and `}}` stand for literal braces. A single brace that does not belong to a name is literal, too. If the text
-    contains no names, return it as a string, in which each double brace is replaced by a single one.
+    contains no names, return it as a string with each double brace replaced by a single one.
     """
     if "{" not in text and "}" not in text:
         return text
@@ -131,8 +131,8 @@ class _Compiled:
 
     Attributes:
         event: the complete event, if the variation has no templates.
-        constant: its keys without templates.
-        variable: its keys with templates.
+        constant: keys whose values contain no templates.
+        variable: keys whose values contain templates.
         channel: the output channel for which it is selected. None: all channels.
         conditions: (slot, value) pairs that must all match.
     """
@@ -171,7 +171,7 @@ def _compile_variation(name: str, variation: Variation) -> _Compiled:
 
 
 class Responses:
-    """All responses of a domain, compiled."""
+    """All compiled responses of a domain."""
 
     def __init__(self, domain: Domain) -> None:
         self._variations = {
@@ -188,7 +188,7 @@ class Responses:
         return name in self._variations
 
     def constant(self, name: str) -> BotUttered | None:
-        """Return the event of a response whose only variation has neither templates nor conditions.
+        """Return the event for a response whose only variation has neither templates nor conditions.
 
         Return None for other responses.
         """
@@ -197,7 +197,10 @@ class Responses:
     def event(
         self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
     ) -> BotUttered | None:
-        """Select a variation, fill it in and return its event. The arguments are those of `message`."""
+        """Select a variation, fill in its templates and return its event.
+
+        The arguments are the same as for `message`.
+        """
         chosen = self._choose(name, slots, channel, rng)
         if chosen is None:
             return None
@@ -208,7 +211,7 @@ class Responses:
     def message(
         self, name: str, *, slots: Mapping[str, Any], arguments: Mapping[str, Any], channel: str, rng: random.Random
     ) -> Json | None:
-        """Select a variation and fill it in.
+        """Select a variation and fill in its templates.
 
         Args:
             name: the response, `utter_…`.
@@ -259,7 +262,7 @@ def _equal(actual: Any, wanted: Any) -> bool:
 
 
 def bot_event(message: Mapping[str, Any], *, utter_action: str | None = None) -> BotUttered:
-    """Create the event of a message. Store keys that are not fields of a bot event in its metadata."""
+    """Create the bot event for a message. Store keys that are not fields of a bot event in its metadata."""
     data = {key: message.get(key) or None for key in _DATA_KEYS}
     if data["attachment"] is None:
         data["attachment"] = data["image"]  # some channels read the value from `data`

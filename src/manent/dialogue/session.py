@@ -1,4 +1,4 @@
-"""Sessions: decides when a new one starts, and which slots it carries over (contract §5.1, §5.6)."""
+"""Sessions: decides when a new session starts, and which slots it carries over (contract §5.1, §5.6)."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ _SECONDS_PER_MINUTE = 60.0
 
 
 def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bool:
-    """Return whether there is no session, or the last one has expired at `now` (seconds). Then a new one must start."""
+    """Return whether no session exists or the last one has expired at `now` (seconds).
+
+    In both cases, a new session must start.
+    """
     if not tracker.applied and not tracker.truncated:
         return True
     if not config.expiration_time_min or tracker.last_user_time is None:
@@ -22,10 +25,9 @@ def needs_new_session(tracker: Tracker, config: SessionConfig, now: float) -> bo
 def session_start_events(tracker: Tracker, domain: Domain) -> list[Event]:
     """Return the events of `action_session_start`: a new session, and the slots that it carries over.
 
-    Each slot is carried over once, with the value that it was set to last, in the order in which the slots were set
-    last. Rasa repeats all slot events of all earlier sessions, which leads to the same values; a log would then grow
-    with the square of the number of its sessions. The requested slot of a form is not carried over, because the form
-    itself is not.
+    Each slot is carried over once, with its latest value, in the order in which the slots were last set. Rasa repeats
+    all slot events of all earlier sessions. This leads to the same values, but makes a log grow with the square of the
+    number of its sessions. A form's requested slot is not carried over, because the form is not carried over.
     """
     values: dict[str, Any] = {}
     if domain.session.carry_over_slots:

@@ -58,7 +58,7 @@ def latest_received(tracker: Tracker) -> ReceivedMessage | None:
 
 
 class _Reach:
-    """The slots that any message, an intent or an entity can fill, as positions in a list."""
+    """The slots that a message can fill by its text, intent or entities, as positions in a list."""
 
     def __init__(self) -> None:
         self._always: set[int] = set()
@@ -79,7 +79,7 @@ class _Reach:
         """Add the positions that a message can fill."""
         reached.update(self._always, self._intents.get(intent, ()))
         for entity in entities:
-            if isinstance(entity, dict):  # events from other systems can contain values of any type here
+            if isinstance(entity, dict):  # events from other systems can contain a value of any type here
                 reached.update(self._entities.get(str(entity.get("entity")), ()))
 
 
@@ -121,7 +121,7 @@ class SlotFiller:
         return mapping.type != "custom" or mapping.action is not None
 
     def _unique_mappings(self, required: frozenset[str]) -> frozenset[int]:
-        """Return the ids of the from_entity mappings that only one slot of a form has."""
+        """Return the ids of the from_entity mappings that only one of a form's slots has."""
         mappings = [
             mapping
             for name in required
@@ -188,7 +188,10 @@ class SlotFiller:
         return [*others, *answered, *(event for event in candidates if event.name not in settled)]
 
     def _keeps_several(self, slot: str, received: ReceivedMessage) -> bool:
-        """Return whether the slot stores all values that match. In format 2.0, the requested slot does."""
+        """Return whether the slot stores all values that match.
+
+        In format 2.0, the requested slot stores all values that match.
+        """
         return self._domain.is_legacy and received.loop is not None and slot == received.requested
 
     def _applies(self, mapping: SlotMapping, slot: str, received: ReceivedMessage) -> bool:
@@ -230,7 +233,7 @@ class SlotFiller:
 
 
 def _concerns(mapping: SlotMapping, loop: str) -> bool:
-    """Return whether a mapping is for this loop or for all loops."""
+    """Return whether a mapping applies to this loop or to all loops."""
     return not mapping.conditions or any(each.active_loop == loop for each in mapping.conditions)
 
 

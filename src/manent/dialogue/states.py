@@ -90,7 +90,7 @@ def _categorical_vector(slot: Slot, value: Any) -> Vector:
 def slot_vector(slot: Slot, value: Any) -> Vector:
     """Return the features of a slot's value.
 
-    Return no features if the slot does not influence the conversation or counts as not set.
+    Return no features if the slot does not influence the conversation or is treated as not set.
     """
     if value is None or not slot.influence_conversation:
         return ()
@@ -112,7 +112,7 @@ def slot_vector(slot: Slot, value: Any) -> Vector:
 class Featurizer:
     """Turns a domain's intents, entities and slots into features.
 
-    It is part of the model and does not change after training.
+    A featurizer is part of the model and does not change after training.
 
     Args:
         rule_only_slots: slots that only rules use. Policies that learn from stories do not see them.
@@ -146,7 +146,7 @@ class Featurizer:
         return frozenset((self._usable if used is None else spread(used)) - spread(ignored))
 
     def entities(self, intent: str | None, entities: Iterable[Json]) -> tuple[str, ...]:
-        """Return the sorted labels of those entities of a message that its intent uses."""
+        """Return the sorted labels of a message's entities that its intent uses."""
         labels: set[str] = set()
         for entity in entities:
             name = str(entity.get("entity"))
@@ -262,7 +262,7 @@ class History:
         self._consumed = tracker.trimmed + len(tracker.applied)
 
     def _trim(self, keep: int) -> None:
-        """Remove the states before the newest `keep` actions, whose events the tracker has removed."""
+        """Remove the states before the newest `keep` actions, because the tracker has removed their events."""
         del self.full[: len(self.full) - keep]
         del self.visible[: max(0, len(self.visible) - keep)]
         self.whole = False
@@ -361,7 +361,7 @@ class History:
         )
 
     def _shown(self, *, use_text: bool | None = None) -> DialogState:
-        """Return the current state without slots and loops that only rules use."""
+        """Return the current state without the slots and loops that only rules use."""
         state = self.current(use_text=use_text)
         featurizer = self.featurizer
         if state.loop is not None and state.loop in featurizer.rule_only_loops:
@@ -373,7 +373,7 @@ class History:
         if self._previous_shown != state.previous:
             state = replace(state, previous=self._previous_shown)
         if self._previous != LISTEN and self.visible:
-            # Stories do not contain the hidden turns, so use the message before the hidden turns.
+            # Stories do not contain the hidden turns, so use the message before these turns.
             last = self.visible[-1]
             if state.intent != last.intent or state.text != last.text or state.entities != last.entities:
                 state = replace(state, intent=last.intent, text=last.text, entities=last.entities)
@@ -404,7 +404,10 @@ _TAKE: dict[type, Callable[[History, Any], None]] = {
 
 
 def history_of(tracker: Tracker, featurizer: Featurizer) -> History:
-    """Return the tracker's history with all events processed. It is cached with the tracker for the next turn."""
+    """Return the tracker's history with all events processed.
+
+    The history is cached with the tracker for the next turn.
+    """
     history = tracker.derived
     if not isinstance(history, History) or history.featurizer is not featurizer:
         history = tracker.derived = History(featurizer)

@@ -1,8 +1,8 @@
-"""The steps of a turn: the requests of the turn engine to its driver.
+"""The steps of a turn: requests from the turn engine to its driver.
 
 The driver is the code that runs a turn: the runtime or a test. `turn.py` returns a `Step` to the driver and receives
 the result. Forms, slot extraction and the built-in actions are generators over the same steps. This module contains
-only data. Steps are msgspec structs, as events are, because every turn creates some.
+only data. Like events, steps are msgspec structs, because every turn creates some.
 """
 
 import random
@@ -21,7 +21,7 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
         now: returns the time, in seconds since the epoch, UTC.
         new_id: returns a new unique id, for a message without an id or a reminder without a name.
         rng: selects among the variations of a response.
-        stamp: data to add to the metadata of each new event (`model_id`, `assistant_id`). It never changes.
+        stamp: data to add to each new event's metadata (`model_id`, `assistant_id`). It never changes.
     """
 
     now: Callable[[], float]
@@ -40,8 +40,8 @@ class CallAction(msgspec.Struct, frozen=True, kw_only=True):
     """Run a custom action after committing the events of `Turn.take_events`. The result is an `ActionResult`.
 
     Attributes:
-        trailing: events that the action receives after the events of the log, although they are not in the log yet.
-            These are slots that the action validates, and previous events of the form.
+        trailing: events that are not in the log yet. The action receives them after the log's events.
+            They are the slots that the action validates, and the form's previous events.
     """
 
     name: str
@@ -49,7 +49,7 @@ class CallAction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generate(msgspec.Struct, frozen=True, kw_only=True):
-    """Generate the text of a response externally, after committing as for `CallAction`.
+    """Generate a response's text on another server, after committing as for `CallAction`.
 
     The result is the message as JSON.
 
@@ -94,4 +94,4 @@ a generator that yields steps, receives their results, and returns a T. If a ste
 `manent.core.errors.ActionError` into it.
 """
 Done = list[Event] | Activity[list[Event]]
-"""The events of an action, or an activity that returns them, if the action needs results of steps."""
+"""The events of an action. If the action needs the results of steps, an activity that returns the events."""

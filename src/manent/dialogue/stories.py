@@ -1,4 +1,4 @@
-"""Turns stories and rules into the sequences of events that conversations would have.
+"""Converts stories and rules to the sequences of events that conversations would have.
 
 This module connects stories at their checkpoints, and creates one sequence for each combination of alternatives
 (`or:`). It also adds `action_listen` before each user turn and at the end, and fills slots from the entities of a user
@@ -50,7 +50,7 @@ _MAX_USES = 2
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An event of a training sequence, and the place of its step in the files."""
+    """An event in a training sequence, and the position of its step in the files."""
 
     event: Event
     where: Where
@@ -160,7 +160,7 @@ def _alternatives(steps: Iterable[Step]) -> Iterator[tuple[Step, ...]]:
 def rule_sequences(domain: Domain, rules: Iterable[Rule]) -> list[Sequence]:
     """Return the rules as events.
 
-    The conditions come first, then `...`. Rules for the start of a conversation have no `...`.
+    Each rule's conditions come first, followed by `...`. Rules for the start of a conversation have no `...`.
     """
     sequences = []
     for rule in rules:
@@ -215,7 +215,7 @@ def _pieces(story: Story) -> Iterator[_Piece]:
 
 @dataclass(slots=True)
 class _Path:
-    """A path through the pieces, up to some piece."""
+    """The beginning of a path through the pieces."""
 
     names: tuple[str, ...] = ()
     placed: tuple[Placed, ...] = ()

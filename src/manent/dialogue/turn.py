@@ -68,7 +68,7 @@ class State(Enum):
     ADDING = "adds given events"
     FINISHED = "has ended"
 
-    __hash__ = object.__hash__  # this is ten times faster than the hash of Enum, which hashes the name
+    __hash__ = object.__hash__  # this is ten times as fast as Enum's hash, which hashes the name
 
 
 class Outcome(Enum):
@@ -119,7 +119,7 @@ _FINISHED = Finished()
 _OVER = State.FINISHED  # in Python 3.11, an attribute of an enum takes ten times as long to look up as a global name
 
 _Work = Outcome | Activity[Outcome]
-"""The outcome of a state, or an activity that returns it, if the state needs results of steps."""
+"""The outcome of a state. If the state needs the results of steps, an activity that returns the outcome."""
 
 
 class Turn:
@@ -188,7 +188,7 @@ class Turn:
 
         Args:
             intent: an intent of the domain.
-            entities: a list of entities in Rasa's form, or an object entity → value.
+            entities: a list of entities in Rasa's format, or an object that maps entity names to values.
             metadata: metadata of the user event. `is_external` is added.
             channel: name of the output channel.
             input_channel: name of the input channel. None: the input channel of the latest message.
@@ -252,7 +252,7 @@ class Turn:
         return self._go(State.OPENING)
 
     def apply(self, events: Iterable[Event]) -> Step:
-        """Add given events. Starts a session first if none exists or the last one has expired.
+        """Add given events. A session starts first if none exists or the last one has expired.
 
         Events that have a timestamp keep it.
         """
@@ -309,7 +309,7 @@ class Turn:
         return _FINISHED
 
     def _append(self, event: Event) -> None:
-        """Add the stamp to an event and apply the event."""
+        """Add the stamp to an event's metadata and apply the event."""
         self._just_filled = 0
         env = self._env
         stamped: Event = replace(
@@ -351,7 +351,7 @@ class Turn:
         return Outcome.OPENED_TO_ACT if self._acts_alone else Outcome.OPENED_TO_ADD
 
     def _is_open(self) -> bool:
-        """Return whether the previous turn did not end with a listen.
+        """Return whether the previous turn ended without `action_listen`.
 
         This happens after `execute` and after a pause.
         """
@@ -433,7 +433,7 @@ class Turn:
         return Outcome.CHOSEN
 
     def _ends_in_message(self) -> bool:
-        """Return whether, since the latest message, no action has run and none was rejected."""
+        """Return whether no action has run or was rejected since the latest message."""
         for event in reversed(self._tracker.applied):
             if isinstance(event, ActionExecuted | ActionExecutionRejected | UserUttered):
                 return isinstance(event, UserUttered)
@@ -517,7 +517,7 @@ class Turn:
     # slots under validation ---------------------------------------------------------------------------------------
 
     def _hold(self) -> None:
-        """Delay the commit of the slots that were just filled, because a form must validate them first."""
+        """Delay committing the slots that were just filled, because a form must validate them first."""
         count = 0
         for event in reversed(self._events[len(self._events) - self._just_filled :]):
             if not isinstance(event, SlotSet):
@@ -527,7 +527,7 @@ class Turn:
         self._acting.pending = (*self._events[len(self._events) - count :], *self._acting.pending)
 
     def _drop_held(self, form: str) -> None:
-        """Undo the slots that a form could not validate. Keep the other slots."""
+        """Revert the slots that a form could not validate. Keep the other slots."""
         if not self._held:
             return
         held = self._events[-self._held :]

@@ -1,1 +1,1 @@
-"""Finds the classes that a project's files name: built in, installed by a package, or the project's own."""
+"""Finds the classes that a project's files name: built-in, from an installed package, or from the project itself."""

@@ -1,7 +1,7 @@
 """Finds the class for a name in a project's files, and creates an object of the class.
 
-A name is looked up among the built-in classes first. If it is not built in and contains a dot, it is the path of a
-class, such as `my_package.my_module.MyClass`. Any other name is looked up among the classes that installed packages
+A name is looked up among the built-in classes first. If the name is not built in and contains a dot, it is the path of
+a class, such as `my_package.my_module.MyClass`. Any other name is looked up among the classes that installed packages
 register as entry points. This search is slow, because it reads the metadata of every package. The command line has
 added the project's folder to the import path.
 """
@@ -39,7 +39,7 @@ class BadExtension(ManentError):
         wrong: the part of the name that does not exist. "": the name exists.
         known: existing names that can be suggested instead.
         advice: what to do, for example `pip install 'manent[rabbitmq]'`. "": no advice.
-        is_for_rasa: whether the class was written for Rasa and imports what Manent does not provide.
+        is_for_rasa: whether the class was written for Rasa and imports names that Manent does not provide.
     """
 
     status = 400
@@ -66,10 +66,10 @@ class BadExtension(ManentError):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The project that a part is created for.
+    """The project for which an object is created.
 
     Attributes:
-        root: the project's folder; relative paths start from it.
+        root: the project's folder, to which other paths are relative.
     """
 
     root: Path = Path()
@@ -103,7 +103,7 @@ def find(point: ExtensionPoint, name: str) -> Any:
 def code_digest(found: Any) -> str:
     """Return a hash of the module of a class that `find` returned.
 
-    Training uses the hash to notice changes of the code.
+    Training uses the hash to detect changes to the code.
     """
     original = getattr(found, "original", found)
     file = getattr(sys.modules.get(original.__module__), "__file__", None)
@@ -201,7 +201,7 @@ def _not_provided(path: str, what: str) -> BadExtension:
 
 
 def _modules_in(package: str) -> tuple[str, ...]:
-    """Return the names of the modules in a package, to suggest one for a name that does not exist."""
+    """Return the names of the modules in a package. They are suggestions for a name that does not exist."""
     paths = importlib.import_module(package).__path__ if package else None
     return tuple(module.name for module in pkgutil.iter_modules(paths))
 

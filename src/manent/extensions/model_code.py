@@ -5,8 +5,8 @@ anyone who can replace the model could run code in the server. While a component
 contain only plain values and arrays. Any other pickle is rejected, unless the project trusts its models with
 `trust_model_code: true` in `endpoints.yml`. A model cannot set this option.
 
-Python calls audit hooks with each name that a pickle refers to, for all libraries that read pickles (joblib, dill,
-NumPy). A hook cannot be removed, so it is added when the first component with files is loaded, and it does nothing
+Python calls audit hooks with each name that a pickle refers to, even if a library (joblib, dill, NumPy) reads the
+pickle. A hook cannot be removed, so it is added when the first component with files is loaded, and it does nothing
 outside of `guarded`.
 """
 
@@ -31,13 +31,13 @@ _HARMLESS = {
     "numpy.core.numeric": {"_frombuffer"},
     "numpy._core.numeric": {"_frombuffer"},
 }
-"""Module → names that a pickle can refer to. Calling them with any arguments does not run other code."""
+"""Module → names that a pickle can refer to. Calling these names, with any arguments, does not run other code."""
 
 
 class _Guard(threading.local):
     """The state of the check in the current thread.
 
-    `refused`: the names that were rejected since `guarded` was entered.
+    `refused`: names that have been rejected since `guarded` was entered.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class _Guard(threading.local):
 
 
 class _Refused(Exception):
-    """Raised to stop reading a pickle."""
+    """Stops reading a pickle."""
 
 
 _guard = _Guard()
@@ -66,8 +66,8 @@ def guarded(name: str) -> Iterator[None]:
         name: name of the component that is called, for the message.
 
     Raises:
-        ModelError: `model_code`: a pickle contains other values than plain ones. This is raised even if the component
-            caught the error, because the component would run without its files.
+        ModelError: `model_code`: a pickle contains values that are not plain. The error is raised even if the component
+            caught it, because the component would then run without its files.
     """
     if _trust["is_trusted"] or _guard.is_on:
         yield

@@ -1,7 +1,8 @@
 """Reads the options of a part into the `msgspec.Struct` that its class declares as `options`.
 
 The readers of a project's files report the problems with their lines (`project/settings/options.py`). The code that
-creates parts calls `options_of` with sections that were checked. Both use `convert`, so their results are the same.
+creates parts calls `options_of` with sections that have been checked. Both use `convert`, so their results are the
+same.
 """
 
 import types
@@ -21,7 +22,7 @@ Secret = Annotated[str, Meta(extra={"secret": True})]
 
 
 class NoOptions(msgspec.Struct, frozen=True):
-    """The options of a part that has none."""
+    """The options of a part that has no options."""
 
 
 class WrongOption(ValueError):
@@ -30,7 +31,7 @@ class WrongOption(ValueError):
     Attributes:
         option: name of the option.
         expected: what was expected.
-        found: what was found, without secrets. None: the value.
+        found: the value that was found, without secrets. None: the value.
         suggestion: what to do.
     """
 
@@ -47,11 +48,11 @@ class WrongValue:
     """A problem with one option.
 
     Attributes:
-        option: name of the option, as it is written in the file.
+        option: name of the option in the file.
         expected: what was expected.
         kind: `type`, `missing`, or `value`.
         found: what was found. None: the message can show the value.
-        choices: the allowed words, if the value is one of a fixed list.
+        choices: the allowed words, if the value must be in a fixed list.
         is_flag: whether true or false was expected.
         suggestion: what to do.
     """
@@ -70,11 +71,11 @@ class Field:
     """One option of an options class.
 
     Attributes:
-        name: the option as it is written in files, for example `page-access-token`.
+        name: the option's name in files, for example `page-access-token`.
         attribute: the attribute of the struct.
         type: its type, without `Annotated`.
         default: its default value. `msgspec.NODEFAULT`: the option is required.
-        is_secret: whether its value must not be shown.
+        is_secret: whether the option's value must not be shown.
     """
 
     name: str
@@ -90,7 +91,7 @@ class Field:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The allowed words, if the value is one of a fixed list."""
+        """The allowed words, if the value must be in a fixed list."""
         return tuple(
             str(choice) for part in _alternatives(self.type) if get_origin(part) is Literal for choice in get_args(part)
         )
@@ -150,14 +151,14 @@ def convert(options: type[T], section: Mapping[str, Any]) -> tuple[T | None, lis
 
 
 def options_of(found: Any, name: str, section: Mapping[str, Any], *, file: str) -> Any:
-    """Return the options of a part from a section whose problems were already reported with their lines.
+    """Return a part's options from a section whose problems have already been reported with their lines.
 
-    A class without `options` gets the section as it is.
+    A class without `options` receives the section unchanged.
 
     Args:
         found: the class.
         name: its name in the file.
-        section: its options, as they are written in the file.
+        section: its options, unchanged from the file.
         file: name of the file, for messages.
 
     Raises:
@@ -213,7 +214,7 @@ def _wrong_value(field: Field, value: Any, error: msgspec.ValidationError) -> Wr
 
 
 def _has_type(value: Any, type_: Any) -> bool:
-    """Return whether a value has the right type, but its content is not allowed."""
+    """Return whether a value has the right type but is not allowed."""
     for part in _alternatives(type_):
         origin = get_origin(part)
         if origin is Literal and isinstance(value, str):

@@ -1,7 +1,7 @@
 """The extension points: what a project can add, and which classes are built in.
 
-`finding.py` looks names up here. Built-in classes are listed as strings, and are imported only when a project uses
-them, so that Manent starts quickly.
+`finding.py` looks up names in this module. Built-in classes are listed as strings, and are imported only when a project
+uses them, so that Manent starts quickly.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtensionPoint:
-    """One kind of part that a project can add.
+    """A kind of part that a project can add.
 
     Attributes:
         what: name of this kind of part in messages, for example `channel`.
         group: group of entry points in which packages register their classes.
         methods: methods that every class has.
         built_in: name in the project's files → `module:class`.
-        adapters: name of a method that only classes written for Rasa have → `module:function`. The function takes such
-            a class and returns one with `methods`.
-        ignores_case: whether names in upper and lower case are the same.
+        adapters: name of a method that only classes written for Rasa have → `module:function`. The function receives
+            such a class and returns a class with `methods`.
+        ignores_case: whether upper and lower case in names are equivalent.
     """
 
     what: str
@@ -58,7 +58,7 @@ CHANNELS = ExtensionPoint(
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )
 CHANNELS_WITHOUT_SERVER = ("cmdline",)
-"""Sections of `credentials.yml` that need no channel in the server."""
+"""Sections of `credentials.yml` that do not need a channel in the server."""
 
 BROKERS = ExtensionPoint(
     what="event broker",
@@ -88,7 +88,7 @@ COMPONENTS = ExtensionPoint(
     methods=("train", "process", "persist", "load"),
     adapters={"required_components": "manent.nlu.components.rasa_component:adapt"},
 )
-"""Components of a project or a package. The built-in ones are `KINDS` in `nlu/registry.py`."""
+"""Components from projects or packages. The built-in ones are `KINDS` in `nlu/registry.py`."""
 
 POLICIES = ExtensionPoint(
     what="policy",
@@ -96,4 +96,4 @@ POLICIES = ExtensionPoint(
     methods=("train", "predict", "persist", "load"),
     adapters={"predict_action_probabilities": "manent.dialogue.policies.rasa_policy:adapt"},
 )
-"""Policies of a project or a package. The built-in ones are in `dialogue/policies/`."""
+"""Policies from projects or packages. The built-in ones are in `dialogue/policies/`."""

@@ -13,7 +13,7 @@ IntArray = NDArray[np.int64]
 
 
 def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.05, highest: float = 20.0) -> float:
-    """Return the factor for the logits that maximizes the likelihood of the right classes of held-out examples.
+    """Return the factor for the logits that maximizes the likelihood of the held-out examples' correct classes.
 
     Args:
         scores: (n, classes) logits of examples, from models trained without these examples.
@@ -22,7 +22,7 @@ def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.0
         highest: upper bound of the factor.
 
     Returns:
-        The factor; 1.0 without examples or with one class.
+        The factor, which is 1.0 if there are no examples or only one class.
 
     Source: Guo et al., On Calibration of Modern Neural Networks (2017), temperature scaling; golden-section search.
     """
@@ -47,7 +47,9 @@ def fit_temperature(scores: FloatArray, labels: IntArray, *, lowest: float = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """Typical scores of the examples of each class. The mean of the scores of a text is subtracted from them first.
+    """The typical scores of each class's examples.
+
+    Before they are averaged, the mean of each text's scores is subtracted from its scores.
 
     Attributes:
         means: (classes, scores) mean scores per class, divided by `spread`.
@@ -58,11 +60,11 @@ class Profiles:
     spread: FloatArray
 
     def measure(self, scores: FloatArray) -> tuple[float, float]:
-        """Return two measures of the scores of a text.
+        """Return two measures of a text's scores.
 
         Returns:
-            The distance of the best score from the mean score, and the distance of the scores from the typical scores
-            of the best class. The second distance is 1 on average for examples of that class.
+            The distance of the best score from the mean score, and the distance of the scores from the best class's
+            typical scores. The second distance is 1 on average for examples of that class.
         """
         centred = scores - np.add.reduce(scores) / len(scores)
         best = int(centred[: len(self.means)].argmax())
@@ -84,7 +86,7 @@ class Sureness:
     profiles: Profiles
 
     def of(self, scores: FloatArray) -> float:
-        """Return the probability, in (0, 1), for the scores of a text: (scores,)."""
+        """Return the probability, in (0, 1), that a prediction with these scores (scores,) is right."""
         first, second, offset = self.curve
         prominence, strangeness = self.profiles.measure(scores)
         logit = first * prominence + second * strangeness + offset
@@ -114,8 +116,8 @@ def _fit_profiles(scores: FloatArray, labels: IntArray, classes: int) -> Profile
     """Fit the profiles.
 
     Source: Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks
-    (2018): Gaussians that share a covariance. Here, the Gaussians describe scores instead of hidden features, and the
-    covariance is diagonal.
+    (2018): Gaussians that share a covariance. Unlike in this paper, the Gaussians describe scores instead of hidden
+    features, and the covariance is diagonal.
     """
     centred = scores - scores.mean(axis=1, keepdims=True)
     means = np.zeros((classes, scores.shape[1]))

@@ -1,6 +1,6 @@
 """A linear-chain conditional random field. It predicts a tag for each token, and each tag depends on its neighbours.
 
-Training sums over all tag sequences with matrix products of whole batches. Only the cost of these products grows with
+In training, matrix products over whole batches sum over all tag sequences. Only the cost of these products grows with
 tags². With 109 tags and 70,000 tokens, a pass takes 0.2 s. Training needs about ten passes, in which each weight has
 its own step size. The functions take and return arrays, so the caller defines the features. Only training needs SciPy.
 
@@ -60,7 +60,7 @@ class Shared:
 
     Attributes:
         rows: (r, d) the features.
-        places: (tokens,) index of the row of each token; -1 for a token whose features are zeros.
+        places: (tokens,) index of each token's row, or -1 for a token whose features are zeros.
     """
 
     rows: FloatArray
@@ -159,7 +159,7 @@ class _Part:
         rows: (r, d) the rows that occur in the batch.
         chosen: (tokens, r) 1 if the token uses the row, else 0.
         transposed: `chosen`, transposed.
-        columns: slice of the weight matrix with the weights of these features.
+        columns: slice of the weight matrix that contains these features' weights.
     """
 
     rows: FloatArray
@@ -216,7 +216,8 @@ class Decoder:
             One tag per token, [] without tokens.
 
         Source: the Viterbi algorithm, over the tags that are likely somewhere in the sentence (`_choose`). Of 200 tags,
-            usually only a few are likely. The search takes a fifth of the time of a search over all tags.
+            usually only a few are likely. Searching only these tags takes a fifth of the time of a search over all
+            tags.
         """
         if not len(emissions):
             return []
@@ -224,9 +225,9 @@ class Decoder:
         emissions[-1] += self._chain.end
         if len(self._moves) > _FEW_TAGS:
             # At a token where the score of tag 0 is far above the scores of all other tags, `_choose` finds no other
-            # tag. In most short messages this holds for every token, and this check takes 4 µs instead of the 12 µs of
-            # a search. In other messages, tokens at the start and the end for which it holds are skipped, and only the
-            # rest is searched.
+            # tag. In most short messages, this is true of every token. The check then takes 4 µs, while a search would
+            # take 12 µs. In other messages, such tokens at the start and the end are skipped, and only the rest is
+            # searched.
             margin = float(self._margin)
             leads = (emissions[:, 0] - np.maximum.reduce(emissions[:, 1:], axis=1)).tolist()
             close = [place for place, lead in enumerate(leads) if lead <= margin]
@@ -240,7 +241,7 @@ class Decoder:
             moves = self._moves
             path = _decode_few([[moves[before][tag] for before in tags] for tag in tags], scores.tolist())
         else:
-            # Two calls of `take` are four times as fast as `np.ix_`.
+            # Two calls of `take` take a quarter of the time of `np.ix_`.
             path = _decode_many(self._chain.transitions.take(tags, axis=0).take(tags, axis=1), scores)
         return [*map(tags.__getitem__, path)]
 
@@ -248,7 +249,7 @@ class Decoder:
         """Return the tags that may be part of the best path.
 
         A tag is returned if its score is close to the scores of the alternatives. For a tag that continues a span, the
-        scores of the pair with its predecessor are compared, too.
+        scores of the pair of this tag and its predecessor are also compared.
         """
         alone = emissions.take(self._alone, axis=1)
         best = np.maximum.reduce(alone, axis=1)
@@ -316,7 +317,7 @@ def _decode_many(moves: FloatArray, scores: FloatArray) -> list[int]:
     bests = [scores[0]]
     through = np.empty_like(moves)
     for row in scores[1:]:
-        # The maximum of each column takes two thirds of the time of the maximum of each row of the transposed matrix.
+        # Computing column maxima takes two thirds of the time of computing row maxima on the transposed matrix.
         np.add(moves, bests[-1][:, None], out=through)
         best = np.maximum.reduce(through, axis=0)
         best += row
@@ -378,7 +379,7 @@ def _expectations(
     np.maximum(scores, _LEAST, out=scores)
     moves = np.exp(transitions)
     longest = int(lengths[0])
-    # Number of sentences that have a token at each position.
+    # For each position, the number of sentences that have a token there.
     active = [int((lengths > place).sum()) for place in range(longest)]
     forward, inward = np.empty_like(scores), np.empty_like(scores)
     for place in range(longest):

@@ -1,8 +1,9 @@
 """Converts scores to confidences on the scale of Rasa's classifiers. Projects chose their thresholds for that scale.
 
-Rasa's DIETClassifier is overconfident: it gives its own examples 1.0 and most other messages more than 0.9, even if the
-prediction is wrong. A threshold of 0.8 in a project is meant for such confidences. A `Scale` maps the scores of the
-built-in classifier to such confidences. The calibrated probability (`calibration.py`) is a different number.
+Rasa's DIETClassifier is overconfident: its confidence is 1.0 for its training examples, and above 0.9 for most other
+messages, even if the prediction is wrong. A threshold of 0.8 in a project was chosen for such confidences. A `Scale`
+maps the scores of the built-in classifier to such confidences. The calibrated probability (`calibration.py`) is a
+different number.
 """
 
 import math
@@ -11,19 +12,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Converts the scores of a text to confidences.
+    """Converts a text's scores to confidences.
 
     The confidence of a class is its softmax probability over all classes, times a factor. The factor depends on the
     lead of the best class over the background, a class of meaningless texts (`background_messages` in
     `nlu/classifier.py`).
 
     Attributes:
-        sharpness: factor of the scores before the softmax if there was one class; > 0.
+        sharpness: factor by which the scores are multiplied before the softmax, for one class; > 0.
         least_sharpness: minimum of that factor.
         slope: slope of the logistic curve over the lead of the best class, > 0.
         offset: lead at which the factor is one half, for one class.
         growth: increase of that lead if the number of classes is multiplied by e.
-        decay: the sharpness is divided by this power of the number of classes. Scales in older models have none.
+        decay: the sharpness is divided by this power of the number of classes. Scales in older models do not have this
+            minimum.
     """
 
     sharpness: float

@@ -1,10 +1,10 @@
-"""Stores a matrix of weights as 16-bit integers and one unit, by which each integer is multiplied.
+"""Stores a weight matrix as 16-bit integers and a single unit, by which each integer is multiplied.
 
-The integers take as little memory as half-precision numbers, but converting them is ten times faster.
+The integers need as little memory as half-precision numbers, but converting them is ten times faster.
 
 On most processors, NumPy needs at least 4 ns to convert a half-precision number to single precision, but 0.3 ns to
-convert an integer. Models store their large matrices in this form. Code that adds up rows multiplies only the sum by
-the unit.
+convert an integer. Models store their large matrices in this form. Code that adds rows multiplies only the sum by the
+unit.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class FixedPoint:
     unit: float
 
     def rows(self, places: IntArray | list[int]) -> FloatArray:
-        """Return some rows as float32, not multiplied by the unit. A negative index counts from the end."""
+        """Return some rows as float32, not multiplied by the unit. Negative indices count from the end."""
         return self.numbers.take(places, axis=0).astype(np.float32)
 
 

@@ -20,7 +20,7 @@ def score(hits: int, predicted: int, actual: int) -> Scores:
     """Return `precision, recall, f1-score` in [0, 1], and `support`.
 
     Args:
-        hits: number of right predictions of the label.
+        hits: number of correct predictions of the label.
         predicted: number of predictions of the label.
         actual: number of occurrences of the label.
     """

@@ -1,9 +1,9 @@
 """Multinomial logistic regression on sparse and dense features, trained in the dual or in the primal.
 
-With few examples (up to `DUAL_LIMIT`), training uses the dual form: it needs only the matrix of the examples' inner
-products. Its time then does not depend on the number of features: 640 examples of 64 classes take 0.2 s. With more
-examples, training uses small batches. The functions take and return arrays. Only training needs SciPy, so the training
-functions import it.
+With few examples (up to `DUAL_LIMIT`), training uses the dual form, which needs only the matrix of the examples' inner
+products. The training time then does not depend on the number of features: 640 examples of 64 classes take 0.2 s. With
+more examples, training uses small batches. The functions take and return arrays. Only training needs SciPy, so the
+training functions import it.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Softmax:
 
 
 def softmax(scores: FloatArray) -> FloatArray:
-    """Turn logits into probabilities along the last axis."""
+    """Convert logits to probabilities along the last axis."""
     shifted = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
     np.exp(shifted, out=shifted)
     shifted /= np.add.reduce(shifted, axis=-1, keepdims=True)
@@ -111,8 +111,8 @@ def fit(features: Features, labels: IntArray, classes: int, *, penalty: float, i
 def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float, iterations: int) -> FloatArray:
     """Train on inner products only. Return (n, classes): the weight of each example for each class.
 
-    L-BFGS measures distances between scores instead of distances between coefficients. About twenty iterations are then
-    enough; with distances between coefficients, hundreds are needed. Each iteration needs one matrix product.
+    This L-BFGS measures distances between scores instead of distances between coefficients. About twenty iterations are
+    then enough; with distances between coefficients, hundreds are needed. Each iteration needs one matrix product.
 
     Source: Nocedal and Wright, Numerical Optimization, 7.4 (two-loop recursion), 3.1 (backtracking).
     """
@@ -125,7 +125,8 @@ def fit_dual(gram: FloatArray, labels: IntArray, classes: int, *, penalty: float
     image = gram @ gradient
     first = _inner(gradient, image)
     for _ in range(iterations):
-        # Each vector is stored with its product with `gram`, so inner products do not need another matrix product.
+        # Each vector is stored together with its product with `gram`, so inner products do not need another matrix
+        # product.
         step, step_image = _direction(gradient, image, memory)
         slope = _inner(gradient, step_image)
         length = 1.0 if memory else min(1.0, 1.0 / float(np.abs(step_image).max() + 1e-12))
@@ -203,7 +204,7 @@ def out_of_fold(
 
     Each class is divided into folds separately, so that a class with two examples is always trained on one of them. A
     few hundred examples are divided into ten folds, and more examples into five. If training takes seconds, there are
-    two folds with a shorter training.
+    only two folds, and the training for them is shorter.
     """
     gram = features.gram() if len(features) <= DUAL_LIMIT else None
     folds = 2 if gram is None else 10 if len(features) <= _FEW else 5
@@ -285,7 +286,7 @@ class Piece:
 
 
 def cut_rows(matrix: "csr_matrix", rows: IntArray) -> Piece:
-    """Return some rows of a sparse matrix."""
+    """Return the selected rows of a sparse matrix."""
     chosen = matrix[rows]
     columns, inverse, times = np.unique(chosen.indices, return_inverse=True, return_counts=True)
     small = type(chosen)((chosen.data, inverse, chosen.indptr), shape=(len(rows), len(columns)))

@@ -1,4 +1,6 @@
-"""Reads and writes model files. A model file is a gzipped tar of plain files and a manifest with the SHA-256 of each.
+"""Reads and writes model files.
+
+A model file is a gzipped tar archive with plain files and a manifest, which contains each file's SHA-256.
 
 `train` writes model files; `run`, `shell` and `test` read them. A model contains only JSON and arrays, never pickles,
 so reading it cannot run code. Members are read into memory and never unpacked to disk.
@@ -27,7 +29,7 @@ FORMAT = 1
 """Version of the file layout that this code writes and reads."""
 
 MAX_SIZE = 1024**3
-"""Maximum size of a model file, and of its content, in bytes."""
+"""Maximum size in bytes of a model file, and of its uncompressed content."""
 
 MAX_RATIO = 50
 FREE_SIZE = 64 * 1024**2
@@ -124,7 +126,7 @@ def read_model(path: Path) -> dict[str, bytes]:
 def model_parts(path: Path) -> frozenset[str]:
     """Return the parts of a model file: `nlu`, `dialogue` or both.
 
-    A model of `manent train nlu` has no dialogue.
+    A model from `manent train nlu` has no dialogue part.
 
     Raises:
         ModelError: the file cannot be read.
@@ -135,8 +137,8 @@ def model_parts(path: Path) -> frozenset[str]:
 def find_model(path: Path) -> Path:
     """Return `path` if it is a file, or the newest model in the folder `path`.
 
-    Archives of other programs, such as Rasa's models, are skipped. A skipped archive is logged if it is newer than the
-    model.
+    Archives from other programs, such as Rasa's models, are skipped. A skipped archive is logged if it is newer than
+    the model.
 
     Raises:
         ModelError: `model_not_found`: no model exists at the path.
@@ -159,9 +161,9 @@ def find_model(path: Path) -> Path:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Return whether another program wrote an archive: it is readable and does not begin with a manifest of Manent.
+    """Return whether another program wrote an archive: it is readable but does not begin with Manent's manifest.
 
-    A damaged model of Manent is not foreign.
+    A damaged Manent model is not foreign.
     """
     try:
         with gzip.open(path) as file:
@@ -197,9 +199,9 @@ def _unpack(path: Path) -> dict[str, bytes]:
 
 
 def _inflate(path: Path) -> bytes:
-    """Decompress the whole stream and verify the checksum at its end, which a tar reader does not read.
+    """Decompress the whole stream and verify the checksum at its end, because a tar reader does not read the checksum.
 
-    Decompressing the stream in one piece is faster: 16 MB take 145 ms instead of 200 ms with `gzip.open`.
+    Decompressing the whole stream at once is faster: 16 MB take 145 ms, compared with 200 ms with `gzip.open`.
     """
     with path.open("rb") as file:
         packed = file.read(MAX_SIZE + 1)

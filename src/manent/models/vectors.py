@@ -1,7 +1,7 @@
 """Opens the installed word vectors, which are two files of the package wordllama.
 
-Manent never imports the package. The import takes 105 MB and 0.6 s, but reading its files takes 48 MB and 0.1 s. The
-composition root, training and the command line pass `open_vectors` to the pipeline.
+Manent never imports the package. Importing the package takes 105 MB and 0.6 s, while reading its files takes 48 MB and
+0.1 s. The composition root, training and the command line pass `open_vectors` to the pipeline.
 """
 
 import ctypes
@@ -47,9 +47,10 @@ def open_vectors() -> WordVectors:
 
 
 def _hash(path: Path) -> str:
-    """Return the SHA-256 of the file's size and of samples from the whole file.
+    """Return a SHA-256 over the file's size and samples from the whole file.
 
-    Two sets of vectors differ everywhere, so samples are sufficient. Hashing all 16 MB would add 20 ms to every start.
+    Any two sets of vectors differ everywhere, so samples are sufficient. Hashing all 16 MB would add 20 ms to every
+    start.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -83,7 +84,7 @@ def _open_tokenizer(path: Path) -> Any:
 
 
 def _trim_memory() -> None:
-    """Return unused memory to the system after the tokenizer's JSON was parsed (9 of 25 MB).
+    """Return unused memory (9 of 25 MB) to the system after the tokenizer's JSON has been parsed.
 
     This has an effect only with glibc.
     """

@@ -31,10 +31,13 @@ from manent.nlu.vectors import SIZE, WordVectors, scale
 FloatArray = NDArray[np.float32]
 
 _VECTOR_WEIGHT = np.float32(2**0.5)
-"""Weight of the word vectors relative to one featurizer. Chosen on two public sets with ten examples per intent."""
+"""Weight of the word vectors relative to one featurizer.
+
+It was chosen on two public data sets with ten examples per intent.
+"""
 
 _FIRST_WEIGHT = np.float32(0.5)
-"""Weight of the vector of the first word relative to one featurizer. Decision 029 gives the reasons."""
+"""Weight of the first word's vector relative to one featurizer. Decision 029 gives the reasons."""
 
 _FEW_EXAMPLES = 2000
 """Number of examples up to which no sureness (the probability that the classifier is right) is fitted.
@@ -68,10 +71,10 @@ class Settings:
 
     Attributes:
         featurizers: aliases of the featurizers to use. Empty: all featurizers of the pipeline.
-        pairs: whether to add pairs of words as features. Like a transformer, pairs provide more information than single
-            words.
+        pairs: whether to add pairs of words as features. Pairs provide more information than single words, as a
+            transformer does.
         vectors: whether to use the word vectors.
-        background: whether to train on meaningless texts, too, so that nonsense gets a low confidence for all classes.
+        background: whether to also train on meaningless texts. Nonsense then gets a low confidence for all classes.
         scale: the scale of confidences. None: confidences are calibrated probabilities.
         penalty: L2 penalty of the weights.
         iterations: number of training iterations.
@@ -89,7 +92,7 @@ class Settings:
 
 
 class _Meta(msgspec.Struct, kw_only=True):
-    """Data of a classifier that are stored next to its arrays.
+    """The classifier data that are stored in addition to its arrays.
 
     Attributes:
         temperature: factor of the weights.
@@ -109,7 +112,7 @@ class _Meta(msgspec.Struct, kw_only=True):
 
 
 class _Pairs(TextFeaturizer):
-    """Features for pairs of words, and for single words if no featurizer of the pipeline provides them."""
+    """Features for pairs of words. They include single words if no featurizer in the pipeline provides them."""
 
     def __init__(self, table: NgramTable, smallest: int) -> None:
         self._table = table
@@ -123,7 +126,7 @@ class _Pairs(TextFeaturizer):
         return len(self._table.hashes)
 
     def prepare(self, words: Sequence[str]) -> None:
-        """Hash words when the model is loaded (3 µs each), so that no message waits for the hashes."""
+        """Hash the words when the model is loaded (3 µs each), so that no message waits for a hash."""
         for word in words:
             self._word(word.lower())
 
@@ -214,9 +217,9 @@ class TextClassifier:
             else:
                 self._others.append((featurizer, base))
             base += featurizer.width
-        # The row of a word contains five parts: its scores by each local featurizer, its scores by its vector, the
-        # squared norms that normalise these scores for the whole text, its scores as the first word, and its vector
-        # (for the norm of the text).
+        # A word's row has five parts: its scores from each local featurizer, its scores from its vector, the squared
+        # norms that normalise these scores for the whole text, its scores as the first word, and its vector (for the
+        # text's norm).
         self._blocks = len(self._local) + (self._vectors is not None)
         self._scored = self._blocks * len(self._bias)
         self._normed = self._scored + len(self._local)
@@ -231,8 +234,7 @@ class TextClassifier:
 
         Returns:
             The likeliest labels with their confidences, best first, and the scores of all labels in the order of
-            `labels`. The best label has the score 0. If the model has a background, the last score is that of the
-            background.
+            `labels`. The best label has the score 0. If the model has a background class, its score is the last one.
         """
         scores, count = self._score(message), self._count
         order = (-scores[:count]).argsort(kind="stable")[:length].tolist()
@@ -242,7 +244,7 @@ class TextClassifier:
         else:
             shares = np.exp(scores[:count])
             factor = 1.0 / float(np.add.reduce(shares))
-            if not message.text:  # Rasa recognises no intent in an empty message either
+            if not message.text:  # Rasa does not recognise an intent in an empty message, either
                 factor = 0.0
             elif len(scores) > count:
                 factor *= logistic(-self._slope * (float(scores[count]) + self._middle))
@@ -292,7 +294,7 @@ class TextClassifier:
         return self._rows.take(words, self._describe).astype(np.float16)
 
     def _describe(self, word: str) -> FloatArray:
-        """Return the row of a word."""
+        """Return a word's row."""
         found = [(featurizer.word_lookup(word), featurizer.unknown, base) for featurizer, base in self._local]
         places = [place + base for (known, _), _, base in found for place in known]
         weights = self._weights.take(places)
@@ -328,8 +330,8 @@ def train_classifier(
         settings: training settings.
 
     Returns:
-        The files of the classifier, and (examples, labels) probabilities. The probabilities of an example come from a
-        model trained without it.
+        The files of the classifier, and (examples, labels) probabilities. Each example's probabilities come from a
+        model trained without this example.
     """
     labels = sorted(set(names))
     aliases = [alias for alias in context.text_featurizers if not settings.featurizers or alias in settings.featurizers]
@@ -413,7 +415,7 @@ def _emphasise(features: Features, sparse: FloatArray, dense: FloatArray) -> Fea
 def _emphasised(model: Softmax, sparse: FloatArray, dense: FloatArray) -> Softmax:
     """Return a model that contains the factors of the features.
 
-    Its scores for plain features are those of `model` for features multiplied by the factors.
+    For plain features, its scores are the same as those of `model` for features multiplied by the factors.
     """
     return Softmax(model.sparse * sparse[:, None], model.dense * dense[:, None], model.bias)
 
@@ -466,7 +468,7 @@ def background_messages(messages: Sequence[Message], classes: int, vectors: Word
     """Return meaningless examples: random words, random letters, words in other scripts.
 
     Args:
-        messages: the real examples. The meaningless examples use neither their words nor their letters.
+        messages: the real examples. The meaningless examples use neither the words nor the letters of these texts.
         classes: number of real classes.
         vectors: the source of the random words.
         seed: the same seed gives the same examples.

@@ -1,8 +1,7 @@
 """The interface of pipeline components: how they are trained, loaded and run, and which data they can use.
 
 The module of a component defines one or more `Kind`s, which `registry.py` lists by Rasa's names. Each component stores
-its state in separate files of the model, so training can copy a component with unchanged inputs from the previous
-model.
+its state in separate files, so training can copy a component with unchanged inputs from the previous model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +30,7 @@ class Component(Protocol):
 
 
 class Idle:
-    """A component that does not change messages, because other components call it or a built-in part replaces it."""
+    """A component that does not change messages: other components call it, or a built-in part replaces it."""
 
     def process(self, message: Message) -> None:
         """Do nothing. The pipeline does not call this method."""
@@ -51,7 +50,7 @@ class TextFeaturizer(Protocol):
 
 @runtime_checkable
 class LocalFeaturizer(TextFeaturizer, Protocol):
-    """A text featurizer whose features come from single words, so that each word is processed only once.
+    """A text featurizer whose features come from single words. Each word therefore needs to be processed only once.
 
     Each feature of a word has a weight (`weights`); an unknown feature has the weight `unknown`. The features of a text
     are the features of its words, normalised to the norm 1.
@@ -75,7 +74,7 @@ class LocalFeaturizer(TextFeaturizer, Protocol):
 
 @runtime_checkable
 class WordFeaturizer(Protocol):
-    """A component that describes a token by the words around it. Entity extractors call it once per word."""
+    """A component that describes a token by the words around it. Entity extractors call it once for each word."""
 
     def word_features(self, word: str) -> list[tuple[str, tuple[int, ...]]]:
         """Return the names of a word's features, each with one or more positions.
@@ -99,7 +98,7 @@ class Context:
 
     Attributes:
         language: `language` in `config.yml`.
-        domain: the domain. Empty for an NLU model without one.
+        domain: the domain. Empty for an NLU model that was trained without a domain.
         text_featurizers: text featurizers by alias, in the order of the pipeline.
         word_featurizers: word featurizers, in the same form.
         token_featurizers: token featurizers, in the same form.
@@ -129,7 +128,7 @@ class Training:
         data: the project's NLU data.
         examples: the examples that have an intent or entities.
         messages: the examples after the previous components processed them. They have tokens.
-        chances: intent probabilities of each example, from a classifier trained without this example. A classifier sets
+        chances: each example's intent probabilities, from a classifier trained without this example. A classifier sets
             the probabilities for the entity extractor that follows it. None: no such classifier has been trained yet.
         tell: function that reports one line about the progress.
         notes: lines to show to the user after the training.
@@ -167,10 +166,10 @@ class Kind:
         conflict: checks the options together, like `Options.conflict`. It receives defaults, too.
         train: creates the state.
         load: creates the component from its options and state.
-        reads: the parts of the training data that determine its state, for fingerprints: `examples` (texts, intents,
-            entities), `synonyms`, `patterns` (regexes and lookups), `responses`.
-        version: number to increase when a change of the code changes the state for the same input.
-        free: whether it accepts any option (a custom component).
+        reads: the parts of the training data that determine the component's state, which fingerprints depend on:
+            `examples` (texts, intents, entities), `synonyms`, `patterns` (regexes and lookups), `responses`.
+        version: a number. Increase it if a code change results in a different state for the same input.
+        free: whether the component accepts any option (a custom component).
     """
 
     load: Loader

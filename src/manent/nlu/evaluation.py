@@ -62,12 +62,12 @@ def report_intents(judged: Sequence[Judged]) -> Json:
 
 
 def pair_responses(judged: Sequence[Judged]) -> list[tuple[str, str]]:
-    """Return the pairs (right, selected) of responses of retrieval intents."""
+    """Return the pairs (right, selected) of responses to retrieval intents."""
     return [(item.example.intent, _selected(item.result, item.intent)) for item in judged if "/" in item.example.intent]
 
 
 def report_responses(judged: Sequence[Judged]) -> Json:
-    """Score the selected responses of retrieval intents.
+    """Score the responses that were selected for retrieval intents.
 
     Return an empty report if no example has a retrieval intent.
     """
@@ -78,7 +78,7 @@ def report_responses(judged: Sequence[Judged]) -> Json:
 def list_intents(judged: Sequence[Judged], *, right: bool) -> list[Json]:
     """Return the examples whose intent is right (if `right`) or wrong (if not).
 
-    The format is that of `intent_errors.json`.
+    The format is the same as in `intent_errors.json`.
     """
     return [
         {
@@ -113,7 +113,7 @@ def find_extractors(judged: Sequence[Judged]) -> list[str]:
 
 
 def pair_entities(judged: Sequence[Judged], extractor: str) -> list[tuple[str, str]]:
-    """Return the pairs (right, predicted) of labels of one extractor for every token. `O` stands for "no entity"."""
+    """Return one extractor's pairs of labels (right, predicted) for every token. `O` stands for "no entity"."""
     pairs: list[tuple[str, str]] = []
     for item in judged:
         entities = [entity for entity in item.result["entities"] if entity.get("extractor") == extractor]
@@ -241,12 +241,12 @@ def _summary(report: Json) -> Json:
 
 
 def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None) -> tuple[NluData, NluData]:
-    """Split the examples of every intent by the same fraction. Both parts contain all synonyms, patterns and responses.
+    """Split every intent's examples by the same fraction. Both parts contain all synonyms, patterns and responses.
 
     Args:
         data: NLU data of the project.
         fraction: share of the examples in the first part, in (0, 1). If an intent has two or more examples, each part
-            gets at least one of them. If an intent has one example, the first part gets the example.
+            gets at least one of them. If an intent has only one example, it goes into the first part.
         seed: the same seed gives the same split.
     """
     draw = random.Random(seed)  # noqa: S311  # not used for secrets
@@ -261,7 +261,7 @@ def split_data(data: NluData, *, fraction: float = 0.8, seed: int | None = None)
 
 
 def make_folds(data: NluData, folds: int, *, seed: int | None = None) -> list[tuple[NluData, NluData]]:
-    """Return (training, test) pairs for cross-validation. The examples of every intent are spread over the folds.
+    """Return (training, test) pairs for cross-validation. Every intent's examples are spread over the folds.
 
     Args:
         data: NLU data of the project.

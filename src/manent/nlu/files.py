@@ -17,7 +17,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def dump_json(value: object) -> bytes:
-    """Return a value as JSON. The same value always gives the same bytes."""
+    """Return a value as JSON. The bytes are always the same for the same value."""
     return _encoder.encode(value)
 
 
@@ -25,7 +25,7 @@ def load_json(content: bytes, kind: type[T]) -> T:
     """Read JSON as the given type.
 
     Raises:
-        ModelError: the JSON does not have the shape of the type.
+        ModelError: the JSON does not have the structure of the type.
     """
     try:
         return msgspec.json.decode(content, type=kind)

@@ -1,4 +1,4 @@
-"""The message that a parse works on. Each component reads the results of earlier components and adds its results."""
+"""The message that is being parsed. Each component reads the results of earlier components and adds its results."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ class Classifier(Protocol):
 
 
 class Message:
-    """A text in the pipeline.
+    """A message on its way through the pipeline.
 
     Attributes:
         text: the text, stripped.
@@ -52,12 +52,12 @@ class Message:
         lowered: `words` in lower case.
         intent: `{name, confidence}`. None: no classifier has run.
         intent_ranking: the classifier's ranking, best first. None: no classifier has created a ranking.
-        entities: entities in Rasa's form, in the order in which the extractors found them.
+        entities: entities in Rasa's format, in the order in which the extractors found them.
         response_selector: results of the response selectors. None: no selector has run.
-        found: service (one of `Pipeline.services`) → entities that it found.
-        hashed: normalisation → the text prepared for n-grams. Featurizers share the prepared text.
+        found: service (one of `Pipeline.services`) → entities that the service found.
+        hashed: normalisation → the text, prepared for n-grams. Featurizers share the prepared text.
         classifier: the intent classifier. None: no classifier with probabilities has run.
-        scores: scores of the intents by `classifier`. Empty without a classifier.
+        scores: the intents' scores, computed by `classifier`. Empty without a classifier.
         view: the message in the form that classes written for Rasa expect. None: no such class has run.
         features: component → features that the component added for classifiers and extractors.
         output: additional keys of the parse result, from custom components.
@@ -99,7 +99,7 @@ class Message:
         self.output: Json = {}
 
     def set_tokens(self, tokens: list[tuple[int, int]], words: list[str] | None = None) -> None:
-        """Set the tokens, and their words if these differ from the text, such as stems."""
+        """Set the tokens, and their words if these (for example stems) differ from the text."""
         self.tokens = tokens
         text = self.text
         self.words = [text[start:end] for start, end in tokens] if words is None else words

@@ -1,4 +1,7 @@
-"""Finds examples of a project that its FallbackClassifier would reject. `train` and `data validate` report them."""
+"""Finds a project's training examples that its own FallbackClassifier would reject.
+
+`train` and `data validate` report them.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -41,7 +41,7 @@ def parse_payload(text: str, domain: Domain) -> Json | None:
     if not name or not _is_known(name, domain):
         return None
     if match["rest"].strip():
-        # The texts of visitors are not logged.
+        # Visitors' texts are not logged.
         _log.warning("text after the entities of a payload /%s is ignored", name)
     confidence = min(float(match["confidence"]), 1.0) if match["confidence"] else 1.0
     entities = _entities(match["object"], match.span("object"), domain) if match["object"] else []

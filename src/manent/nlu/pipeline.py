@@ -1,6 +1,6 @@
-"""Runs the pipeline of a loaded model, which converts a text to a parse result in Rasa's form.
+"""Runs a loaded model's pipeline, which converts a text to a parse result in Rasa's format.
 
-It is called once per message and does no I/O.
+The pipeline is called once per message and does no I/O.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, kw_only=True):
         name: Rasa's name, or the module path of a custom component.
         options: all options, with defaults.
         folder: folder of the component's files in `nlu/`.
-        fingerprint: hash of everything that its training depends on.
+        fingerprint: hash of all inputs of the component's training.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Pipeline:
         )
 
     def needs_services(self, text: str) -> bool:
-        """Return whether services must be called for a text. A payload never needs them."""
+        """Return whether services must be called for a text. A payload never needs services."""
         return bool(self.services) and parse_payload(text, self._domain) is None
 
     def parse(self, text: str, *, found: Mapping[Service, Sequence[Json]] = NOTHING_FOUND) -> Json:
@@ -97,7 +97,7 @@ class Pipeline:
         return message.result()
 
     def classify(self, text: str) -> Message:
-        """Classify only the intent of a text. Skip entity extractors, because they are slow."""
+        """Classify only the intent of a text. Entity extractors are skipped, because they are slow."""
         message = Message(text.strip())
         for component in self._components:
             if isinstance(component, Diet):
@@ -169,14 +169,14 @@ def load_component(entry: Entry, files: Mapping[str, bytes], context: Context) -
     prefix = f"{FOLDER}{entry.folder}/"
     own = {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
     try:
-        # A model of an earlier version of Manent lacks newer options.
+        # A model from an earlier version of Manent lacks newer options.
         return kind.load({**kind.options, **entry.options}, own, context)
     except KeyError as error:
         raise ModelError("model_unusable", f"the model lacks {error} of {entry.name}; train again") from error
 
 
 def offer_features(entry: Entry, component: Component, context: Context) -> None:
-    """Make the features of a component available to later components. A custom featurizer may have no features."""
+    """Make a component's features available to later components. A custom featurizer may have no features."""
     alias = str(entry.options.get("alias") or entry.folder)
     if isinstance(component, Preparing) and isinstance(component, TextFeaturizer) and not component.width:
         return

@@ -1,7 +1,7 @@
 """Draws the pictures in `results/`: the confusion matrix and the confidence histogram, as PNG.
 
-`manent test nlu` calls these functions with the counts of `evaluation.py`. They return bytes and write no files. Pillow
-is used because it is a tenth of the size of matplotlib. Only this module imports Pillow.
+`manent test nlu` calls these functions with the counts of `evaluation.py`. They return bytes and write no files. The
+pictures are drawn with Pillow, because it is a tenth of the size of matplotlib. Only this module imports Pillow.
 """
 
 import io

@@ -19,7 +19,10 @@ from manent.nlu.files import Files
 
 
 def _stand_in(what: str, *ignored: str) -> Kind:
-    """Return a kind that does nothing, because another part always does its work. Training reports this once."""
+    """Return a kind that does nothing, because another part always does the component's work.
+
+    Training reports this once.
+    """
 
     def train(_: Json, training: Training) -> Files:
         training.notes.append(what)
@@ -72,7 +75,7 @@ def find_kind(name: str, where: Where = Where()) -> Kind | None:  # noqa: B008 -
 
     Args:
         name: name in `config.yml`.
-        where: line of the component in `config.yml`, for messages.
+        where: the component's line in `config.yml`, for messages.
     """
     if name in KINDS:
         return KINDS[name]

@@ -1,4 +1,4 @@
-"""Caches how much each word contributes to the scores of a message, as rows of one array.
+"""Caches how much each word contributes to a message's scores, as rows of a single array.
 
 A classifier or extractor can then fetch the rows of all words of a message in one operation, instead of adding small
 arrays word by word.
@@ -17,11 +17,11 @@ _MORE_ROWS = 511
 class WordRows:
     """Rows by word.
 
-    When `limit` words are stored, all words except `first` are dropped. This is safe, because the row of a word can be
+    When `limit` words are stored, all words except `first` are dropped. This is safe, because a word's row can be
     computed again and is always the same.
 
-    The function that computes rows is an argument of each call. As an attribute, a method of the owner would create a
-    reference cycle, which would keep a replaced model in memory until the next garbage collection.
+    The function that computes rows is an argument of each call. If it were an attribute, it would create a reference
+    cycle with its owner, and a replaced model would stay in memory until the next garbage collection.
 
     Attributes:
         array: (places, width) the rows; the first one is for missing words. `find` may replace the array.
@@ -58,12 +58,12 @@ class WordRows:
         self._first = dict(self._places)
 
     def take(self, words: Sequence[str], describe: Callable[[str], FloatArray]) -> FloatArray:
-        """Return the rows of some words: (words, width). `describe`: see `find`."""
+        """Return the rows of these words: (words, width). `describe`: see `find`."""
         places = self.find(words, describe)
         return self.array.take(places, axis=0)
 
     def find(self, words: Sequence[str], describe: Callable[[str], FloatArray]) -> list[int]:
-        """Return the indices of the rows of some words.
+        """Return the row index of each word.
 
         Args:
             words: the words.

@@ -1,4 +1,4 @@
-"""Describes the servers that are called for a message. Duckling is the only kind of server."""
+"""Describes the servers that are called for each message. Duckling is the only kind of server."""
 
 import json
 from dataclasses import dataclass

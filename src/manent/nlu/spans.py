@@ -1,8 +1,8 @@
-"""Converts annotations to tags, one per token, and sequences of tags to spans.
+"""Converts annotations to tags (one per token), and sequences of tags to spans.
 
 A tag is `O`, or it consists of a position, a dash and a label. The position is `B` (first token of a span), `I`
-(inside), `L` (last) or `U` (the only token). Without BILOU it is always `I`. A label consists of entity, role and
-group, or of several such triples if entities share a span.
+(inside), `L` (last) or `U` (the only token). Without BILOU, the position is always `I`. A label consists of entity,
+role and group, or of several such triples if entities share a span.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class Span:
 
 
 def tag_tokens(tokens: Sequence[tuple[int, int]], mentions: Sequence[EntityMention], *, bilou: bool) -> list[str]:
-    """Convert annotations to tags. If spans partly overlap, use only the first one."""
+    """Convert annotations to tags. If spans overlap partly, only the first one is used."""
     tags = [OUTSIDE] * len(tokens)
     spans: dict[tuple[int, int], list[str]] = {}
     for mention in mentions:

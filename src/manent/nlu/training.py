@@ -46,8 +46,8 @@ def train_pipeline(
     Raises:
         ProjectError: a component is unknown, or an option is not valid.
     """
-    # The matrices are small, so a second thread saves no time. On a busy CPU, threads that wait for each other take a
-    # hundred times as long (64 ms instead of 0.5 ms for a product of 600 x 600).
+    # The matrices are small, so a second thread does not save time. On a busy CPU, threads that wait for each other
+    # take a hundred times as long (64 ms instead of 0.5 ms for a product of 600 x 600).
     with threadpool_limits(1):
         return _train(config, data, domain, open_vectors=vectors, progress=progress, previous=previous)
 
@@ -177,7 +177,7 @@ def _fingerprint(component: ComponentConfig, kind: Kind, options: Json, digests:
 
 
 def _known(previous: Mapping[str, bytes] | None, vectors: Callable[[], WordVectors]) -> dict[str, dict[str, bytes]]:
-    """Return the files of the previous model's components by fingerprint."""
+    """Return the files of the previous model's components, by fingerprint."""
     index = read_index(previous) if previous else None
     if index is None or previous is None:
         return {}

@@ -25,14 +25,14 @@ _MIN_WORD = 3
 """Length of the shortest whole word in the vocabulary, in characters."""
 
 _MAX_WORD = 64
-"""Maximum number of characters of a word that are used. The rest of a longer word is ignored."""
+"""Maximum number of a word's characters that are used. The rest of a longer word is ignored."""
 
 
 class WordVectors:
     """Vectors by word, independent of capital letters.
 
-    For a visitor, `Weather` and `weather` are the same word. In the original vectors, the cosine of these spellings is
-    only 0.48, and the cosine of `RATE` and `rate` is 0.38.
+    For a visitor, `Weather` and `weather` are the same word. In the original vectors, the cosine similarity of these
+    spellings is only 0.48, and that of `RATE` and `rate` is 0.38.
 
     Args:
         matrix: the vector of each piece of a word: (pieces, 256), float16. It may be memory-mapped.
@@ -50,7 +50,7 @@ class WordVectors:
         self.word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._word)
 
     def text(self, words: Sequence[str]) -> FloatArray:
-        """Return the mean of the pieces of all words, scaled to norm 1: (256,).
+        """Return the mean vector of the pieces of all words, scaled to norm 1: (256,).
 
         The mean is zero if no word is known.
         """
@@ -83,7 +83,7 @@ class WordVectors:
             text = text.encode("utf-8", "replace").decode()
         tokenizer = self._open_tokenizer()
         if text:
-            # A word that is a piece in lower case, capitalised or in upper case is not divided.
+            # A word is not divided if it is a piece of the vocabulary in lower case, capitalised or in upper case.
             for form in (text, text.capitalize(), text.upper()):
                 whole = tokenizer.token_to_id(_WORD_START + form)
                 if whole is not None:

@@ -1,4 +1,4 @@
-"""Checks across files: names that are used but not defined, and names that are defined but not used.
+"""Checks across a project's files: finds names that are used but not defined, and names that are defined but not used.
 
 Called by `reading` after all files are read. A mistake that stops Rasa's training is an error; other findings of Rasa's
 validator are warnings. If a file could not be parsed, the names that it would define are not reported as unknown. The
@@ -253,7 +253,7 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
         mentioned |= set(form.ignored_intents)
     code = _action_code(report.root)
     unused = {n: spot for n, spot in raw.intents.items() if n not in used and n not in mentioned}
-    if raw.listed_forms:  # the code of forms that run on the action server names intents
+    if raw.listed_forms:  # the code of forms on the action server can contain names of intents
         unused = {name: spot for name, spot in unused.items() if code and name not in code}
     _warn_of_all(unused, "intents.unused", "intents that stories or rules use", "Use them or remove them")
     silent = {name: spot for name, spot in raw.responses.items() if not _is_mentioned(name, used)}
@@ -265,7 +265,7 @@ def _check_unused(parsed: Parsed, used: set[str], report: Report) -> None:
 
 
 def _action_code(root: Path) -> str:
-    """Return the source code of the custom actions, if it is in the usual place of Rasa projects."""
+    """Return the source code of the custom actions, if it is in the usual place for Rasa projects."""
     folder = root / "actions"
     files = [folder.with_suffix(".py"), *sorted(folder.rglob("*.py"))]
     return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
@@ -278,7 +278,7 @@ def _is_mentioned(name: str, used: set[str]) -> bool:
 def _warn_of_all(places: dict[str, Spot], code: str, expected: str, suggestion: str) -> None:
     """Warn about each name at its line.
 
-    If there are many names, report them in one warning at the line of the first one.
+    If there are many names, report them in one warning, at the first name's line.
     """
     if len(places) <= _SINGLY:
         for name, spot in places.items():

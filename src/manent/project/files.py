@@ -16,7 +16,7 @@ DOMAIN_KEYS = ("slots", "forms", "actions", "entities", "intents", "responses", 
 """A YAML file with one of these top-level keys is a domain file. The file may have other purposes, too."""
 
 OLD_RESPONSES = "templates"
-"""Name of the key `responses` in a domain of format 1.x."""
+"""Name of the `responses` key in a domain of format 1.x."""
 
 _DOMAIN_STARTS = tuple(f"{key}:" for key in (*DOMAIN_KEYS, OLD_RESPONSES))
 _NLU_KEYS = ("nlu:", "responses:")
@@ -57,7 +57,7 @@ def _walk(directory: Path, seen: set[Path]) -> Iterable[Path]:
 
 
 def is_domain(path: Path) -> bool:
-    """Return whether the file has a key of a domain in the first column of a line."""
+    """Return whether any line of the file starts with a domain key, in the first column."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
@@ -66,7 +66,7 @@ def is_domain(path: Path) -> bool:
 
 
 def is_nlu(text: str) -> bool:
-    """Return whether a line of the text starts with `nlu:` or `responses:`, after spaces."""
+    """Return whether any line of the text starts with `nlu:` or `responses:`, possibly after spaces."""
     return _has_line(text, _NLU_KEYS)
 
 
@@ -76,7 +76,7 @@ def is_stories(text: str) -> bool:
 
 
 def is_test_file(path: Path) -> bool:
-    """Return whether the name of a file is that of a file with test stories."""
+    """Return whether a file name is that of a test-story file."""
     return path.name.startswith("test_") and path.suffix in YAML_SUFFIXES
 
 

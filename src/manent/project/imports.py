@@ -20,7 +20,7 @@ def find_imports(document: Any, config: Path, report: Report, *, seen: tuple[Pat
         document: the parsed configuration.
         config: its path. Imports are relative to its folder.
         report: receives the problems.
-        seen: configurations that were read already. These files are not read again.
+        seen: configurations that have already been read. These files are not read again.
     """
     root = Spot(document, report.name_of(config), 1, "", report)
     if not seen and not _is_importing(root):

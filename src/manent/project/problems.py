@@ -17,7 +17,7 @@ from manent.core.training_data import Where
 SYNTAX_CODES = tuple(
     f"yaml.{name}" for name in ("tab", "indentation", "quote", "bracket", "colon", "syntax", "character")
 )
-"""Codes of mistakes that prevent parsing a file."""
+"""Codes of mistakes that prevent a file from being parsed."""
 
 _SHOWN = 60
 """Maximum number of characters of a value in a message."""
@@ -144,7 +144,7 @@ They are not compared, because they make `action_fallback` similar to `action_ba
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
     """Return `Did you mean "x"?` for the most similar known word, or `""` if no word is similar enough.
 
-    A word is similar enough if a typing mistake can explain the difference. A common prefix is not enough.
+    A word is similar enough if the difference can be a typing mistake. A common prefix is not enough.
     """
     options = list(known)
     text = str(word)
@@ -160,7 +160,7 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
 
 
 def _is_near(text: str, option: str) -> bool:
-    """Return whether two words are similar without the affixes that they share."""
+    """Return whether two words are similar after their shared affixes are removed."""
     if _AFFIXES.findall(text) == _AFFIXES.findall(option):
         text, option = _AFFIXES.sub("", text), _AFFIXES.sub("", option)
     text, option = text.casefold(), option.casefold()
@@ -192,7 +192,7 @@ class Spot:
 
     @property
     def where(self) -> Where:
-        """The position in the file, for the data that are read from this spot."""
+        """The position in the file, which is stored with the data read from this spot."""
         return Where(file=self.file, line=self.line)
 
     def error(self, code: str, expected: str, suggestion: str = "", *, found: str | None = None) -> None:
@@ -211,7 +211,7 @@ class Spot:
         return Spot(value, self.file, line, path, self.report)
 
     def get(self, key: str) -> "Spot | None":
-        """Return the value of a key of a mapping, or None."""
+        """Return the value of a mapping's key, or None."""
         if not isinstance(self.value, dict) or key not in self.value:
             return None
         lines = getattr(self.value, "lines", {})
@@ -296,7 +296,7 @@ class Spot:
         )
 
     def only(self, known: Iterable[str], code: str, what: str, *, warns: bool = False) -> None:
-        """Report unknown keys of a mapping as errors, or as warnings if `warns`."""
+        """Report a mapping's unknown keys as errors, or as warnings if `warns` is set."""
         options = tuple(known)
         for key, spot in self.entries():
             if key not in options:

@@ -100,7 +100,7 @@ def read_project(
 def read_nlu(root: Path, data: Sequence[Path] | None = None) -> NluData:
     """Read only the NLU data.
 
-    The result contains the `responses` of NLU files, unchanged. The arguments are those of `read_project`.
+    The result contains the `responses` of NLU files, unchanged. The arguments are the same as for `read_project`.
 
     Raises:
         ProjectError: contains the mistakes of all files, including those of stories.
@@ -121,7 +121,7 @@ class Validation:
         problems: errors, then warnings, each by file and line.
         project: the parts of the project that could be read.
         is_complete: whether the project has no errors.
-        has_dialogue: whether the domain, the stories and the rules could be read, so that they can be compared.
+        has_dialogue: whether the domain, the stories and the rules could be read. Only then can they be compared.
     """
 
     problems: tuple[Problem, ...]
@@ -162,7 +162,7 @@ def validate_project(
 
 
 _OF_THE_ENVIRONMENT = ("yaml.unset-variable", "endpoints.variable")
-"""Problems with environment variables, which matter only on the machine on which the server runs."""
+"""Codes of problems with environment variables, which matter only on the machine where the server runs."""
 
 
 def validate_settings(root: Path) -> tuple[Problem, ...]:
@@ -287,7 +287,7 @@ def _report_missing(path: Path, what: str, report: Report) -> None:
 
 @dataclass(slots=True)
 class _DataFiles:
-    """Training data while the files are read.
+    """The training data that have been read so far.
 
     Attributes:
         markdown: files that may be data of format 1.x. Markdown is read last, when the format of the project is known.

@@ -1,4 +1,4 @@
-"""Decides which warnings are errors for `manent data validate --strict`.
+"""Decides which warnings `manent data validate --strict` reports as errors.
 
 Rasa trains and serves a project with these warnings, so Manent does, too. In strict mode, a warning becomes an error if
 a part of a file has no effect, or not the effect that its author expected. Examples are an undefined name, an unknown
@@ -43,7 +43,7 @@ _CODES = frozenset(
 
 
 def stricter(problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems, errors first. The warnings that strict mode does not allow become errors."""
+    """Return the problems, errors first. Warnings that strict mode does not allow become errors."""
     judged = [replace(each, warning=each.warning and not _is_mistake(each.code)) for each in problems]
     return sorted(judged, key=lambda each: each.warning)
 

@@ -1,4 +1,4 @@
-"""Checks the `version:` of files: which files are read, and in which format.
+"""Checks the `version:` of files to determine which files are read, and in which format.
 
 Called by the readers of domains and of training data.
 """

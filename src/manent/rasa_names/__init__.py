@@ -1,6 +1,6 @@
 """Stand-ins for the `rasa` modules that classes written for Rasa import.
 
-If Rasa is not installed, `importing.py` makes these modules importable as `rasa.…` for classes of a project. Each
+If Rasa is not installed, `importing.py` makes these modules importable as `rasa.…` for a project's classes. Each
 module has the same path as Rasa's module and defines only the names that such classes use. `docs/extending.md` lists
 the names.
 """

@@ -1,8 +1,7 @@
 """Makes the stand-ins importable as `rasa.…`.
 
-`extensions/finding.py` calls `provide_rasa_names` before it imports a class of a project. A server without such a class
-does not import this module. The finder stays installed, because methods of the class can import more names when they
-run.
+`extensions/finding.py` calls `provide_rasa_names` before it imports a project's class. A server without such a class
+does not import this module. The finder stays installed, because a class's methods can import more names when they run.
 """
 
 import importlib
@@ -25,7 +24,7 @@ def provide_rasa_names() -> None:
     """Make the stand-ins importable, unless Rasa itself is installed."""
     if any(isinstance(finder, _Finder) for finder in sys.meta_path) or importlib.util.find_spec("rasa") is not None:
         return
-    # First in the list, because the standard finder would load the submodules of an alias a second time.
+    # The finder is first in the list, because the standard finder would load an alias's submodules a second time.
     sys.meta_path.insert(0, _Finder())
 
 
@@ -54,4 +53,4 @@ class _Alias(Loader):
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec  # the import system has replaced it with the alias's spec
+        module.__spec__ = self._spec  # the import system has replaced the spec with the alias's spec

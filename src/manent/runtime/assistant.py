@@ -11,7 +11,7 @@ from manent.runtime.ports.parser import Parser, Services
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assistant:
-    """One trained assistant. An `Assistant` never changes. Each model has its own.
+    """One trained assistant. An `Assistant` never changes. Each model has a different id.
 
     Attributes:
         domain: the domain with which the model was trained.
@@ -36,7 +36,7 @@ class Assistant:
     def parse(self, text: str) -> Json:
         """Return the NLU result for a text, as `Parser.parse` does.
 
-        The call blocks until the servers of the pipeline respond.
+        The call blocks until the pipeline's servers respond.
         """
         return parse_asking(self.pipeline, self.services, text)
 
@@ -48,7 +48,7 @@ class Assistant:
 
 
 def parse_asking(pipeline: Parser, services: Services | None, text: str) -> Json:
-    """Return the NLU result for a text, including entities from the servers of the pipeline.
+    """Return the NLU result for a text, including entities from the pipeline's servers.
 
     The call blocks until the servers respond.
     """

@@ -19,7 +19,7 @@ LOOK_BACK: Final = 50
 
 
 def buttons_of(event: BotUttered) -> list[dict[str, Any]]:
-    """Return the buttons or quick replies of a bot message that have a title."""
+    """Return a bot message's buttons or quick replies that have a title."""
     found = event.data.get("quick_replies") or event.data.get("buttons") or ()
     return [one for one in found if isinstance(one, dict) and one.get("title")]
 
@@ -37,7 +37,7 @@ def short_payload(payload: str, max_bytes: int) -> str:
 
 
 def may_be_choice(text: str) -> bool:
-    """Return whether a text has the form of a choice that `find_choice` looks up."""
+    """Return whether `find_choice` can look up a text: whether it is a short key or a number."""
     return bool(_SHORT_KEY.fullmatch(text) or _NUMBER.fullmatch(text))
 
 

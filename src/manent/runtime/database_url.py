@@ -1,4 +1,4 @@
-"""Reads the options that select a SQL database. They are the same as for Rasa's `type: SQL`.
+"""Reads the options that select a SQL database. The options are the same as for Rasa's `type: SQL`.
 
 Stores and event brokers use them.
 """
@@ -12,7 +12,7 @@ from manent.core.events import Json
 from manent.extensions.options import Secret
 
 DATABASE = "rasa.db"
-"""Rasa's default for `db` of a SQL tracker store."""
+"""Rasa's default for the option `db` of an SQL tracker store."""
 
 POSTGRESQL = ("postgresql", "postgres")
 
@@ -25,7 +25,7 @@ class SqlOptions(msgspec.Struct, frozen=True, kw_only=True):
         url: a host, or a complete URL.
         port: port of the host.
         db: name of the database, or a SQLite file.
-        username: account on the host.
+        username: database user.
         password: its password.
         login_db: accepted and ignored, because the connection starts in `db`.
         query: further connection parameters.

@@ -1,7 +1,7 @@
 """Exports a conversation as JSON or as a readable transcript.
 
-`manent conversations export` and `GET /conversations/<id>/export` write the export in pieces, so the memory does not
-depend on the length of the log. It only reads.
+`manent conversations export` and `GET /conversations/<id>/export` write the export in pieces, so their memory use does
+not depend on the log's length. It only reads.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,7 @@ from manent.runtime.visitor_messages import messages_of
 Format = Literal["json", "transcript"]
 
 _UNPRINTABLE = dict.fromkeys((*range(32), *range(127, 160)), "�") | {ord("\t"): " "}
-"""Control characters. They can move the cursor of a terminal that shows the transcript."""
+"""Control characters. Control characters could move the cursor of a terminal that shows the transcript."""
 
 PAGE = 500
 """Number of entries per read."""
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 async def entries_of(store: ConversationStore, sender_id: str) -> AsyncIterator[LogEntry]:
-    """Yield the entries of a log, which are read in pages."""
+    """Yield the entries of a log, reading them in pages."""
     after = 0
     while entries := await store.entries(sender_id, after=after, limit=PAGE):
         for entry in entries:
@@ -87,7 +87,7 @@ def transcript_lines(entry: LogEntry) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    """Return one line of text without control characters."""
+    """Return the text as one line without control characters."""
     return text.translate(_UNPRINTABLE)
 
 

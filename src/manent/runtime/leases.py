@@ -1,6 +1,6 @@
 """Manages the leases of this server: their duration, their clock, and the expiry of other servers' leases.
 
-A server has a lease on each turn that it has begun and not finished. The server renews all its leases with one
+A server has a lease on each turn that it has begun but not finished. The server renews all its leases with one
 statement. The store's clock determines when a lease ends, so all servers agree even if their own clocks differ.
 `Engine` owns one `Leases`.
 """
@@ -27,7 +27,7 @@ With the intervals of renewals and of the search in `registry.py`, a turn is tak
 RENEWALS_PER_LEASE: Final = 3
 
 MAX_CLOCK_DIFFERENCE_S: Final = 2.0
-"""Minimum difference in seconds between the clocks of this server and the store that causes a warning."""
+"""Difference in seconds between this server's clock and the store's clock from which a warning is logged."""
 
 
 class Leases:
@@ -87,14 +87,14 @@ class Leases:
         return time.monotonic() + self._ahead_s
 
     def new(self) -> Lease:
-        """Return a lease for a turn of this server that begins now."""
+        """Return this server's lease for a turn that begins now."""
         return Lease(owner=self.owner, until=self.now() + self.duration_s)
 
     def expired_by(self) -> float:
         """Return the time before which a lease must end to count as expired.
 
-        If this server could not renew its leases in time, the store was probably unavailable to all servers. Then the
-        other servers get additional time to renew their leases.
+        If this server could not renew its leases in time, the store was probably unavailable to all servers. In this
+        case, the other servers get additional time to renew their leases.
         """
         return self.now() if time.monotonic() >= self._lenient_until else float("-inf")
 

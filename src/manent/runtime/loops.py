@@ -66,7 +66,7 @@ class Loop:
         self._awake.set()
 
     def succeeded(self) -> None:
-        """Record that the loop works. The loop calls this after each round, and a long round can also call it."""
+        """Record that the loop works. It is called after each round, and a long round can also call it."""
         if self._failures:
             log.info("a background task works again", extra={"loop": self.name, "failures": self._failures})
             self._failures = 0
@@ -80,7 +80,7 @@ class Loop:
             except asyncio.CancelledError as error:
                 if _is_cancelled():
                     raise
-                self._failed(error)  # not the loop, but a task for which the round waited, was cancelled
+                self._failed(error)  # a task that the round was waiting for was cancelled, but not the loop itself
             except Exception as error:  # noqa: BLE001  # logged and counted; the loop must continue
                 self._failed(error)
             else:

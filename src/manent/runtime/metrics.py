@@ -11,7 +11,7 @@ BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 """Upper bounds of the histogram buckets. A commit takes 0.7 to 4 ms; a custom action can take minutes."""
 
 turn_id: ContextVar[str] = ContextVar("turn_id", default="")
-"""Id of the message whose turn the current task runs. Log records contain this id."""
+"""Id of the message that the current task is processing. Log records contain this id."""
 
 
 class Histogram:
@@ -40,7 +40,7 @@ class Metrics:
 
     Attributes:
         queued: time from the arrival of a message to the start of its turn.
-        understood: time of the NLU, including the wait for other texts of the batch.
+        understood: time of the NLU, including the wait for other texts in the batch.
         outside: time of a call to a custom action or a text generator.
         appended: time from the call of `append` until the events are durable.
         turns: time of whole turns, which includes all times above except `queued`.
@@ -50,13 +50,12 @@ class Metrics:
         pool_size: maximum number of connections to the database. 0: the store has no pool.
         pool_used: number of connections to the database that are in use.
         accepted: number of messages that became durable.
-        duplicates: number of repeated messages that were already accepted.
+        duplicates: number of messages that were sent again after they were accepted.
         refused: number of rejected messages, by error code.
         failed: number of turns that failed after their message was accepted.
         background_failures: number of failed rounds since the start, by background loop.
         background_failing: error code of each loop whose last round failed, by loop name.
-        works: number of writes in the store's transactions. More writes than transactions mean that turns share
-            commits.
+        works: number of writes in these transactions. If there are more writes than transactions, turns share commits.
     """
 
     def __init__(self) -> None:

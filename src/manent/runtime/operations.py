@@ -139,7 +139,7 @@ async def apply_events(
 
 
 async def replace_events(conversation: Conversation, events: Sequence[Event]) -> None:
-    """Replace the log by these events. Subscribers are notified.
+    """Replace the log's events with these events. Subscribers are notified.
 
     Raises:
         ManentError: nothing was written.
@@ -201,14 +201,14 @@ async def send_out(conversation: Conversation, entries: Sequence[LogEntry], outp
 def output_of(conversation: Conversation, asked_for: str | None) -> str:
     """Return the output channel to use.
 
-    `latest` selects the visitor's latest channel. For unknown channels, messages are collected for the response.
+    `latest` selects the visitor's latest channel. For unknown channels, the messages are only returned in the response.
     """
     channel = _latest_input(conversation) if asked_for == LATEST else asked_for
     return channel if channel is not None and channel in conversation.engine.outputs else DEFAULT_OUTPUT
 
 
 def is_followed(conversation: Conversation, output_channel: str | None) -> bool:
-    """Return whether clients of the output channel are sockets that subscribe to conversations."""
+    """Return whether the output channel's clients are sockets that subscribe to conversations."""
     channel = output_of(conversation, output_channel)
     return channel in conversation.engine.outputs and conversation.engine.outputs[channel] is None
 

@@ -1,8 +1,8 @@
 """Parses texts in batches. The texts that arrive in one iteration of the event loop are parsed one after another.
 
 A parse reads a few hundred kilobytes of code and weights. If other code runs between two parses, these data are no
-longer in the processor's caches. With 32 concurrent conversations, a parse then took 70 µs instead of 26 µs. The turns
-of one batch also continue at the same time, so more of them share a commit.
+longer in the processor's caches. With 32 concurrent conversations, a parse then takes 70 µs instead of 26 µs. The turns
+of one batch also continue at the same time, so more turns share a commit.
 """
 
 import asyncio
@@ -19,7 +19,10 @@ With a model of 64 intents, they take about 3 ms.
 
 
 class ParseBatcher:
-    """The texts to parse at the end of this iteration. Each object belongs to one event loop."""
+    """Collects the texts to parse at the end of the current iteration of the event loop.
+
+    Each object belongs to one event loop.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Parser, str, asyncio.Future[Json]]] = []
@@ -38,7 +41,7 @@ class ParseBatcher:
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._parse)
         for pipeline, text, parsed in batch:
-            if parsed.done():  # the future was cancelled: nobody waits for the result
+            if parsed.done():  # the future was cancelled, so no task waits for the result
                 continue
             try:
                 parsed.set_result(pipeline.parse(text))

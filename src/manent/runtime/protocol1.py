@@ -68,13 +68,13 @@ class Sessions:
         self.identity = identity
 
     async def admit(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Admission:
-        """Return the permission for the session that a request names.
+        """Return the permission for the session named in a request.
 
         Args:
             request: contains `session_id` and possibly `session_token`.
             caller: the sender of the request.
-            member: permission for the session that the socket has joined. A request that names this session needs no
-                read of the store.
+            member: permission for the session that the socket has joined. A request that names this session is admitted
+                without reading the store.
 
         Raises:
             RequestError: see `Identity.admit`.
@@ -113,7 +113,7 @@ class Sessions:
     async def reset(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
     ) -> tuple[Admission, Joined]:
-        """Serve `session_reset`: keep this conversation and start a new one.
+        """Serve `session_reset`: start a new conversation and keep the old one.
 
         Returns:
             The permission for the old conversation, and the new session.

@@ -12,20 +12,20 @@ from collections.abc import Callable
 from manent.core.errors import RequestError
 
 MAX_KEYS = 50_000
-"""Maximum number of buckets in memory. Above this number, the less used half is dropped."""
+"""Maximum number of buckets in memory. Above this number, the less-used half is dropped."""
 
 MINUTE_S = 60.0
 TOLERANCE_S = 1e-6
 """Tolerance for the rounding error of sums of many small floats."""
 
 IPV6_PREFIX = 64
-"""Number of bits of an IPv6 address that identify one subscriber of an internet provider."""
+"""Length in bits of the IPv6 prefix that identifies one subscriber of an internet provider."""
 
 
 class Buckets:
     """One bucket per key.
 
-    Each key can take `per_minute` tokens per minute, even all at the same time. A rate of 0 means no limit.
+    Each key can take `per_minute` tokens per minute, all at once if needed. A rate of 0 means no limit.
 
     Each bucket is one number: the time at which it is full again (generic cell rate algorithm, ITU-T I.371). One number
     needs half the memory of a count and a time.

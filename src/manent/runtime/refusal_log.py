@@ -32,7 +32,7 @@ def note(error: ManentError, *, way: str, address: str = "") -> None:
         way: the endpoint, for example `socketio session_request` or `/sessions/user_uttered`.
         address: the client's address from `rate_limits.address_of`.
     """
-    # statuses from 500 on are server errors, which are logged where they happen
+    # statuses of 500 and above are server errors, which are logged where they happen
     if error.status >= 500:  # noqa: PLR2004
         return
     try:

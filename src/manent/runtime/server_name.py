@@ -1,8 +1,8 @@
 """Generates the name of a server process for leases, and detects from a name that its process has ended.
 
-The leases of a process that has ended can be taken over immediately. The end is certain only for processes since the
-same start of the machine and in the same PID namespace. For all other processes, the lease must expire first, because
-containers often have equal hostnames and process ids.
+The leases of a process that has ended can be taken over immediately. The end is certain only for processes in the same
+PID namespace that started after the machine's latest boot. For all other processes, the lease must expire first,
+because containers often have the same hostnames and process ids.
 """
 
 import os
@@ -20,10 +20,10 @@ class ServerName:
 
     Attributes:
         host: hostname.
-        boot: random id of the start of the machine. "": unknown.
+        boot: random id of the machine's boot. "": unknown.
         namespace: id of the PID namespace. "": unknown.
         pid: process id in this namespace.
-        started: start time of the process in clock ticks since the machine's start. "": unknown.
+        started: start time of the process in clock ticks since the machine's boot. "": unknown.
         nonce: random text that makes names unique.
     """
 
@@ -54,7 +54,7 @@ def parse_name(text: str) -> ServerName | None:
 
 
 def is_dead(text: str) -> bool:
-    """Return whether the process of this name has certainly ended.
+    """Return whether the process with this name has certainly ended.
 
     Return False if the process runs or its state is unknown.
     """

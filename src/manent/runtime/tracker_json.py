@@ -28,7 +28,7 @@ def tracker_to_wire(
         events: the log's events as JSON, oldest first. None makes `events` null.
         trailing: events that are not in the log, such as slots that must be validated. The function appends them to the
             events and applies them to the state.
-        idempotency_key: key to add to the metadata of the latest message, with which an action detects repeated calls.
+        idempotency_key: key to add to the latest message's metadata. An action detects repeated calls by this key.
     """
     state = tracker.state
     slots = tracker.slots()
@@ -93,7 +93,7 @@ def _active_loop(state: State) -> Json:
 
 
 def _active_form(state: State, domain: Domain) -> Json:
-    """Return the active form in the format of SDK 1.x, if the form runs on the action server (`FormAction`)."""
+    """Return the active form in SDK 1.x format if the form runs on the action server (`FormAction`)."""
     loop = state.active_loop
     if loop is None or loop.name not in domain.actions:
         return {}

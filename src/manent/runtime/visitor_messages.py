@@ -56,15 +56,15 @@ def _quick_reply(button: Json, *, plain: bool) -> Json:
         return reply
     if not plain:
         return {**reply, "url": url}
-    # Rasa cannot send a button without a payload. rasa-webchat shows a button of this type as a link.
+    # Rasa cannot send a button without a payload. The widget rasa-webchat shows a button with this type as a link.
     return reply if button.get("payload") else {**reply, "type": "web_url", "url": url}
 
 
 def plain_payload(part: Json) -> Any:
     """Return a part for plain Rasa clients. Custom JSON is returned without the keys `custom` and `data` around it.
 
-    Rasa passes the keys of custom JSON to the emit call, which accepts only the key `data`. Any other key makes Rasa
-    lose the turn.
+    Rasa passes the keys of custom JSON to the emit call, which accepts only the key `data`. Any other key raises an
+    error in Rasa, and the turn is lost.
     """
     if "custom" not in part:
         return part

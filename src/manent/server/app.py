@@ -81,31 +81,31 @@ _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[^/?#@\s]+", re.IGNORECASE)
 """Matches an origin as browsers send it: scheme, host and optionally a port, without a path."""
 
 DRAIN_S = 10.0
-"""During shutdown, time limit for running turns to finish."""
+"""Time limit for running turns to finish during a shutdown."""
 
 MOVE_S = 3.0
-"""During shutdown, time limit for plain clients to leave, while the server still accepts messages."""
+"""Time limit for plain clients to leave during a shutdown. The server still accepts messages."""
 
 READ_S = 0.5
-"""During shutdown, time limit for partly received requests to arrive."""
+"""Time limit for the rest of partly received requests to arrive during a shutdown."""
 
 POLL_S = 0.02
-"""During shutdown, pause between two checks of the HTTP connections."""
+"""Pause between two checks of the HTTP connections during a shutdown."""
 
 FLUSH_S = 5.0
-"""During shutdown, time limit for sending the queued replies."""
+"""Time limit for sending the queued replies during a shutdown."""
 
 WRITING_PROCESS_FROM = 4
-"""Number of concurrent appends from which a separate writing process saves time."""
+"""Number of queued appends from which a separate writing process saves time."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Application:
-    """The parts of a server, already built but not yet opened.
+    """The parts of a server, which have been built but not opened.
 
     Attributes:
         opened: a context in which the parts are open, for the lifespan of an ASGI server.
-        flush: waits until the queued packets of all sockets are sent. The argument is the time limit in seconds.
+        flush: waits until the queued packets of all sockets have been sent. The argument is the time limit in seconds.
         move_plain_clients: makes plain clients connect to another server. The argument is the approximate time limit in
             seconds.
         shutdown: whether the server is about to stop.
@@ -220,7 +220,7 @@ def build(options: ServeOptions) -> Application:
                 parts.push_async_callback(spans.close)
             if conversations.engine.generator is not None:
                 parts.push_async_callback(conversations.engine.generator.close)
-            # Register this before opening the conversations, because it also closes the actions that `build` has
+            # Register this before the conversations are opened, because it also closes the actions that `build` has
             # created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
@@ -313,7 +313,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
         loop="uvloop",
         http=HttpConnection,
         ws=WebSocketConnection,
-        ws_ping_interval=None,  # not used: Engine.IO has a heartbeat
+        ws_ping_interval=None,  # not used, because Engine.IO has its own heartbeat
         ws_max_size=4 * MAX_PACKET,  # in bytes; the channel limits the number of characters
         log_config=None,
         access_log=False,
@@ -362,14 +362,14 @@ class _Server(uvicorn.Server):
             self.ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down in order at the first signal. Exit immediately at the second signal."""
+        """Shut down gracefully at the first signal. Exit immediately at the second signal."""
         if self._draining is None and sig in (signal.SIGINT, signal.SIGTERM):
-            # Without a separate context, the task's log lines would have the id of the current turn.
+            # Without a separate context, the task's log lines would contain the id of the current turn.
             self._draining = asyncio.get_running_loop().create_task(
                 self._drain(sig, frame), context=contextvars.Context()
             )
         elif self._draining is not None:
-            # This loses no acknowledged messages. A normal exit would wait for the threads of running actions.
+            # No acknowledged message is lost. A normal exit would wait for the threads of running actions.
             os._exit(128 + sig)
         else:
             super().handle_exit(sig, frame)
@@ -377,9 +377,9 @@ class _Server(uvicorn.Server):
     async def _drain(self, sig: int, frame: FrameType | None) -> None:
         """Stop without errors for clients, if another server is running behind the same load balancer.
 
-        The server first only reports that it is not ready. Next it closes its ports, but still accepts messages until
-        pending requests have arrived and plain clients have left. Finally it rejects messages and finishes the running
-        turns.
+        At first, the server only reports that it is not ready. Next it closes its ports, but still accepts messages
+        until pending requests have arrived and plain clients have left. Finally it rejects messages and finishes the
+        running turns.
         """
         application = self.application
         try:
@@ -415,7 +415,7 @@ class _Server(uvicorn.Server):
         log.info("reopened the log file and reloaded the certificate")
 
     async def _stop_listening(self) -> None:
-        """Stop listening. First accept the connections in the system's queue, which would be reset."""
+        """Stop listening. First accept the connections in the system's queue, because they would otherwise be reset."""
         loop, config = asyncio.get_running_loop(), self.config
         waiting = [
             socket.socket(fileno=os.dup(listening.fileno())) for server in self.servers for listening in server.sockets
@@ -438,7 +438,7 @@ class _Server(uvicorn.Server):
                 )
 
     async def _receive_requests(self) -> None:
-        """Close idle HTTP connections, and wait for partly received requests on the others."""
+        """Close idle HTTP connections, and wait for the rest of partly received requests."""
         until = time.monotonic() + READ_S
         connections = [one for one in self.server_state.connections if isinstance(one, HttpConnection)]
         while connections and time.monotonic() < until:
@@ -470,7 +470,7 @@ def _load_local(
     """Return the local model file and the assistant loaded from it, or None for both.
 
     Raises:
-        ModelError: `is_needed` is set, and there is no model, or it cannot be loaded.
+        ModelError: `is_needed` is set, but there is no model or it cannot be loaded.
     """
     try:
         file = find_model(options.root / options.model)
@@ -499,7 +499,7 @@ class _Models:
     async def swap(self, assistant: Assistant | None) -> None:
         """Use another model from the next turn on. This also replaces the actions, which depend on the domain.
 
-        Running turns finish with the old actions, which are closed when the model is replaced the next time.
+        Running turns finish with the old actions. These are closed the next time the model is replaced.
         Without a model, messages are rejected.
         """
         if assistant is None:
@@ -556,9 +556,9 @@ def _missing_parts(assistant: Assistant) -> tuple[str, ...]:
 def _tune_garbage_collector() -> None:
     """Exclude the loaded objects from garbage collection, and collect less often than by default.
 
-    Sockets, turns and models are freed by reference counting, so the collector only finds objects that a mistake keeps
-    alive. The number of new objects triggers it. Ten thousand open pages have half a million objects, and each full
-    collection visits all of them.
+    Sockets, turns and models are freed by reference counting, so the collector only finds objects that a bug keeps
+    alive. The number of new objects triggers a collection. Ten thousand open pages have half a million objects, and
+    each full collection visits all of these objects.
     """
     gc.enable()
     gc.freeze()
@@ -566,7 +566,7 @@ def _tune_garbage_collector() -> None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files to the system's maximum, because each browser needs a socket."""
+    """Raise the limit on open files to the system's maximum, because each browser needs a socket."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):

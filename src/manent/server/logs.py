@@ -1,8 +1,8 @@
-"""The server's logs: one line for each event, as `key=value` pairs or as JSON, with the id of its turn.
+"""The server's logs: one line per event, as `key=value` pairs or as JSON, with the turn's id.
 
-Modules and libraries log through the standard library, with details in `extra`. Only the handlers of this module write
-lines, so every line has this format, without tokens and without control characters. Calls that log the texts of
-visitors must use the level DEBUG.
+Modules and libraries log through the standard library, with details in `extra`. Only this module's handlers write
+lines, so every line has this format and contains no tokens or control characters. Calls that log visitors' texts must
+use the level DEBUG.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from manent.runtime.metrics import turn_id
 log = logging.getLogger("manent.server")
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-"""Attributes that do not come from `extra`: those of every record, and uvicorn's message for terminals."""
+"""Attributes that do not come from `extra`: the attributes of every record, and uvicorn's message for terminals."""
 
 _SECRETS = (
     re.compile(
@@ -42,7 +42,7 @@ They are escaped, because log lines contain ids and origins that visitors choose
 
 
 _INDENT = "  "
-"""Prefix of each line of a traceback, which can contain texts of visitors. No other line starts with a space."""
+"""Prefix of each line of a traceback. A traceback can contain visitors' texts. No other line starts with a space."""
 
 
 def set_up(level: str, *, file: Path | None = None, as_json: bool = False) -> None:
@@ -83,7 +83,7 @@ def reopen() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.FileHandler):
             try:
-                fresh = Path(handler.baseFilename).open("a", encoding="utf-8")  # noqa: SIM115  # the handler closes it
+                fresh = Path(handler.baseFilename).open("a", encoding="utf-8")  # noqa: SIM115  # the handler closes the file
             except OSError as error:
                 log.warning(
                     "the log file cannot be reopened; logging continues to the renamed file",

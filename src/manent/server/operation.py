@@ -1,6 +1,6 @@
 """Describes a route for the OpenAPI document.
 
-The modules of the handlers declare operations, and `api/openapi.py` reads them.
+The handlers' modules declare operations, and `api/openapi.py` reads them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,15 +15,15 @@ from starlette.routing import Route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """An HTTP method of a path.
+    """An HTTP method on a path.
 
     Attributes:
         path: the path in Starlette's notation, for example `/conversations/{sender_id:path}/tracker`.
-        answer: type of the JSON response, media type of another response, or None if the response is empty.
-        also: a second media type of the response.
-        body: type of the JSON request body, media type of another body, or None if there is no body.
+        answer: type of a JSON response, media type of any other response, or None if the response is empty.
+        also: a second media type that the response can have.
+        body: type of a JSON request body, media type of any other body, or None if there is no body.
         query: a Struct whose fields are the query parameters.
-        errors: HTTP statuses of the errors.
+        errors: HTTP status codes of the errors.
         error: type of error bodies. The default is `api/errors.Failure`.
         status: HTTP status of the response.
     """

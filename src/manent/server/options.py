@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """Options of one server process. They have the names of the flags of `rasa run`.
+    """Options of one server process. They have the same names as the flags of `rasa run`.
 
     Attributes:
         root: the project's folder, to which the other paths are relative.
@@ -15,14 +15,14 @@ class ServeOptions:
         remote_storage: source of the model: `aws`, `gcs`, `azure`, or the URL of an object store. By default, `models:`
             in `endpoints.yml` or `model` specifies the source.
         cors: origins of other sites whose pages may connect. `*` allows all sites.
-        connector: the only channel of `credentials.yml` to serve. By default, all channels are served.
+        connector: the only channel from `credentials.yml` to serve. By default, all channels are served.
         log_file: file to which the server also logs.
         log_json: whether to log one JSON object per line. `MANENT_LOG_FORMAT=json` in the environment has the same
             effect.
-        jwt_require_exp: whether to reject tokens of the management API that have no `exp`.
+        jwt_require_exp: whether the management API rejects tokens without `exp`.
         warnings: warnings about the command line, to log at the start.
-        lame_duck_s: number of seconds after SIGTERM in which the server still serves all requests but reports that it
-            is not ready.
+        lame_duck_s: number of seconds after SIGTERM during which the server still serves all requests but reports that
+            it is not ready.
     """
 
     root: Path = field(default_factory=Path)

@@ -99,7 +99,7 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
 class _Bundle(Mount):
     """Serves the bundle's files at the root.
 
-    It matches only existing files and leaves other paths to the other routes.
+    It matches only existing files. Other routes handle all other paths.
     """
 
     def __init__(self, static: Path, *, studio: bool) -> None:
@@ -114,7 +114,7 @@ class _Bundle(Mount):
         return super().matches(scope)
 
     def _file(self, path: str) -> Path | None:
-        """Return the file of a path, or None for a path outside the bundle and for pages that other routes serve."""
+        """Return the file at a path, or None for a path outside the bundle and for pages that other routes serve."""
         is_page = path.endswith(".html") or (path.startswith(STUDIO) and not self._studio)
         if is_page or path.endswith(("/", *ENCODINGS.values())) or "\0" in path or ".." in path.split("/"):
             return None
@@ -126,7 +126,7 @@ class _Bundle(Mount):
         file = self._file(scope["path"])
         if file is None:
             raise HTTPException(404)
-        # Names in assets/ contain a hash of the file's content. Other names are the same in all releases.
+        # Names in assets/ contain a hash of the file's content. All other names are the same in each release.
         cache = "public, max-age=31536000, immutable" if file.parent.name == "assets" else "no-cache"
         await _answer(request, file, {**ASSET_HEADERS, "Cache-Control": cache})(scope, receive, send)
 
@@ -136,7 +136,7 @@ def _page(request: Request, path: Path) -> Response:
 
 
 def _answer(request: Request, path: Path, headers: dict[str, str]) -> Response:
-    """Return a file, compressed if the client accepts this and the build contains a compressed file."""
+    """Return a file. It is compressed if the client accepts this and the build contains a compressed file."""
     accepted = {
         name.strip()
         for name, _, quality in (item.partition(";") for item in request.headers.get("accept-encoding", "").split(","))

@@ -1,4 +1,4 @@
-"""Encodes events for the SQL stores, and decodes rows of this and of older formats.
+"""Encodes events for the SQL stores, and decodes rows in the current format and in older ones.
 
 Each stored event records the format in which it was written. Reading converts older formats step by step (`UPCASTS`),
 so old logs remain readable without rewriting rows. The stores call this. It does no I/O.
@@ -14,14 +14,14 @@ from manent.core.errors import InternalError, StoreError
 from manent.core.events import Event, Json, decode_event, encode_event, event_from_wire
 
 FORMAT = 1
-"""The format of newly written events."""
+"""The format in which events are written."""
 
 UPCASTS: Mapping[int, Callable[[Json], Json]] = {}
 """Converts event JSON from each older format to the next one. Format 1 is the first."""
 
 
 def check_append(append: Append) -> None:
-    """Check that the numbers of an append's entries lead from its expected version to its head's version.
+    """Check that an append's entries are numbered from its expected version up to its head's version.
 
     Raises:
         InternalError: `bad_append`: the numbers are wrong.
@@ -42,7 +42,7 @@ def entry_to_row(entry: LogEntry) -> tuple[int, int, int | None, Divider | None,
 
 
 def row_to_entry(row: tuple[int, int, int | None, str | None, str | None, bytes]) -> LogEntry:
-    """Decode a row that `entry_to_row` of this or an older version returned.
+    """Decode a row that this or an older version of `entry_to_row` returned.
 
     Raises:
         StoreError: `store_event_unreadable`: the row is damaged or was written by a newer version.

@@ -1,9 +1,9 @@
 """Copies a SQLite store to a PostgreSQL database, row by row. For `manent db copy`.
 
 The conversations are copied in the order of `sender_id`, one page per transaction. A conversation whose head is the
-same in the target was copied before, because its rows and its head are written together. So running the command again
-continues an interrupted copy, or a copy whose source has changed. At the end, the numbers of rows and the checksums of
-every conversation are compared in both databases.
+same in the target was copied before, because its rows and its head are written together. So if the command runs again,
+it continues an interrupted copy, and copies conversations that have changed in the source. At the end, the number of
+rows and the checksum of every conversation are compared between the two databases.
 
 While a copy is unfinished, the target contains a mark with the name of the source. No server opens such a database.
 """
@@ -101,8 +101,8 @@ async def copy_database(
     """Copy a SQLite store to an empty PostgreSQL database, or continue an unfinished copy.
 
     Args:
-        source: the file. It is only read. If servers write to the store, the copy ends with an error. Run it again
-            after they have stopped.
+        source: the file. It is only read. If servers write to the store, the copy ends with an error. Run the copy
+            again after they have stopped.
         dsn: the target.
         schema: PostgreSQL schema for the tables, which is created if it does not exist.
         options: timeouts.
@@ -127,7 +127,7 @@ async def copy_database(
             await target.begin(str(place))
             with _reading(source) as cursor:
                 copied = await _copy(cursor, target, report)
-            with _reading(source) as cursor:  # a new read sees rows that servers have written in the meantime
+            with _reading(source) as cursor:  # a new read includes rows that servers have written in the meantime
                 rows = await _compare(cursor, target, report)
             await target.finish()
         finally:
@@ -179,7 +179,7 @@ class _Target:
 
 
 def _check_messengers(cursor: sqlite3.Cursor) -> None:
-    """Reject a store with received messages or send positions, because these are not copied."""
+    """Reject a store that contains received messages or routes, because these are not copied."""
     found = cursor.execute("SELECT count(*) FROM routes").fetchone()[0]
     if found:
         raise StoreError(
@@ -202,7 +202,7 @@ def _check_source(path: Path) -> Path:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Cursor]:
-    """Read one state of a SQLite store."""
+    """Open a SQLite store for reading one consistent state."""
     try:
         with closing(connect_sqlite(path, durability="disk", read_only=True)) as connection:
             cursor = connection.cursor()
@@ -328,7 +328,7 @@ async def _insert(connection: Connection, schema: str, table: str, columns: str,
 
 
 class _Sum:
-    """The number and the checksum of rows."""
+    """The number of rows and their checksum."""
 
     def __init__(self) -> None:
         self.count = 0

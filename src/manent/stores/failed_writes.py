@@ -1,7 +1,7 @@
 """Records the last append that failed because the store was not writable. It does no I/O.
 
 On a full disk, a small write can succeed when appends fail. So a store whose appends fail is not ready, even if
-`check_writable` could write its row.
+`check_writable` was able to write its test row.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ HEAD_COLUMNS = (
 
 
 def lease_values(lease: Lease | None) -> tuple[str | None, float | None]:
-    """Return the values of a lease's two columns."""
+    """Return the values for a lease's two columns."""
     return (lease.owner, lease.until) if lease is not None else (None, None)
 
 

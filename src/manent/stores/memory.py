@@ -1,7 +1,7 @@
-"""Stores conversations in a dictionary. They are lost when the process ends.
+"""Stores conversations in a dictionary. The conversations are lost when the process ends.
 
 This is the store for `tracker_store: {type: InMemory}` and for tests. It is also the simplest implementation of
-`ConversationStore`, with the same conditions on writes as the other stores.
+`ConversationStore`, and checks the same conditions before a write as the other stores.
 """
 
 import asyncio
@@ -227,7 +227,7 @@ class MemoryStore(PostboxTables):
             await self.run_operation(forget_conversation(sender_id, time.time()))
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
+        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
         check_append(append)
         found = self._find(append.head.sender_id)
         if found is None or found.head.epoch != expected_epoch:
@@ -308,7 +308,7 @@ class MemoryStore(PostboxTables):
         return ()
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value of the whole store, for example a generated secret."""
+        """Return a value that applies to the whole store, for example a generated secret."""
         self._find("")
         return self._meta.get(key)
 
@@ -334,7 +334,7 @@ class MemoryStore(PostboxTables):
         return {one: report[1] for one, report in self._servers.items()}
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server that stops."""
+        """Remove the report of a server that is stopping."""
         self._find("")
         self._servers.pop(name, None)
 
@@ -363,7 +363,7 @@ class MemoryStore(PostboxTables):
         self._revocations[revocation.kind, revocation.value] = revocation
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""
+        """Return revocations made since `since` (seconds since the epoch), including lifted ones, oldest first."""
         self._find("")
         found = [one for one in self._revocations.values() if one.made >= since]
         return sorted(found, key=lambda one: (one.made, one.kind, one.value))

@@ -26,7 +26,7 @@ from manent.stores.sqlite.file import is_database, is_foreign
 from manent.stores.sqlite.store import SqliteStore
 
 DEFAULT_FILE = "conversations.db"
-"""Name of the store's file in the folder of a project without `tracker_store`."""
+"""Name of the store's file, in the project folder, if `tracker_store` is missing."""
 
 SUPPORTED = "no section (a SQLite file), `type: InMemory`, and `type: SQL` with `dialect: sqlite` or `postgresql`"
 
@@ -40,7 +40,7 @@ log = logging.getLogger("manent.store")
 
 @dataclass(frozen=True, slots=True)
 class StoreSite(Site):
-    """The environment in which a store is created. Custom stores need only `root`.
+    """Values that the creation of a store needs. Custom stores need only `root`.
 
     Attributes:
         durability: whether commits survive a power failure (`disk`) or only a crash of the process (`process`).
@@ -54,14 +54,14 @@ class StoreSite(Site):
 
 
 class SqlStoreOptions(SqlOptions, frozen=True, kw_only=True):
-    """The options of `type: SQL`. The options that do not select the database apply only to PostgreSQL.
+    """The options of `type: SQL`. Options that do not select the database have an effect only with PostgreSQL.
 
     Attributes:
         pool_size: maximum number of connections of one server, excluding the connection for notifications. Default: 10.
         max_overflow: number of connections to add to `pool_size`. Default: 0.
         connect_timeout: seconds to wait for a new connection. Default: 5.
         statement_timeout: maximum seconds for one statement. Default: 10.
-        network_timeout: seconds of silence on the network after which a connection is closed. Default: 5.
+        network_timeout: seconds without a network response after which a connection is closed. Default: 5.
         pgbouncer: whether a pooler such as PgBouncer is between the server and PostgreSQL. Default: detected.
     """
 
@@ -89,7 +89,7 @@ class SqlStoreOptions(SqlOptions, frozen=True, kw_only=True):
 
 
 class SqlStore:
-    """Creates the store of `type: SQL`."""
+    """Creates the store for `type: SQL`."""
 
     options = SqlStoreOptions
 
@@ -182,8 +182,8 @@ def _postgresql(dsn: str, options: PostgresqlOptions, *, durability: str, metric
 def sqlite_path(settings: Json, *, root: Path) -> Path | None:
     """Return the SQLite file that a `tracker_store` section names, or None for the memory store.
 
-    A file of another program, for example a Rasa tracker store that an unmodified project names, is not changed. The
-    store then uses another file in the same folder, for example `rasa.manent.db` instead of `rasa.db`.
+    A file that belongs to another program, for example the Rasa tracker store of an unmodified project, is not changed.
+    The store then uses another file in the same folder, for example `rasa.manent.db` instead of `rasa.db`.
 
     Raises:
         StoreError: `store_unsupported`.
@@ -223,6 +223,6 @@ def _beside_foreign(path: Path) -> Path:
     if not is_foreign(path):
         return path
     if path.name == DEFAULT_FILE and not is_database(path):
-        return path  # the file is possibly a damaged store of Manent, and opening it reports the damage
+        return path  # the file can be a damaged Manent store; opening it reports the damage
     log.warning("%s belongs to another program and is not changed; conversations are stored in %s", path, ours)
     return ours

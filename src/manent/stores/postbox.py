@@ -1,7 +1,7 @@
 """Implements the tables `inbox`, `routes` and `undelivered` for all stores.
 
-Each operation is a generator: it yields SQL statements and receives their rows. So one implementation serves the
-synchronous driver of SQLite and the asynchronous one of PostgreSQL. Parameters have the names `$1`, `$2`…, which both
+Each operation is a generator: it yields SQL statements and receives their rows. So the same implementation works with
+SQLite's synchronous driver and PostgreSQL's asynchronous driver. Parameters have the names `$1`, `$2`…, which both
 databases accept. A store runs an operation in one transaction (`PostboxTables.run_operation`).
 """
 
@@ -46,7 +46,7 @@ class _Data(msgspec.Struct, frozen=True, array_like=True):
 
 
 def message_key(message: ReceivedMessage) -> str:
-    """Return the key that identifies repeated deliveries of a message. The key contains no data of the visitor."""
+    """Return the key that identifies repeated deliveries of a message. The key contains none of the visitor's data."""
     parts = msgspec.json.encode((message.channel, message.address, message.message_id))
     return hashlib.sha256(parts).hexdigest()
 
@@ -327,10 +327,10 @@ def _json(names: Collection[str]) -> str:
 
 
 class PostboxTables:
-    """Implements `Postbox` with the operations of this module. Stores are subclasses that run the operations."""
+    """Implements `Postbox` with this module's operations. Stores are subclasses that run the operations."""
 
     names_in = "(SELECT value FROM json_each({}))"
-    """Subquery of the database for the names in a JSON list."""
+    """The database's subquery for the names in a JSON list."""
 
     async def run_operation(self, operation: Operation[T], *, is_read: bool = False, is_alone: bool = False) -> T:
         """Run an operation in a transaction.
@@ -338,7 +338,7 @@ class PostboxTables:
         Args:
             operation: yields statements.
             is_read: whether the operation only reads.
-            is_alone: whether to exclude other operations with `is_alone` on all servers.
+            is_alone: whether no other operation with `is_alone` can run at the same time, on any server.
         """
         raise NotImplementedError
 

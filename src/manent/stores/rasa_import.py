@@ -24,7 +24,7 @@ from manent.stores.rasa_sources import Source, open_source
 
 _MAX_MESSAGE_ID = 128
 _RECENT = 50
-"""Number of earlier events that are searched for the button that a message's payload belongs to."""
+"""Number of earlier events to search for the button that a message's payload belongs to."""
 
 
 @dataclass
@@ -34,7 +34,8 @@ class ImportReport:
     Attributes:
         conversations: number of completely stored conversations.
         events: number of events that this run wrote.
-        unreadable: number of skipped rows that are not events (custom event classes, damaged JSON).
+        unreadable: number of rows that were skipped because they are not valid events (custom event classes, damaged
+            JSON).
         problems: one sentence for each skipped conversation, and for the first unreadable row of each conversation.
     """
 
@@ -127,9 +128,9 @@ def _epoch_of(sender_id: str) -> str:
 class _Conversion:
     """Converts one sender's events to log entries with their views.
 
-    Rows contain less information than a turn of Manent. A user event is a message of the visitor if it has an input
-    channel, is not an external trigger, and has a new `message_id`. User events with a repeated `message_id` are
-    excluded, because Rasa repeats a user event when it resolves a fallback.
+    Rasa's rows contain less information than Manent's log entries. A user event is a message of the visitor if it has
+    an input channel, is not an external trigger, and has a new `message_id`. User events with a repeated `message_id`
+    are excluded, because Rasa repeats a user event when it resolves a fallback.
     """
 
     def __init__(self, head: Head) -> None:
@@ -190,7 +191,7 @@ class _Conversion:
         return event.input_channel is not None and not is_repeated and not is_outside
 
     def _accept(self, event: UserUttered) -> Accepted | None:
-        """Return the acceptance of the event's message id, with which the store detects late retries.
+        """Return the record of the accepted message id, by which the store detects late retries.
 
         Return None if the event has no id or a repeated one.
         """

@@ -1,6 +1,6 @@
 """Reads the conversations of Rasa's tracker stores: SQL databases, Redis and MongoDB. For `manent import-rasa`.
 
-Sources are only read. The extra `import-rasa` installs the libraries for them.
+Sources are only read. The `import-rasa` extra installs the libraries that this module needs.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Row:
 
 
 class Source(Protocol):
-    """A tracker store of Rasa."""
+    """A Rasa tracker store from which conversations are read."""
 
     async def senders(self) -> list[str]:
         """Return the ids of the conversations, sorted.
@@ -59,14 +59,14 @@ class Source(Protocol):
         """
 
     def pages(self, sender_id: str) -> AsyncIterator[list[Row]]:
-        """Yield the events of a conversation in their order, `ROWS_AT_ONCE` at a time."""
+        """Yield a conversation's events in order, `ROWS_AT_ONCE` at a time."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
 def open_source(url: str) -> Source:
-    """Return the source of a URL: an SQLAlchemy URL, `redis://…`, `rediss://…`, `mongodb://…` or `mongodb+srv://…`.
+    """Return the source for a URL: an SQLAlchemy URL, `redis://…`, `rediss://…`, `mongodb://…` or `mongodb+srv://…`.
 
     Raises:
         StoreError: `import_source`: the URL is not valid, a file does not exist, or a library is missing.
@@ -88,7 +88,7 @@ _rows = sa.table("events", sa.column("id"), sa.column("sender_id"), sa.column("d
 
 
 class SqlSource:
-    """The `events` table of `SQLTrackerStore`, in every database that SQLAlchemy reads."""
+    """The `events` table of a `SQLTrackerStore`, in any database that SQLAlchemy can read."""
 
     def __init__(self, url: str) -> None:
         self._engine = _read_only_engine(url)
@@ -138,7 +138,7 @@ def _read_only_engine(url: str) -> sa.Engine:
 
 
 class RedisSource:
-    """The keys `tracker:<sender id>` of `RedisTrackerStore`. Each value is a dialogue with all its events.
+    """The keys `tracker:<sender id>` of a `RedisTrackerStore`. Each value is a dialogue with all its events.
 
     Args:
         url: `redis://user:password@host:port/db`. With `?key_prefix=shop`, the keys are `shop:tracker:<sender id>`.
@@ -198,7 +198,7 @@ class MongoSource:
     """The documents of `MongoTrackerStore`. Each document has a `sender_id` and its `events`.
 
     Args:
-        url: `mongodb://user:password@host:port/database`. `?collection=…` selects another collection than
+        url: `mongodb://user:password@host:port/database`. `?collection=…` selects a collection other than
             `conversations`.
     """
 

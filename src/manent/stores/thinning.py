@@ -16,8 +16,8 @@ def superfluous(versions: Iterable[int]) -> list[int]:
 
     - The number of snapshots grows with the logarithm of the log's length.
     - To read the state `d` events before the newest snapshot, a reader starts from an older snapshot or from the start
-      of the log. The starting point is at most `2 * d` events before the newest snapshot, or two spacings if they are
-      more. So reading the state `d` events earlier reads at most `2 * d` events.
+      of the log. The starting point is at most `2 * d` events, or two spacings if this is more, before the newest
+      snapshot. So a reader of that state replays at most `2 * d` events.
 
     Args:
         versions: versions of all snapshots of a conversation, in any order.

@@ -8,6 +8,6 @@ test file, and write the fixture that the module names:
     @pytest.fixture
     def place(tmp_path): ...
 
-`docs/extending.md` shows an example of each. The pytest entry point `manent_testing` (`plugin.py`) makes pytest show
-the details of failed asserts in these modules.
+`docs/extending.md` contains an example for each of them. The pytest entry point `manent_testing` (`plugin.py`) makes
+pytest show the details of failed asserts in these modules.
 """

@@ -26,8 +26,8 @@ class Place:
     """A broker to test, and a function that reads the messages that it published.
 
     Attributes:
-        make: returns an unconnected broker. All brokers that it returns publish to the same place.
-        read: returns the bodies of the published messages as text, in order.
+        make: returns an unconnected broker. All brokers that the function returns publish to the same place.
+        read: returns the published messages' bodies as text, in order.
     """
 
     make: Callable[[], Broker]
@@ -42,7 +42,7 @@ def message(number: int, text: str = "é \\n 😀") -> Outgoing:
 
 
 async def test_messages_arrive_whole_and_in_order(place: Place) -> None:
-    """Messages arrive in the order in which several batches and two successive brokers published them."""
+    """Several batches from two successive brokers arrive in the order in which they were published."""
     expected = [message(number) for number in range(60)]
     first = place.make()
     await first.connect()

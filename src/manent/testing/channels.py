@@ -51,7 +51,8 @@ class Case:
         options: options of the channel.
         name: name of the channel in URLs and in the conversation log.
         deliver: returns the request that delivers a message. Its arguments are the sender, the text and the message id.
-        rejected: requests that must be rejected with a status from 400 to 499, for example one with a wrong signature.
+        rejected: requests that must be rejected with a status from 400 to 499, for example a request with a wrong
+            signature.
         knows_ids: whether the platform sends message ids.
     """
 
@@ -86,14 +87,14 @@ async def serving(case: Case, root: Path) -> AsyncIterator[tuple[httpx.AsyncClie
 
 
 async def said(conversations: Conversations, sender: str) -> list[UserUttered]:
-    """Return the logged messages of a sender after all their turns have ended."""
+    """Wait until all of a sender's turns have ended, and return the logged messages."""
     await conversations.get(sender).perform(_nothing)
     entries = await conversations.engine.store.entries(sender)
     return [entry.event for entry in entries if isinstance(entry.event, UserUttered)]
 
 
 async def _nothing(_: object) -> None:
-    """Do nothing, as a mailbox job that runs after all waiting turns."""
+    """Do nothing. As a mailbox job, this function runs after all waiting turns."""
 
 
 async def test_health(case: Case, tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ async def test_health(case: Case, tmp_path: Path) -> None:
 
 
 async def test_a_message_is_stored_with_its_channel(case: Case, tmp_path: Path) -> None:
-    """A delivered message gets a success response and is logged with the name of the channel."""
+    """A delivered message gets a success response and is logged with the channel's name."""
     async with serving(case, tmp_path) as (http, conversations):
         answer = await http.request(**case.deliver("ada", "hello", "m1"))
         events = await said(conversations, "ada")
@@ -115,7 +116,7 @@ async def test_a_message_is_stored_with_its_channel(case: Case, tmp_path: Path) 
 
 
 async def test_a_redelivered_message_is_one_turn(case: Case, tmp_path: Path) -> None:
-    """A repeated delivery gets a success response and starts no second turn."""
+    """A repeated delivery gets a success response and does not start a second turn."""
     if not case.knows_ids:
         pytest.skip("the platform sends no message ids")
     async with serving(case, tmp_path) as (http, conversations):
@@ -127,7 +128,7 @@ async def test_a_redelivered_message_is_one_turn(case: Case, tmp_path: Path) -> 
 
 
 async def test_what_is_not_a_message_changes_nothing(case: Case, tmp_path: Path) -> None:
-    """Forged and malformed requests are rejected and change no conversation."""
+    """Forged and malformed requests are rejected and do not change any conversation."""
     url = case.deliver("ada", "hello", "m1")["url"]
     malformed: tuple[Arguments, ...] = ({"method": "POST", "url": url, "content": b"{"},)
     async with serving(case, tmp_path) as (http, conversations):

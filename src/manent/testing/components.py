@@ -35,7 +35,7 @@ def result_of(text: str) -> Json:
 
 
 def parse(component: CustomComponent) -> list[Json]:
-    """Return the results of the component for all texts in `TEXTS`."""
+    """Return the component's results for all texts in `TEXTS`."""
     results = [result_of(text) for text in TEXTS]
     for result in results:
         component.process(result)
@@ -65,7 +65,7 @@ def test_results_stay_json(make_component: MakeComponent) -> None:
 
 
 def test_a_message_does_not_change_the_next_one(make_component: MakeComponent) -> None:
-    """The result for a text does not depend on the messages before it."""
+    """The result for a text does not depend on earlier messages."""
     component = make_component()
     component.train(deepcopy(EXAMPLES))
 

@@ -10,7 +10,10 @@ from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone
 
 MakeStore = Callable[[], ConversationStore]
-"""Returns an unopened store with the data of one test. A second call returns another instance on the same data."""
+"""A function that returns an unopened store with the data of one test.
+
+A second call returns another instance that uses the same data.
+"""
 
 
 def turn(
@@ -46,7 +49,9 @@ def accept(message_id: str, seq: int, text: str) -> Accepted:
 
 
 async def accepted_message(store: ConversationStore, sender_id: str, message_id: str) -> Accepted | None:
-    """Return the stored acceptance of a message id, or None, from the error of an append that uses the id again.
+    """Return the stored record of an accepted message id, or None.
+
+    It is read from the error of an append that uses the id again.
 
     The append also fires a reminder that does not exist, so it fails and writes nothing even if the id is unused.
     """

@@ -1,4 +1,4 @@
-"""The test suite for received messages and routes of messenger channels, which every store must pass.
+"""The test suite for messenger channels' received messages and routes, which every store must pass.
 
 Import the tests and the fixture `store` of `manent.testing.stores`.
 """
@@ -34,7 +34,7 @@ async def receive(store: ConversationStore, one: ReceivedMessage, *, limit: int 
 
 
 async def test_a_message_is_received_once(store: ConversationStore) -> None:
-    """A repeated delivery is detected if it is concurrent, and after the message was accepted."""
+    """A repeated delivery is detected if it is concurrent or arrives after the message was accepted."""
     found = await asyncio.gather(*(receive(store, message("1")) for _ in range(5)))
     assert [one.text for one in found if one is not None] == ["text 1"]
     number = next(one.number for one in found if one is not None)
@@ -49,7 +49,7 @@ async def test_a_message_is_received_once(store: ConversationStore) -> None:
 
 
 async def test_messages_survive_a_restart(make_store: MakeStore) -> None:
-    """After a restart, received messages have the same fields and the same order."""
+    """After a restart, received messages have the same fields and are in the same order."""
     store = make_store()
     await store.open()
     sent = message("1", title="Yes", metadata={"attachments": [{"type": "image"}]}, reference={"thread": "7"})
@@ -125,7 +125,7 @@ async def test_too_many_waiting_messages_are_rejected(store: ConversationStore) 
 
 
 async def test_keys_of_old_messages_are_removed(store: ConversationStore) -> None:
-    """Expired keys of finished messages are removed, but not waiting messages and newer keys."""
+    """Expired keys of finished messages are removed, but waiting messages and newer keys are not."""
     for message_id in ("1", "2", "3"):
         await receive(store, message(message_id))
     one, two, _ = await store.claim_received(MINE, now=NOW, limit=10)
@@ -213,7 +213,7 @@ async def test_undelivered_parts_are_recorded(store: ConversationStore) -> None:
 
 @pytest.mark.parametrize("way", ["erase", "purge"])
 async def test_erasing_removes_everything_but_the_keys(store: ConversationStore, way: str) -> None:
-    """Erasing and purging remove all data of a conversation except the keys of its messages."""
+    """Erasing and purging remove all of a conversation's data except its message keys."""
     await receive(store, message("1"))
     await talk(store, empty("ada"), 1)
     [route] = await store.claim_routes(["ada"], MINE, now=NOW)

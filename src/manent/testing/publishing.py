@@ -32,7 +32,7 @@ async def waiting(store: ConversationStore, *, limit: int = 100) -> list[str]:
 
 
 async def publish_all(store: ConversationStore, sender_id: str = "ada") -> Cursor:
-    """Move the cursor of a conversation to the end of its log."""
+    """Move a conversation's cursor to the end of its log."""
     await store.claim([sender_id], MINE, now=NOW)
     head = await store.head(sender_id)
     assert head is not None
@@ -42,7 +42,7 @@ async def publish_all(store: ConversationStore, sender_id: str = "ada") -> Curso
 
 
 async def test_what_was_there_before_is_regarded_as_published(store: ConversationStore) -> None:
-    """Events from before the first call of `begin_publishing` are marked as published."""
+    """Events that are older than the first call of `begin_publishing` are marked as published."""
     old = await talk(store, empty("old"), 2)
     await store.begin_publishing()
     await talk(store, empty("new"), 1)
@@ -83,7 +83,7 @@ async def test_purged_conversation_is_behind(store: ConversationStore) -> None:
 
 
 async def test_unpublished_are_the_events_after_the_cursor(store: ConversationStore) -> None:
-    """`unpublished` returns up to `limit` events after the cursor, and none of a log with another epoch."""
+    """`unpublished` returns up to `limit` events after the cursor, and no events if the log has another epoch."""
     head = await talk(store, empty(), 3)
     [cursor] = await store.claim(["ada"], MINE, now=NOW)
     [first] = await store.unpublished([cursor], limit=5)
@@ -132,7 +132,7 @@ async def test_one_at_a_time_publishes(store: ConversationStore) -> None:
 
 
 async def test_many_who_claim_at_once(make_store: MakeStore) -> None:
-    """Servers that claim the same conversations at the same time acquire leases on different ones."""
+    """Servers that claim the same conversations at the same time acquire leases on different conversations."""
     stores = [make_store() for _ in range(4)]
     for one in stores:
         await one.open()
@@ -171,7 +171,7 @@ async def test_cursor_moves_only_under_its_lease(store: ConversationStore) -> No
 
 
 async def test_gone_conversation_leaves_no_cursor(store: ConversationStore) -> None:
-    """After `move` has removed the cursor of an erased conversation, a new one can use its id."""
+    """After `move` has removed an erased conversation's cursor, a new conversation can use its id."""
     await talk(store, empty(), 1)
     await publish_all(store)
     await store.erase("ada", new_epoch=None)
@@ -196,7 +196,7 @@ async def test_an_erased_log_that_nobody_heard_of_is_not_waited_for(store: Conve
 
 
 async def test_cursors_survive(make_store: MakeStore) -> None:
-    """Cursors are unchanged after the store was closed and opened again."""
+    """Cursors are unchanged after the store is closed and opened again."""
     first = make_store()
     await first.open()
     await first.begin_publishing()

@@ -100,21 +100,21 @@ async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -
 
 
 async def test_create_is_idempotent(store: ConversationStore) -> None:
-    """A second `create` returns the head of the first and changes nothing."""
+    """A second `create` returns the head from the first `create` and changes nothing."""
     assert await store.create(empty(epoch="first")) == empty(epoch="first")
     assert await store.create(empty(epoch="second")) == empty(epoch="first")
     assert await store.head("ada") == empty(epoch="first")
 
 
 async def test_create_at_once_makes_one(store: ConversationStore) -> None:
-    """If many callers create a conversation at the same time, all receive the head of the first."""
+    """If many callers create a conversation at the same time, all of them receive the head from the first call."""
     heads = await asyncio.gather(*(store.create(empty(epoch=f"e{n}")) for n in range(20)))
 
     assert set(heads) == {await store.head("ada")}
 
 
 async def test_append_to_created_conversation(store: ConversationStore) -> None:
-    """The first append to an empty conversation must have the epoch of the conversation."""
+    """The first append to an empty conversation must have the conversation's epoch."""
     head = await store.create(empty())
     with pytest.raises(VersionConflict):
         await store.append(turn(replace(head, epoch="other")))
@@ -125,7 +125,7 @@ async def test_append_to_created_conversation(store: ConversationStore) -> None:
 
 @pytest.mark.parametrize("version", [0, 3, 5, 8])
 async def test_append_at_another_version_conflicts(store: ConversationStore, version: int) -> None:
-    """An append that expects another version than that of the log raises `VersionConflict` and writes nothing."""
+    """An append that expects a version other than the log's version raises `VersionConflict` and writes nothing."""
     head = await talk(store, empty(), 1)
     stale = turn(replace(head, version=version), "late", message_id="late", snapshot=b"late")
     with pytest.raises(VersionConflict):
@@ -140,7 +140,7 @@ async def test_append_at_another_version_conflicts(store: ConversationStore, ver
 
 
 async def test_append_to_missing_log_beyond_its_start_conflicts(store: ConversationStore) -> None:
-    """An append that expects a version above 0 of a missing conversation raises `VersionConflict`."""
+    """If a conversation does not exist, an append that expects a version above 0 raises `VersionConflict`."""
     with pytest.raises(VersionConflict):
         await store.append(turn(replace(empty(), version=4)))
 
@@ -173,7 +173,7 @@ async def test_used_message_id_is_refused(store: ConversationStore) -> None:
 
 
 async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore) -> None:
-    """Entries whose numbers do not lead from the expected version to the head's version are rejected."""
+    """Entries that are not numbered from the expected version up to the head's version are rejected."""
     append = turn(empty())
     with pytest.raises(InternalError):
         await store.append(replace(append, entries=append.entries[1:]))
@@ -182,7 +182,7 @@ async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore)
 
 
 async def test_of_two_who_take_over_a_lease_one_is_refused(store: ConversationStore) -> None:
-    """An append that expects another lease than that of the log raises `VersionConflict`."""
+    """An append that expects a lease other than the log's lease raises `VersionConflict`."""
     dead, heir, late = (Lease(owner=f"host:{number}:1:a", until=100.5 + number) for number in range(3))
     first = turn(empty())
     await store.append(replace(first, head=replace(first.head, open_turn=True, lease=dead)))
@@ -201,7 +201,7 @@ async def test_of_two_who_take_over_a_lease_one_is_refused(store: ConversationSt
 
 
 async def test_append_without_entries_moves_the_head(store: ConversationStore) -> None:
-    """An append without entries changes lease and `plain_seq` under the same conditions as other appends."""
+    """An append without entries changes the lease and `plain_seq` under the same conditions as other appends."""
     head = await talk(store, empty(), 1)
     moved = replace(head, plain_seq=3, lease=Lease(owner="host:1:x", until=9.0), open_turn=True)
     await store.append(Append(head=moved, expected_version=head.version))
@@ -212,7 +212,7 @@ async def test_append_without_entries_moves_the_head(store: ConversationStore) -
 
 
 async def test_order_and_ranges_of_entries(store: ConversationStore) -> None:
-    """`entries` returns entries in log order, after a `seq` and up to a limit."""
+    """`entries` returns up to a limit of entries after a `seq`, in log order."""
     await talk(store, empty(), 30)
 
     assert [entry.seq for entry in await store.entries("ada")] == list(range(1, 121))
@@ -264,7 +264,7 @@ async def test_snapshot_of_same_version_is_replaced(store: ConversationStore) ->
 
 
 async def test_old_snapshots_are_thinned(store: ConversationStore) -> None:
-    """A long conversation keeps few snapshots, and reading `d` events back needs at most `2 * d` events."""
+    """A long conversation has few snapshots, and reading the state `d` events earlier needs at most `2 * d` events."""
     head = await talk(store, empty(), 200, snapshot_every=1)
     found, before = [], head.version + 1
     while (loaded := await store.load("ada", before=before)) is not None and loaded.snapshot is not None:
@@ -303,7 +303,7 @@ async def test_page_back_through_visible_entries(store: ConversationStore) -> No
 
 
 async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
-    """`after` returns the visible entries after a `seq`, and `has_more` is whether newer ones exist."""
+    """`after` returns the visible entries after a `seq`, and `has_more` is true if newer ones exist."""
     head = await talk(store, empty(), 3)
     some = await store.after("ada", 3, limit=2)
     assert some is not None
@@ -321,7 +321,7 @@ async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
 
 
 async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
-    """After a store is closed, another instance on the same data returns the same data and accepts appends."""
+    """After a store is closed, another instance that uses the same data returns them unchanged and accepts appends."""
     first = make_store()
     await first.open()
     head = await talk(first, empty(), 3, snapshot_every=1)
@@ -341,7 +341,7 @@ async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
 
 
 async def test_erase_leaves_nothing(store: ConversationStore) -> None:
-    """Erasing removes head, events, ids and snapshots, and the conversation can start again."""
+    """Erasing removes the head, events, ids and snapshots, and the conversation can start again."""
     first = turn(empty(), message_id="m1", snapshot=b"state")
     await store.append(first)
     other = await talk(store, empty("bob"), 1)
@@ -380,7 +380,7 @@ async def test_erase_with_new_epoch_leaves_an_empty_one(store: ConversationStore
 
 
 async def test_replace_puts_another_log_in_place(store: ConversationStore) -> None:
-    """`replace` removes the old log and writes the new one, if the epoch is the expected one."""
+    """If the log has the expected epoch, `replace` removes the log and writes the new one."""
     old = turn(empty(), "old words", message_id="m1", snapshot=b"old")
     await store.append(old)
     new = turn(empty(epoch="e2"), "new words", message_id="m2")
@@ -434,7 +434,7 @@ async def test_places_of_many_conversations(store: ConversationStore) -> None:
 
 
 async def test_unfinished_turns_are_found(store: ConversationStore) -> None:
-    """`unfinished` finds open turns without a valid lease, but no finished or leased turns."""
+    """`unfinished` finds open turns without a valid lease, but not finished or leased turns."""
     cases: list[tuple[str, bool, float | None]] = [
         ("done", False, None),
         ("free", True, None),
@@ -461,7 +461,7 @@ async def lease_of(store: ConversationStore, name: str) -> Lease | None:
 
 
 async def test_leases_of_one_owner_are_renewed_and_released(store: ConversationStore) -> None:
-    """Renewing and releasing change all leases of one owner on open turns, and no other leases."""
+    """Renewing and releasing change all of an owner's leases on open turns, and no other leases."""
     assert await store.lease_owners() in ([], set())
     before = await store.renew_leases("mine", for_s=60.0)
     assert before == pytest.approx(time.time(), abs=5)
@@ -501,7 +501,7 @@ async def test_append_keeps_a_renewal(store: ConversationStore) -> None:
 
 
 async def test_meta_is_put_once(store: ConversationStore) -> None:
-    """Only the first `put_meta` of a key stores its value, and all callers receive this value."""
+    """Only the first `put_meta` for a key stores its value, and all callers receive this value."""
     assert await store.get_meta("secret") is None
     values = await asyncio.gather(*(store.put_meta("secret", b"%d" % n) for n in range(10)))
 
@@ -513,7 +513,10 @@ async def test_meta_is_put_once(store: ConversationStore) -> None:
 
 
 async def test_meta_is_swapped_by_one(store: ConversationStore) -> None:
-    """If several servers replace the same value, exactly one succeeds. A wrong expected value changes nothing."""
+    """If several servers replace the same value, exactly one succeeds.
+
+    If the expected value is wrong, nothing changes.
+    """
     assert await store.swap_meta("model", b"1", expected=b"0") is False
     assert await store.swap_meta("model", b"1", expected=None) is True
     assert await store.swap_meta("model", b"2", expected=None) is False
@@ -591,7 +594,7 @@ async def test_one_conflict_fails_alone(store: ConversationStore) -> None:
 
 
 async def test_race_for_one_version_has_one_winner(store: ConversationStore) -> None:
-    """Of many concurrent appends to the same version, exactly one is written."""
+    """If many concurrent appends expect the same version, exactly one of them is written."""
     head = await talk(store, empty(), 1)
     appends = [turn(head, f"claim {n}") for n in range(20)]
     results = await asyncio.gather(*(store.append(append) for append in appends), return_exceptions=True)
@@ -627,7 +630,7 @@ async def test_unusable_text_fails_alone(store: ConversationStore) -> None:
 
 
 async def test_half_written_appends_are_taken_back(store: ConversationStore) -> None:
-    """A failed append leaves no part of itself in the store, and other concurrent appends succeed."""
+    """A failed append leaves no data in the store, and other concurrent appends succeed."""
     known = await talk(store, empty("known"), 1)
     appends = [turn(known, "fine so far"), turn(empty("new"), "fine so far"), turn(empty("bob"))]
     for n in (0, 1):
@@ -682,7 +685,7 @@ async def test_head_and_entries_of_a_page_belong_together(store: ConversationSto
 
 
 async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
-    """`purge` removes all data of conversations that were not changed since a given time, and no others."""
+    """`purge` removes all data of conversations that have not changed since a given time, and no other data."""
     for number in range(250):
         await store.create(replace(empty(f"old {number}"), updated=1.0))
     await talk(store, replace(empty("old"), updated=10.0), 2)
@@ -695,7 +698,7 @@ async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
 
 
 async def test_close_finishes_queued_work(make_store: MakeStore) -> None:
-    """Appends from before the close are written. Later calls raise `store_closed`."""
+    """Appends that were called before `close` are written. Later calls raise `store_closed`."""
     store = make_store()
     await store.open()
     appends = [asyncio.ensure_future(store.append(turn(empty(f"visitor {n}")))) for n in range(50)]
@@ -736,7 +739,7 @@ def _remind(
 
 
 async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
-    """`due_reminders` returns the due reminders of all conversations, the longest overdue first."""
+    """`due_reminders` returns the due reminders of all conversations, the most overdue first."""
     for sender_id, due in (("ada", 30.0), ("bob", 10.0), ("cyd", 20.0)):
         await store.append(_remind(empty(sender_id), due=due))
 
@@ -747,7 +750,7 @@ async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
 
 
 async def test_reminder_comes_back_whole(make_store: MakeStore) -> None:
-    """A reminder keeps all its fields after the store was closed and opened again."""
+    """A reminder keeps all its fields when the store is closed and opened again."""
     store = make_store()
     await store.open()
     append = _remind(empty(), entities={"what": "tea"})
@@ -825,13 +828,13 @@ async def test_reminders_end_with_their_conversation(store: ConversationStore) -
 
 
 async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None:
-    """An append, an erase and a revocation through one store end the wait of another store on the same data."""
+    """An append, an erase and a revocation through one store end the wait in another store that uses the same data."""
     here, there = make_store(), make_store()
     if here is there:
-        pytest.skip("no other process can write to the memory of this one")
+        pytest.skip("no other process can write to this process's memory")
     await here.open()
     await there.open()
-    await here.news(within_s=5)  # notifications of writes from before it listened
+    await here.news(within_s=5)  # notifications of writes that were made before it listened
     works = [
         there.append(turn(empty())),
         there.erase("ada", new_epoch="e2"),
@@ -850,7 +853,7 @@ async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None
 
 
 async def test_own_writing_is_no_news(store: ConversationStore) -> None:
-    """A store's own writes do not end its wait for the writes of other processes."""
+    """A store's own writes do not end its wait for writes by other processes."""
     await store.news(within_s=2)
     listening = asyncio.create_task(store.news(within_s=30))
     await talk(store, empty(), 3)
@@ -861,7 +864,7 @@ async def test_own_writing_is_no_news(store: ConversationStore) -> None:
 
 
 async def test_revocations_are_kept_and_replaced(store: ConversationStore) -> None:
-    """A revocation replaces an earlier one of the same subject or token, and reads return it unchanged."""
+    """A revocation replaces an earlier one for the same subject or token, and reads return it unchanged."""
     everything = Revocation(kind="subject", value="ada", made=10.5)
     older_ones = Revocation(kind="subject", value="ada", before=9.0, made=11.5)
     one_token = Revocation(kind="token", value="ada", made=12.5)

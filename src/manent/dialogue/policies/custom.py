@@ -1,4 +1,4 @@
-"""Custom policies, which are classes of the project or of an installed package with four methods.
+"""Custom policies: classes with four methods, in the project or in an installed package.
 
 `docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. A model
 contains only the files that the policy's `persist` returned. Classes that were written for Rasa are in
@@ -79,8 +79,8 @@ class CustomPolicy(Protocol):
     """The methods of a custom policy. It is created with its options from `config.yml`: `MyPolicy(options)`.
 
     If the class declares `options` (a subclass of `msgspec.Struct`), it receives an instance of that struct, and the
-    options are checked before training. Without this declaration, it receives a dictionary. The option `priority`
-    decides between predictions of equal confidence.
+    options are checked before training. Without this declaration, it receives a dictionary. The `priority` option
+    decides between predictions with equal confidence.
     """
 
     def train(self, stories: list[Json], domain: Json) -> None:
@@ -103,7 +103,7 @@ class CustomKind(Protocol):
         """Return the files for the model."""
 
     def load(self, options: Json, files: Files, domain: Domain, built_in: Policy | None) -> Policy:
-        """Return the policy. `built_in`: the policy that the class extends."""
+        """Return the policy. `built_in`: the built-in policy that the class extends."""
 
 
 def find_kind(name: str, where: Where = Where()) -> CustomKind:  # noqa: B008 - immutable
@@ -141,7 +141,7 @@ def problem(name: str, where: Where, error: BadExtension) -> ProjectError:
 
 
 class _Located:
-    """Adds the line in `config.yml` to the errors of a policy class."""
+    """Adds the line in `config.yml` to errors that a policy class raises."""
 
     def __init__(self, kind: CustomKind, name: str, where: Where) -> None:
         self._kind = kind

@@ -67,7 +67,7 @@ class Ensemble:
         )
 
     def _ask(self, tracker: Tracker, history: History) -> tuple[Prediction, tuple[Event, ...]]:
-        """Return the best prediction. Also return the events of all predictions."""
+        """Return the best prediction. Also return the events that all predictions contain."""
         best: Prediction | None = None
         is_settled = False  # if the best prediction is certain, policies with `yields` are skipped
         events: tuple[Event, ...] = ()
@@ -106,8 +106,8 @@ class Ensemble:
 def _standing(prediction: Prediction) -> int:
     """Return the rank of a prediction. The ensemble compares ranks before it compares confidences.
 
-    Predictions that are independent of the user's message have the highest rank. Predictions from the user's text
-    follow, then all others.
+    Predictions that are independent of the user's message have the highest rank. Predictions from the user's text have
+    the next rank, and all others have the lowest.
     """
     if prediction.is_no_user:
         return 2

@@ -16,7 +16,7 @@ Weighted = dict[str, float]
 
 
 class KnownTexts:
-    """The user texts of end-to-end stories. It finds the text that is most similar to a message."""
+    """The user texts of end-to-end stories. An object finds the text that is most similar to a message."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.texts = tuple(dict.fromkeys(texts))
@@ -69,8 +69,9 @@ def state_features(
         states: oldest first, the current one last.
         texts: user texts of end-to-end stories.
         least_similarity: minimum cosine, in [0, 1], at which a message counts as one of the texts.
-        known: features of the training data. Other features are removed before the norm is computed, so an entity or
-            slot that no story contains does not reduce the weight of known features. None: keep all features.
+        known: the features that the training data contain. Other features are removed before the norm is computed, so
+            an entity or slot that no story contains does not reduce the weight of known features. None: keep all
+            features.
     """
     features: Weighted = {}
     weight = 1.0
@@ -103,7 +104,7 @@ def context_features(
 ) -> Weighted:
     """Return the features of the turns before the latest message, without that message.
 
-    The arguments are those of `state_features`.
+    The arguments are the same as for `state_features`.
     """
     current = states[-1]
     silent = DialogState(previous=current.previous, loop=current.loop)

@@ -10,11 +10,11 @@ Multinomial logistic regression over features of the recent states. Two rules ch
   there.
 - *Unknown intents.* If no story contains the intent, the confidences are multiplied by 0.25, so that the core fallback
   wins. If the core fallback would send nothing, the policy instead raises its confidence above that of the fallback.
-  With `constrain_similarities`, it raises the confidence only after known intents, as TEDPolicy does.
+  With `constrain_similarities`, it raises the confidence only after known intents, as Rasa's TEDPolicy does.
 
 If a message is similar to a text of an end-to-end story, the policy uses that text instead of the intent.
 
-Training is in `learned_training.py`; a prediction only adds up rows of a matrix.
+`learned_training.py` trains the policy. A prediction only adds rows of a matrix.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +68,7 @@ class LinearModel:
 
     Args:
         features: names of the features.
-        labels: the values that it predicts.
+        labels: the values that the model predicts.
         weights: (features, labels) float32.
         bias: (labels,) float32.
     """
@@ -127,14 +127,14 @@ class LearnedPolicy:
         self.least = least
         self.speaks_last = least > 0
         self.priority = options.priority
-        self.yields = not texts.texts  # a prediction from a text wins over more confident predictions from an intent
+        self.yields = not texts.texts  # a prediction from a text outranks a more confident one from an intent
         self.history_needed = options.history + 1
         self._places = {label: place for place, label in enumerate(model.labels)}
         self._claims = {cue: self._claim(actions) for cue, actions in self.follows.items()}
         self._any_action = self._claim(label for label in model.labels if label != LISTEN)
 
     def _claim(self, actions: Iterable[str]) -> FloatArray:
-        """Return a factor for each label: 1 for these actions, `_NO_CLAIM` for others, 0 for listening."""
+        """Return a factor for each label: 1 for these actions, `_NO_CLAIM` for all others, and 0 for listening."""
         wanted = frozenset(actions)
         factors = [1.0 if each in wanted else 0.0 if each == LISTEN else _NO_CLAIM for each in self.model.labels]
         return np.array(factors, np.float32)
@@ -170,7 +170,7 @@ class LearnedPolicy:
         )
 
     def _chances(self, states: Sequence[DialogState], *, answers: bool) -> FloatArray:
-        """Return the probability of each action, after the factors for actions that stories do not show here."""
+        """Return the probability of each action, reduced for actions that no story shows here."""
         least = self.options.e2e_confidence_threshold
         chances = self.model.chances(state_features(states, self.texts, least_similarity=least, known=self.model))
         factors = self._claims.get(cue(states[-1], self.texts, least, answers=answers))

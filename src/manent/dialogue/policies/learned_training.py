@@ -92,7 +92,7 @@ def _examples(
 ) -> Iterator[Example]:
     """Yield each action of each story, except the first action, with the newest states before it.
 
-    Yield an action once for each history length.
+    Yield an action once for each length of history.
     """
     for story in stories:
         tracker = Tracker(sender_id="training", domain=domain)

@@ -94,7 +94,7 @@ class MemoizationPolicy:
         return self.entries.get(tuple(reversed(key)))
 
     def _recall_part(self, tracker: Tracker, history: History, last: DialogState) -> str | None:
-        """Look up the conversation as if it had started at one of its recent actions. Try the oldest action first."""
+        """Look up the conversation as if it started at one of its recent actions. Try the oldest action first."""
         if (last.previous, last.intent, last.text) not in self._endings:
             return None
         answers = tracker.latest_action_name == LISTEN  # the latest message is unanswered
@@ -106,7 +106,7 @@ class MemoizationPolicy:
             states = part.shown(most=most)
             action = self._recall(states)
             if action == LISTEN and answers and states[-1].previous != LISTEN:
-                continue  # this action ended an earlier turn that a rule hides
+                continue  # this action ended an earlier turn, which is hidden because it comes from a rule
             if action is not None:
                 return action
         return None

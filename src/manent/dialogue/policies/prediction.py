@@ -11,9 +11,9 @@ from manent.dialogue.states import History
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """The prediction of a policy.
+    """A policy's prediction.
 
-    This class is a msgspec struct because every step of a turn creates several objects of it.
+    This class is a msgspec struct because every step of a turn creates several predictions.
 
     Attributes:
         action: name (or end-to-end text) of the likeliest action. None: the policy does not predict.
@@ -45,11 +45,11 @@ class Policy(Protocol):
 
     @property
     def priority(self) -> int:
-        """The priority of its predictions."""
+        """The priority of the policy's predictions."""
 
     @property
     def history_needed(self) -> int:
-        """The number of newest states that it uses."""
+        """How many of the newest states the policy uses."""
 
     @property
     def yields(self) -> bool:

@@ -162,7 +162,7 @@ class _Adapter:
 
     def __init__(self, policy: Any, name: str, storage: ModelStorage, domain: Domain, built_in: Policy | None) -> None:
         self._policy = policy
-        self._storage = storage  # the policy can read from its folder until the policy is deleted
+        self._storage = storage  # the policy can read from its folder as long as the policy exists
         self._domain = RasaDomain(domain)
         self._index = domain.action_index
         self._built_in = built_in
@@ -209,7 +209,7 @@ class _Adapter:
         self, tracker: Tracker, history: History, made: list[tuple[PolicyPrediction, Prediction]]
     ) -> PolicyPrediction:
         """Return the prediction of the built-in policy, and remember the prediction."""
-        assert self._built_in is not None  # noqa: S101  # only policies that extend one ask for it
+        assert self._built_in is not None  # noqa: S101  # only policies that extend a built-in policy ask for it
         prediction = self._built_in.predict(tracker, history)
         probabilities = [0.0] * len(self._index)
         for action, confidence in prediction.others.items():

@@ -1,7 +1,7 @@
 """RulePolicy: predicts from rules, default intents, the happy path of forms, and the core fallback (contract §5.4).
 
-`rule_training.py` compiles rules into sequences of conditions on states. The sequences are indexed by the previous
-action and the intent of the newest state, so a prediction checks only a few rules, even if the project has many.
+`rule_training.py` compiles rules into sequences of conditions on states. The sequences are indexed by the newest
+state's previous action and intent, so a prediction checks only a few rules, even in a project with many rules.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class RuleState(msgspec.Struct, frozen=True, array_like=True):
     unset: tuple[str, ...] = ()
 
     def holds(self, state: DialogState) -> bool:
-        """Return whether a conversation's state meets the conditions. Features without a condition are ignored."""
+        """Return whether a state of a conversation meets the conditions. Features without a condition are ignored."""
         return (
             (self.previous is None or self.previous == state.previous)
             and (self.intent is None or self.intent == state.intent)
@@ -88,11 +88,11 @@ class RuleEntry:
 
 @dataclass(frozen=True, slots=True)
 class LoopEntry:
-    """The action that training data shows in a loop after a message that does not answer the loop's question.
+    """The action that follows, in the training data, a message that does not answer the active loop's question.
 
     Attributes: states: the last one or two states before that action.
-        interrupted: whether the loop continues after another question has interrupted it. In this case, the loop must
-            not validate the message. False: an action other than the loop follows.
+        interrupted: whether the loop continues after another question has interrupted it. If so, the loop must not
+            validate the message. False: an action other than the loop follows.
     """
 
     states: tuple[RuleState, ...]
@@ -161,7 +161,7 @@ class RulePolicy:
     """
 
     name = "RulePolicy"
-    yields = False  # a continuing loop wins over more confident predictions, and `loop_interrupted` is recorded
+    yields = False  # a continuing loop outranks more confident predictions, and `loop_interrupted` is recorded
 
     def __init__(
         self,
@@ -274,8 +274,8 @@ class RulePolicy:
             if each.holds(history.full, current)
         }
         if entry is not None and entry.action == LISTEN and entry.states[-1].loop is None:
-            # A rule that does not mention this loop has ended. The loop asks again, unless the training data shows
-            # another action here.
+            # A rule that does not mention this loop has ended. The loop repeats its question, unless the training data
+            # contain another action here.
             return NOTHING if False in shown else Decision(self._sure(loop, hide_turn=entry.hidden), entry)
         if True not in shown:
             return decision
@@ -286,9 +286,9 @@ class RulePolicy:
 
 
 def _index(ruled: Sequence[_Ruled]) -> dict[tuple[str | None, str | None], list[_Ruled]]:
-    """Group entries by the previous action and intent of the newest state. Sort each group by length, longest first.
+    """Group entries by the newest state's previous action and intent. Sort each group by length, longest first.
 
-    The group of an intent also contains the entries without an intent.
+    Each intent's group also contains the entries without an intent.
     """
     index: dict[tuple[str | None, str | None], list[_Ruled]] = {}
     for each in ruled:

@@ -109,7 +109,7 @@ def _steps(featurizer: Featurizer, sequence: TrainingSequence) -> list[_Step]:
 
 
 def _state_json(state: RuleState) -> Json:
-    """Return a state as JSON. The length of the text measures how many conditions the state has, as in Rasa."""
+    """Return a state as JSON. As in Rasa, the length of this text stands for the number of conditions in the state."""
     whole: Json = {}
     user: Json = {}
     if state.intent is not None:
@@ -164,7 +164,7 @@ def train_rules(
     loop_entries = _loop_entries(featurizer, [*rules, *stories])
     policy = RulePolicy(options, entries, loop_entries)
     if not is_checked:
-        # Only a comparison of rules and stories shows which slots and loops only rules use.
+        # The comparison of rules and stories also determines which slots and loops only rules use.
         return RuleTraining(policy=policy)
     problems += _incomplete(featurizer, rules)
     incomplete = {problem.path for problem in problems}
@@ -192,7 +192,8 @@ def train_rules(
 def _entries(featurizer: Featurizer, rules: Iterable[TrainingSequence], *, drop_ambiguous: bool) -> list[RuleEntry]:
     """Return the entries of the rules.
 
-    If rules contradict each other, keep the first rule. With `drop_ambiguous`, keep no rule of a contradiction.
+    If rules contradict each other, keep the first rule. With `drop_ambiguous`, drop all rules that contradict each
+    other.
     """
     ambiguous: set[tuple[tuple[RuleState, ...], bool]] = set()
     found: dict[tuple[tuple[RuleState, ...], bool], tuple[str, list[str]]] = {}
@@ -223,7 +224,7 @@ def _loop_entries(featurizer: Featurizer, sequences: Iterable[TrainingSequence])
                 continue
             states = step.states[-2:]
             if len(states) > 1:
-                # Of the previous state, only the action is compared, not the user message.
+                # Only the action of the previous state is compared, not its user message.
                 states = (RuleState(previous=states[0].previous), last) if states[0].previous else (last,)
             if last.previous == LISTEN and step.action == last.loop:
                 found[LoopEntry(states, True)] = None
@@ -235,7 +236,7 @@ def _loop_entries(featurizer: Featurizer, sequences: Iterable[TrainingSequence])
 def _loops(featurizer: Featurizer, sequences: Iterable[TrainingSequence]) -> set[str]:
     """Return the loops that are active before at least one action.
 
-    Leave out loops that end directly after they start.
+    Exclude loops that end directly after they start.
     """
     return {
         step.states[-1].loop
@@ -372,7 +373,8 @@ class _Checker:
                 return NOTHING
             if is_rule and decision.action == LISTEN:
                 return decision  # the bot listens after the loop has asked, but the rule has another action here
-            # All other training data inside a loop shows the actions that follow after the loop has rejected a message.
+            # All other training data inside a loop contain the actions that follow after the loop has rejected a
+            # message.
             tracker.update(ActionExecutionRejected(name=loop.name))
             decision = self.policy.decide(tracker, history_of(tracker, self.featurizer))
             if decision.action == loop.name:

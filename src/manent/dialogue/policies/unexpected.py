@@ -1,8 +1,8 @@
 """UnexpecTEDIntentPolicy: detects a message that no story contains at this point.
 
 It predicts `action_unlikely_intent`, an action that has no effect except its entry in the log. The action is predicted
-if another intent is much likelier after the previous states, by a factor that is greater than in any story. The
-prediction wins only if neither a rule nor a memorized story predicts an action.
+if, after the previous states, another intent is likelier by a greater factor than in any story. The prediction wins
+only if neither a rule nor a memorized story predicts an action.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PRIORITY = 2
 MOST = 0.03
 """An intent is unexpected only if its probability is less than this share of the likeliest intent's probability."""
 SLACK = 0.5
-"""An intent is unexpected only if that share is also less than this factor times its lowest share in the stories."""
+"""An intent is unexpected only if its share is also less than this factor times its lowest share in the stories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class UnexpectedOptions:
 
     @property
     def history(self) -> int:
-        """The number of states that the policy uses."""
+        """How many of the newest states the policy uses."""
         return self.max_history or DEFAULT_HISTORY
 
 

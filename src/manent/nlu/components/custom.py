@@ -1,4 +1,4 @@
-"""Custom components, which are classes of the project or of an installed package with four methods.
+"""Custom components: classes with four methods, in the project or in an installed package.
 
 `docs/extending.md` shows an example. `extensions/finding.py` finds the class by its name in `config.yml`. The class is
 never read from the model. A model contains only the files that the component's `persist` returned. Classes that were
@@ -57,7 +57,7 @@ class _Adapter:
 def custom_kind(name: str, where: Where) -> Kind | None:
     """Return the kind of a component by the path of its class, or by the name that a package registered. None: unknown.
 
-    `where` is the line of `config.yml` that names the class.
+    `where` is the line in `config.yml` that names the class.
 
     Raises:
         ProjectError: the class cannot be imported or lacks a method.
@@ -80,7 +80,7 @@ def custom_kind(name: str, where: Where) -> Kind | None:
 
 
 def _located(kind: Kind, name: str, where: Where) -> Kind:
-    """Return a copy of a kind that adds the line of `config.yml` to errors."""
+    """Return a copy of a kind that adds the line in `config.yml` to errors."""
 
     def train(options: Json, training: Training) -> Files:
         try:

@@ -2,7 +2,7 @@
 
 The pipeline itself does no I/O. `Pipeline.services` lists the servers. For each server, `server/outside/duckling.py`
 sends the request (`Service.form`), converts the response with `read_answer`, and passes the entities to
-`Pipeline.parse` as `found`. If the server is unreachable, there are no entities, as in Rasa.
+`Pipeline.parse` as `found`. As in Rasa, no entities are found if the server is unreachable.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ This module does not read the environment; its caller does.
 
 
 class Duckling:
-    """Adds the entities of its service to a message. `service` describes the server and the request."""
+    """Adds to a message the entities that its service found. `service` describes the server and the request."""
 
     def __init__(self, service: Service) -> None:
         self.service = service

@@ -1,7 +1,7 @@
 """The entity extractor of DIETClassifier and CRFEntityExtractor: a conditional random field over the tokens.
 
 A token is described by its word (spelling, affixes, shape, meaning) and by the words around it. The scores that depend
-on only one word are computed once per word and cached. A parse therefore only adds up a few rows.
+on only one word are computed once per word and cached. Parsing a message therefore only adds a few rows.
 """
 
 import functools
@@ -33,13 +33,13 @@ _FEW_SENTENCES = 1500
 _MANY_PASSES, _FEW_PASSES = 15, 8
 _SMALL_BATCH, _LARGE_BATCH = 8, 64
 _RARE_FROM = 20_000
-"""Minimum number of training tokens at which features that occur only once are dropped."""
+"""Number of training tokens from which features that occur only once are dropped."""
 
 _repeated = re.compile(r"(.)\1+")
 
 
 class Labels(msgspec.Struct, kw_only=True):
-    """Data of an extractor that are stored next to its arrays.
+    """The extractor data that are stored in addition to its arrays.
 
     Attributes:
         names: the tags (`spans.py` explains them).
@@ -142,7 +142,7 @@ class EntityExtractor:
         return emissions
 
     def _add_pairs(self, words: Sequence[str], emissions: FloatArray) -> None:
-        """Add the scores of each pair of adjacent words to both of its words."""
+        """Add the scores of each pair of adjacent words to both words in the pair."""
         pairs = [*map(self._pairs.get, itertools.pairwise(words), itertools.repeat(_NO_PAIR))]
         if pairs.count(_NO_PAIR) < len(pairs):
             seconds, firsts = zip(*pairs, strict=True)
@@ -156,12 +156,12 @@ class EntityExtractor:
         return self._rows.take(words, self._describe)
 
     def _describe(self, word: str) -> FloatArray:
-        """Return the row of a word: its scores for its own token and for the tokens near it, (offsets * tags,)."""
+        """Return a word's row: its scores for its own token and for the tokens near it, (offsets * tags,)."""
         size = len(self._tags)
         places = self._places
         found = [atom for name, _ in _describe_word(word, self._context) for atom in places.get(name, ())]
-        # One product adds up the rows of each offset. The product takes half the time of five sums and is as exact,
-        # because the summands are whole numbers.
+        # A single matrix product adds the rows for each offset. One matrix product takes half as long as five sums, and
+        # is just as exact because all terms are integers.
         scores = _SLOTS.take([slot for slot, _ in found], axis=1) @ self._sparse.rows([row for _, row in found])
         scores *= np.float32(self._sparse.unit)
         described: FloatArray = scores.ravel()
@@ -217,7 +217,7 @@ _NO_PAIR = (-1, -1)
 def _describe_word(word: str, context: Context) -> list[tuple[str, tuple[int, ...]]]:
     """Return the features of a word.
 
-    Each feature has the positions of the word relative to the tokens that the feature describes.
+    Each feature has the word's positions relative to the tokens that the feature describes.
     """
     low = word.lower()
     features = [
@@ -252,7 +252,7 @@ def _sort_atoms(atoms: Mapping[str, int]) -> dict[str, list[tuple[int, int]]]:
 
 
 def _shape(word: str) -> str:
-    """Return the kinds of characters of a word: `Xx`, `d.d`, `X-d`."""
+    """Return the kinds of characters in a word: `Xx`, `d.d`, `X-d`."""
     if word.islower() and word.isalpha():
         return "x"
     kinds = [

@@ -11,7 +11,7 @@ _TWO = 2
 
 
 class Fallback:
-    """Compares the best confidence with a threshold and with the second-best confidence."""
+    """The component compares the best confidence with a threshold and with the second-best confidence."""
 
     def __init__(self, threshold: float, ambiguity: float) -> None:
         self._threshold = threshold

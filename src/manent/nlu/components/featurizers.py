@@ -31,7 +31,7 @@ _NUMBER = "0"
 _digits = re.compile(r"\d")
 
 NO_FEATURES: SparseFeatures = (np.zeros(0, np.int64), np.zeros(0, np.float32))
-"""The features of a text without known features."""
+"""The features of a text that contains no known feature."""
 
 
 class CountVectors(Idle):
@@ -100,7 +100,7 @@ def hash_words(message: Message, options: Json) -> HashedText:
 
 
 def normalise(word: str, *, strip_accents: str | None = None) -> str:
-    """Map words that count as equal to one form: all numbers and, if configured, words that differ only in accents."""
+    """Map equivalent words to the same form: all numbers and, if configured, words that differ only in accents."""
     if word.isdecimal():
         return _NUMBER
     if strip_accents and not word.isascii():
@@ -143,7 +143,7 @@ def load_nothing(_: Json, __: Files, ___: Context) -> Component:
 class LexicalFeatures(Idle):
     """Describes the spelling of the tokens around a token.
 
-    Each position of the window has a feature for each property that the token at this position has.
+    For each position in the window, each property of the token at this position is a feature.
     """
 
     def __init__(self, windows: Sequence[Sequence[str]]) -> None:
@@ -203,7 +203,7 @@ LEXICAL = Kind(
 
 
 def _read_count(value: Any) -> float:
-    """Return a number of texts (an int) or a share of the texts (a float). 1 is one text; 1.0 is all texts."""
+    """Return a number of texts (an int) or a share of the texts (a float): 1 is one text, and 1.0 is all texts."""
     found = number(0).read(value)
     return found if isinstance(found, int) else SHARE.read(found)
 

@@ -27,7 +27,7 @@ class IntentClassifier:
         self._renormalise = bool(options.get("renormalize_confidences", False))
 
     def process(self, message: Message) -> None:
-        """Set the intent, unless the training data has no intents."""
+        """Set the intent, unless the training data contain no intents."""
         if not self._classifier.labels:
             return
         ranking, message.scores = self._classifier.rank(message, self._length)
@@ -42,7 +42,8 @@ class IntentClassifier:
 def train_intents(training: Training, settings: Settings) -> dict[str, bytes]:
     """Train on the examples that have an intent.
 
-    A retrieval intent (`faq/ask_x`) counts as `faq`. Set `training.chances` for the entity extractor that follows.
+    Examples of a retrieval intent (`faq/ask_x`) are examples of `faq`. Set `training.chances` for the entity extractor
+    that follows.
     """
     rows = [index for index, example in enumerate(training.examples) if example.intent]
     names = [training.examples[index].intent.split("/", 1)[0] for index in rows]
@@ -65,12 +66,12 @@ def join_examples(
     Args:
         messages: tokenised examples.
         names: intents of the examples.
-        split: separator of the parts of a multi-intent. None: there are no multi-intents.
+        split: separator between the parts of a multi-intent. None: there are no multi-intents.
         seed: the same seed gives the same examples.
 
     Returns:
-        The new examples and their names. Each multi-intent whose parts are intents gets as many examples as an intent
-        has on average.
+        The new examples and their names. If all parts of a multi-intent are intents, it gets as many examples as the
+        average intent.
     """
     if not split:
         return []

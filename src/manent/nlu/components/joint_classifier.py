@@ -72,7 +72,7 @@ def _load_mitie(_: Json, files: Files, context: Context) -> Component:
 MITIE_NAME = "MitieEntityExtractor"
 
 _BY_COMMA = either(FLAG, mapped(FLAG))
-"""Value of `split_entities_by_comma`: one flag for all entities, or a flag for each entity."""
+"""Value of `split_entities_by_comma`: a single flag for all entities, or a separate flag for each entity."""
 
 DIET = Kind(
     load=_load_diet,

@@ -18,7 +18,7 @@ class Keywords:
     def process(self, message: Message) -> None:
         """Set the intent, with confidence 1, if the message contains a keyword.
 
-        If it contains no keyword, keep the intent of an earlier classifier.
+        If it contains no keyword, keep the intent that an earlier classifier has set.
         """
         for pattern, intent in self._patterns:
             if pattern.search(message.text):
@@ -32,7 +32,7 @@ def _compile(keyword: str, flags: int) -> re.Pattern[str]:
     try:
         return re.compile(rf"\b{keyword}\b", flags)
     except re.error:
-        # Rasa uses examples as regular expressions, and fails on "what (exactly?". Here such an example is used
+        # Rasa uses examples as regular expressions, and fails on "what (exactly?". Here, such an example is matched
         # literally.
         return re.compile(rf"\b{re.escape(keyword)}\b", flags)
 

@@ -1,4 +1,4 @@
-"""Uses the regexes and lookup tables of a project, as an entity extractor and as features of tokens."""
+"""Uses a project's regexes and lookup tables to extract entities and as features of tokens."""
 
 import re
 from collections.abc import Iterable
@@ -78,7 +78,7 @@ def _alternatives(entries: Iterable[str], options: Json) -> str:
 
 
 def compile_all(patterns: Named, *, case_sensitive: bool) -> list[tuple[str, re.Pattern[str]]]:
-    """Compile patterns. Omit invalid patterns, which training reports."""
+    """Compile patterns. Omit invalid patterns. Training reports them."""
     flags = 0 if case_sensitive else re.IGNORECASE
     compiled = []
     for name, pattern in patterns:

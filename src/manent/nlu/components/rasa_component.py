@@ -1,8 +1,8 @@
 """Runs NLU components that were written for Rasa: `GraphComponent` of Rasa 3, and `Component` of Rasa 1 and 2.
 
 `extensions/points.py` names `adapt` as the adapter of such classes. These classes receive a view of each message, which
-has the interface of Rasa's messages. Before a call of a component, the results of other components are copied to the
-view. After the call, the changes of the component are copied to the message.
+has the interface of Rasa's messages. Before a component is called, the results of other components are copied to the
+view. After the call, the component's changes are copied to the message.
 """
 
 import importlib.util
@@ -54,7 +54,7 @@ from manent.rasa_names.shared.nlu.training_data.training_data import TrainingDat
 _Types = DefaultV1Recipe.ComponentType
 _TOKENS = TOKENS_NAMES[TEXT]
 _OWN = frozenset({TEXT, _TOKENS, ENTITIES, INTENT, INTENT_RANKING_KEY, RESPONSE_SELECTOR})
-"""Attributes of a view that are attributes of a message, too."""
+"""Attributes of a view that are also attributes of a message."""
 
 _FEATURES = "features.json"
 _META = "component.json"
@@ -78,7 +78,7 @@ class RasaComponent:
         """Return the names of required components that are not in the pipeline before this one.
 
         Args:
-            earlier: the components before it: name → what `find` returned, or None for a built-in one.
+            earlier: name → return value of `find` for each component before this one, or None for a built-in one.
         """
         return [
             required.__name__
@@ -117,7 +117,7 @@ _GROUPS: dict[type, Callable[[str], bool]] = {
     IntentClassifier: lambda name: name.endswith("Classifier"),
     EntityExtractorMixin: lambda name: name.endswith(("Extractor", "DIETClassifier")),
 }
-"""Base class → whether a built-in component is of this group."""
+"""Base class → function that returns whether a built-in component belongs to the same group."""
 
 
 def _is_a(name: str, found: Any, required: type) -> bool:
@@ -154,7 +154,7 @@ def _check_packages(found: Any, name: str) -> None:
 
 
 class _Driver:
-    """Calls the methods of a class as the version of Rasa that it was written for does."""
+    """Calls a class's methods in the same way as the Rasa version that the class was written for."""
 
     def __init__(self, found: Any, name: str) -> None:
         self.found = found
@@ -173,7 +173,7 @@ class _Driver:
         raise NotImplementedError
 
     def check_language(self, language: str | None, supported: Any, unsupported: Any) -> None:
-        """Raise an error if the component does not support the language of the assistant."""
+        """Raise an error if the component does not support the assistant's language."""
         if language is None:
             return
         if (supported is not None and language not in supported) or language in (unsupported or ()):
@@ -208,7 +208,7 @@ class _Version3(_Driver):
     def __init__(self, found: Any, name: str) -> None:
         super().__init__(found, name)
         registration = DefaultV1Recipe.registration_of(found)
-        assert registration is not None  # noqa: S101  # `_driver_of` has checked it
+        assert registration is not None  # noqa: S101  # `_driver_of` has already checked this
         self.registration: Registration = registration
         self.is_featurizer = _Types.MESSAGE_FEATURIZER in registration.types
         self.prepares = self.is_featurizer or _Types.MESSAGE_TOKENIZER in registration.types
@@ -340,7 +340,7 @@ class _Version2(_Driver):
         return view
 
     def prepare(self, instance: Any, data: TrainingData, arguments: Json) -> TrainingData:
-        """Call `process` for the examples that are unprepared because the training of this component was skipped."""
+        """Call `process` for examples that are still unprepared because this component's training was skipped."""
         if self.prepares:
             for view in data.training_examples:
                 if _is_unprepared(view, is_featurizer=self.is_featurizer):
@@ -388,9 +388,9 @@ class _Shape(msgspec.Struct, kw_only=True):
 
     Attributes:
         width: number of features of a text. 0: none.
-        size: typical norm of the features of a text, which are divided by this norm.
+        size: typical norm of a text's features. The features are divided by this norm.
         token_width: number of features of a token. 0: none.
-        token_size: typical norm of the features of a token.
+        token_size: typical norm of a token's features.
     """
 
     width: int = 0
@@ -405,7 +405,7 @@ class Loaded:
     def __init__(self, driver: Any, instance: Any, storage: ModelStorage, arguments: Json) -> None:
         self._driver = driver
         self._instance = instance
-        self._storage = storage  # the component can read from its folder until the component is deleted
+        self._storage = storage  # the component can read from its folder as long as the component exists
         self._arguments = arguments
 
     def process(self, message: Message) -> None:
@@ -435,10 +435,10 @@ class Loaded:
         return self._measure(training.messages)
 
     def _note_features(self, message: Message, features: Sequence[Features]) -> None:
-        """Store the features that the component added. Components without features store nothing."""
+        """Store the features that the component added. If the component added no features, nothing is stored."""
 
     def _measure(self, _: Sequence[Message]) -> Files:
-        """Return the data about the features that are needed when the model is loaded."""
+        """Return the data about the features that loading the model requires."""
         return {}
 
 
@@ -467,7 +467,7 @@ class LoadedFeaturizer(Loaded):
     def text_features(self, message: Message) -> SparseFeatures:
         """Return the indices and the values of a message's features."""
         if self not in message.features:
-            self.process(message)  # the pipeline has not processed messages that the training generates
+            self.process(message)  # messages generated during training have not been processed by the pipeline
         indices, values, width = _text_vector(message.features[self])
         if width and width != self._shape.width:
             raise ModelError(
@@ -529,7 +529,7 @@ def _typical_norm(vectors: Sequence[NDArray[np.float32]]) -> float:
 def _text_vector(features: Sequence[Features]) -> tuple[NDArray[np.int64], NDArray[np.float32], int]:
     """Return the indices and the values of a text's features, and the number of features.
 
-    If the text has no features, return the means of the features of its words.
+    If the text has no features, return the mean of its words' features.
     """
     kind = FEATURE_TYPE_SENTENCE if any(each.type == FEATURE_TYPE_SENTENCE for each in features) else None
     indices, values, base = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)], 0
@@ -548,7 +548,7 @@ def _text_vector(features: Sequence[Features]) -> tuple[NDArray[np.int64], NDArr
 def _token_vectors(features: Sequence[Features], count: int) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Return the indices and the values of each token's features.
 
-    Omit features whose number of rows is not the number of tokens.
+    Omit features that do not have exactly one row per token.
     """
     parts = [
         np.asarray(each.features if each.is_dense() else each.features.todense(), np.float32)

@@ -1,4 +1,4 @@
-"""ResponseSelector: selects the response of a retrieval intent (`faq/ask_name`) for a message."""
+"""ResponseSelector: selects a retrieval intent's response (`faq/ask_name`) for a message."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def _train(options: Json, training: Training) -> Files:
     keys: dict[str, str] = {}
     if rows:
         if options["use_text_as_label"]:
-            # Responses with equal texts cannot be distinguished by text, so they become one label.
+            # Responses with the same text cannot be distinguished, so they become one label.
             texts = {key: str(next(iter(found), {}).get("text") or key) for key, found in responses.items()}
             keys = {text: key for key, text in reversed(texts.items())}
             names = [texts[name] for name in names]

@@ -16,7 +16,7 @@ EXTRACTOR = "SpacyEntityExtractor"
 
 
 class SpacyEntities:
-    """Extracts the entities of a spaCy model."""
+    """Extracts entities with a spaCy model."""
 
     def __init__(self, model: str, dimensions: frozenset[str]) -> None:
         self._model = model

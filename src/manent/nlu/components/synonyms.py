@@ -25,8 +25,8 @@ class Synonyms:
 
 def _train(_: Json, training: Training) -> Files:
     values: dict[str, str] = {}
-    # Every spelling of an annotated text maps to the first one, so that "bonn" becomes "Bonn". A synonym, or a value in
-    # the annotation, overrides this.
+    # Each spelling of an annotated text maps to its first spelling, so that "bonn" becomes "Bonn". A synonym or a value
+    # in the annotation overrides this mapping.
     for example in training.examples:
         for mention in example.entities:
             text = example.text[mention.start : mention.end]

@@ -14,7 +14,7 @@ from manent.nlu.files import Files
 from manent.nlu.message import Message
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
-"""Languages written without spaces between words."""
+"""Languages that are written without spaces between words."""
 
 OPTIONS: Mapping[str, Any] = {
     "token_pattern": None,
@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, Any] = {
 
 
 class Tokenizer:
-    """Finds tokens with a function, then splits them by the `token_pattern`, if it is set."""
+    """Finds tokens with a function, then splits them by the `token_pattern` option, if it is set."""
 
     def __init__(self, find: Callable[[str], list[Token]], pattern: str | None) -> None:
         self._find = find

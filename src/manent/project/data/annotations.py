@@ -1,8 +1,8 @@
 """Parses the entity annotations of a training or test message: `[Berlin](city)`, `[Berlin]{"entity": "city"}`, ….
 
-Called by the readers of NLU data and of stories. This module does no I/O. It converts an annotated text to a plain
-text, mentions of entities, and doubts. As in Rasa, text that is not a valid annotation stays plain text, so a stray
-bracket is not an error. Such a bracket is a doubt, which the readers report as a warning.
+Called by the readers of NLU data and of stories. Without I/O, this module converts an annotated text to a plain text,
+mentions of entities, and doubts. As in Rasa, text that is not a valid annotation stays plain text, so a stray bracket
+is not an error. Such a bracket is a doubt, which the readers report as a warning.
 """
 
 import json
@@ -24,7 +24,7 @@ class Doubt:
     """A part of a message that looks like an annotation, but is read as text (at least partly).
 
     Attributes:
-        found: the part of the message, and the reason why it is not an annotation.
+        found: this part of the message, and the reason why it is not an annotation.
         expected: the annotation that was probably meant.
         suggestion: what to do.
         code: code of the problem without its first part, for example `annotation-text`.
@@ -84,7 +84,7 @@ def read_annotated(raw: str, report: Report, *, file: str, line: int, path: str,
     """Parse a message of a file. Report doubts as warnings and errors as errors. Return None after an error.
 
     Args:
-        raw: the message as it is written in the file.
+        raw: the message, unchanged from the file.
         report: receives the problems.
         file: file name for messages.
         line: 1-based line of the message.

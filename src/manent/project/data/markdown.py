@@ -1,7 +1,7 @@
 """Determines what a Markdown file of format 1.x contains, and returns its lines without comments.
 
-Called by `reading`. It does no I/O. The content of a file determines whether it is training data. The name matters only
-for pages such as a README.
+Called by `reading`. It does no I/O. The content of a file determines whether it is training data. The file name only
+identifies pages such as a README.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Literal
 MarkdownKind = Literal["nlu", "responses", "stories"]
 
 FORM_PREFIX = re.compile(r"([*-])\s*form:\s+")
-"""Start of a line that Rasa's interactive learning wrote into a story for a step of a form."""
+"""Start of a line for a step of a form, in a story that Rasa's interactive learning wrote."""
 
 _PAGES = ("readme", "changelog", "license", "licence", "contributing")
 _NLU_HEADING = re.compile(r"#+\s*(?:intent|synonym|regex|lookup)\s*:", re.IGNORECASE)
@@ -22,12 +22,12 @@ _ACTION = re.compile(r"-\s*(?:form:\s*)?[\w./-]+\s*(?:$|\{)")
 
 
 def is_page(path: Path) -> bool:
-    """Return whether the name of a Markdown file is that of a page for people, such as a README."""
+    """Return whether a Markdown file's name shows that it is documentation, such as a README."""
     return path.stem.lower().startswith(_PAGES)
 
 
 def markdown_kind(text: str) -> MarkdownKind | None:
-    """Return the kind of training data in a Markdown file, or None if it contains none.
+    """Return the kind of training data in a Markdown file, or None if it contains no training data.
 
     NLU data has headings such as `## intent:greet`. Responses are turns of retrieval intents (`* faq/ask_name`) with
     texts. Stories are headings, turns, checkpoints and actions.
@@ -51,14 +51,14 @@ def markdown_kind(text: str) -> MarkdownKind | None:
 
 
 def has_test_stories(text: str) -> bool:
-    """Return whether a Markdown file contains stories with texts of users, such as `* greet: hello`."""
+    """Return whether a Markdown file contains stories with user texts, such as `* greet: hello`."""
     if markdown_kind(text) != "stories":
         return False
     return any(_TESTED_TURN.match(FORM_PREFIX.sub(r"\1 ", line.strip())) for line in markdown_lines(text))
 
 
 def markdown_lines(text: str) -> list[str]:
-    """Return the lines of a file without `<!-- comments -->`. Each line keeps its number."""
+    """Return a file's lines without `<!-- comments -->`. Each line keeps its number."""
     kept: list[str] = []
     position = 0
     while (opening := text.find("<!--", position)) >= 0 and (closing := text.find("-->", opening + 4)) >= 0:

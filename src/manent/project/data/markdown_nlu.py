@@ -55,7 +55,7 @@ def _is_section(kind: str, name: str, line: int, file: str, report: Report) -> b
 
 
 def _drop_empty(items: Seq, examples: Seq | None) -> None:
-    """Drop the newest item if it has no entries because they are in a separate file."""
+    """Drop the newest item if it has no entries because its entries are in a separate file."""
     if items and items[-1]["examples"] is examples and not examples:
         items.pop()
         items.lines.pop()

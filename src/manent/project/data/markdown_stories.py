@@ -55,7 +55,7 @@ class _Writer:
         self._open(name, line)
 
     def begin_part(self, line: int) -> None:
-        """Begin another story after a restart of the conversation."""
+        """Begin another story after the conversation was restarted."""
         if self.steps:
             self.parts += 1
             self._open(f"{self.name}, part {self.parts}", line)
@@ -73,7 +73,7 @@ class _Writer:
             append(self.steps, step, line)
 
     def take_back(self, kind: str) -> None:
-        """Remove the newest step of a kind and the steps after it."""
+        """Remove the newest step of this kind and all steps after it."""
         steps = self.steps if self.steps is not None else Seq(1)
         index = next((index for index in reversed(range(len(steps))) if _kind(steps[index]) == kind), None)
         if index is not None:
@@ -97,7 +97,7 @@ def _is_turn(step: dict[str, Any]) -> bool:
 
 
 def stories_document(text: str, file: str, report: Report, *, is_test: bool = False) -> Map:
-    """Return the stories of a Markdown file as the document of a YAML file.
+    """Return a Markdown file's stories as the document of a YAML file.
 
     Args:
         text: content of the file.
@@ -206,7 +206,7 @@ def _values(content: str, start: int) -> tuple[dict[str, Any], int]:
 
 
 def _turn(content: str, line: int) -> Map:
-    """Read the turn of a user: `intent`, `intent{"entity": "value"}`, and in test stories `intent: text`."""
+    """Read a user turn: `intent`, `intent{"entity": "value"}`, and in test stories `intent: text`."""
     match = _NAME.match(content)
     name = match[1].strip() if match is not None else ""
     if not name:
@@ -228,6 +228,6 @@ def _turn(content: str, line: int) -> Map:
 
 
 def _entities(values: dict[str, Any]) -> list[Any]:
-    """Return the entities of a turn. A list stands for several entities with the same name."""
+    """Return a turn's entities. A list stands for several entities with the same name."""
     pairs = [(name, each) for name, value in values.items() for each in (value if isinstance(value, list) else [value])]
     return [{name: value} if value is not None else name for name, value in pairs]

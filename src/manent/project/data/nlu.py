@@ -54,7 +54,7 @@ class NluFiles:
         return tuple(dict.fromkeys(name.partition("/")[0] for name in self.intents if "/" in name))
 
     def data(self, responses: dict[str, list[Json]]) -> NluData:
-        """Return the data, with the retrieval responses of the whole project."""
+        """Return the data, with the whole project's retrieval responses."""
         return NluData(
             examples=tuple(self.examples),
             synonyms=self.synonyms,
@@ -141,7 +141,7 @@ _FIRST_WITHOUT_BLANKS = "\u0e00"
 
 
 def cuts_word(text: str, place: int) -> bool:
-    """Return whether a position is between two letters or digits of a script that has spaces between words."""
+    """Return whether a position is between two letters or digits of a script that separates words by spaces."""
     around = text[max(place - 1, 0) : place + 1]
     return len(around) == 2 and place > 0 and all(c.isalnum() and c < _FIRST_WITHOUT_BLANKS for c in around)  # noqa: PLR2004
 
@@ -166,7 +166,7 @@ def _metadata(of_intent: Any, of_example: Any) -> Json | None:
 
 
 def add_synonym(data: NluFiles, text: str, value: str, item: Spot, line: int) -> None:
-    """Add a spelling of a value. If a spelling has several values, use the last one and warn about the others."""
+    """Add a spelling for a value. If a spelling has several values, use the last one and warn about the others."""
     key = text.lower()
     before = data.synonyms.get(key)
     if before is not None and before != value:
@@ -207,8 +207,8 @@ _FLAGS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?([aiLmsux]+)\)", re.DOT
 def with_leading_flags(pattern: str) -> str:
     """Move flags such as `(?i)` from inside a pattern to its start.
 
-    Rasa projects are written for Python 3.10 and earlier, which accepts such flags anywhere and applies them to the
-    whole pattern. Later versions of Python accept flags only at the start.
+    Rasa projects are written for Python 3.10 and earlier, where such flags can be anywhere and apply to the whole
+    pattern. Later versions of Python accept flags only at the start.
     """
     flags = "".join(dict.fromkeys("".join(match[1] or "" for match in _FLAGS.finditer(pattern))))
     if not flags:

@@ -59,15 +59,15 @@ class StoryFiles:
 def read_test_stories(paths: Iterable[Path], *, root: Path | None = None) -> Stories:
     """Read test stories.
 
-    In a directory, read the files named `test_*.yml`, and Markdown files of format 1.x with texts of users. A path to a
-    single file can have any name.
+    In a directory, read the files named `test_*.yml`, and the Markdown files of format 1.x that contain user texts. A
+    path to a single file can have any name.
 
     Args:
         paths: files and directories.
         root: the project folder. File names in messages are relative to it. Default: the working directory.
 
     Raises:
-        ProjectError: contains the mistakes of all files.
+        ProjectError: contains the mistakes from all files.
     """
     paths = list(paths)
     report = Report(root or Path())

@@ -50,7 +50,7 @@ def check_stories(
         report: receives the problems.
         are_rules_restricted: whether a rule can have only one user turn (RulePolicy's `restrict_rules`).
         needs_actions: whether an unknown action in a story is an error, because a policy stores its index in the
-            domain. If False, it causes a warning, as in Rasa. In a rule, an unknown action is always an error.
+            domain. If False, it causes a warning, as in Rasa. An unknown action in a rule is always an error.
 
     Returns:
         The intents and actions that stories and rules mention.
@@ -218,7 +218,7 @@ def _is_user_turn(step: Step) -> bool:
 
 
 def _answers(rule: Rule) -> Iterator[tuple[str, ActionStep]]:
-    """Yield each intent of a rule and the action that follows it."""
+    """Yield each intent in a rule, and the action that follows it."""
     waiting: list[str] = []
     for step in rule.steps:
         if isinstance(step, UserStep):
@@ -232,7 +232,7 @@ def _answers(rule: Rule) -> Iterator[tuple[str, ActionStep]]:
 
 
 def _check_checkpoints(stories: Iterable[Story], report: Report) -> None:
-    """Warn about checkpoints with which no story ends or no story starts."""
+    """Warn about a checkpoint if no story ends with it, or no story starts with it."""
     begins: dict[str, CheckpointStep] = {}
     ends: dict[str, CheckpointStep] = {}
     for story in stories:

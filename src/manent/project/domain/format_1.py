@@ -2,7 +2,7 @@
 
 Called by `reading`, before `format_2`. Format 1.x differs from format 2.0 in three ways. Variations of responses may be
 plain texts. Sessions do not expire unless the domain sets an expiry time. The action `respond_faq` answers the
-retrieval intent `faq`. The other differences between 1.x and 3.x also exist between 2.0 and 3.x.
+retrieval intent `faq`. All other differences between 1.x and 3.x also exist between 2.0 and 3.x.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _NEVER = 0
 
 
 def may_be_format_1(raw: RawDomain) -> bool:
-    """Return whether a merged domain can be of format 1.x, because it contains nothing that only later formats have."""
+    """Return whether a merged domain can be in format 1.x: it contains nothing that exists only in later formats."""
     slots = (spot.value for spot in raw.slots.values())
     return raw.version is None and not any(isinstance(slot, dict) and "mappings" in slot for slot in slots)
 
@@ -33,7 +33,7 @@ def convert_domain_1(raw: RawDomain, retrieval: Iterable[str], report: Report) -
 
     Args:
         raw: a merged domain in format 1.x.
-        retrieval: retrieval intents, whose actions get the names of later formats.
+        retrieval: retrieval intents. Their actions get the names that later formats use.
         report: receives problems.
     """
     raw.responses = {name: _with_mappings(spot) for name, spot in raw.responses.items()}
@@ -45,7 +45,7 @@ def convert_domain_1(raw: RawDomain, retrieval: Iterable[str], report: Report) -
 
 
 def rename_retrieval_actions(stories: Stories, retrieval: Iterable[str]) -> Stories:
-    """Return stories whose retrieval actions have the names of later formats: `utter_faq` for `respond_faq`."""
+    """Return the stories with the names that later formats use for retrieval actions: `utter_faq` for `respond_faq`."""
     names = _new_names(retrieval)
     return replace(stories, stories=tuple(_renamed(story, names) for story in stories.stories))
 
@@ -73,7 +73,7 @@ def _with_mappings(response: Spot) -> Spot:
 
 
 def _with_short_type(slot: Spot) -> Spot:
-    """Return a slot whose type is Rasa's short name of the type, not the path of Rasa's class."""
+    """Return a slot with Rasa's short name for its type instead of the path of Rasa's class."""
     kind = slot.value.get("type") if isinstance(slot.value, dict) else None
     short = SLOT_CLASSES.get(kind.rpartition(".")[2]) if isinstance(kind, str) and kind.startswith(_RASA) else None
     return _with(slot, "type", short) if short is not None else slot

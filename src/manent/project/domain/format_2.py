@@ -18,7 +18,7 @@ from manent.project.yaml.documents import Map, Seq, plain
 
 _FORM_OPTIONS = ("required_slots", "ignored_intents")
 _NEEDS_NO_REQUEST = ("from_entity", "from_trigger_intent")
-"""Types of mappings that fill a slot even if the form is asking for another slot."""
+"""Mapping types that fill a slot even if the form is asking for another slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def _triggers(raw: RawDomain) -> Iterator[tuple[str, tuple[str, Where]]]:
 
 
 def _form_slots(form: Spot) -> Iterator[tuple[str, list[Spot]]]:
-    """Yield the slots of a form with their mappings. Accept both notations of format 2.x."""
+    """Yield a form's slots with their mappings. Accept both notations of format 2.x."""
     if not isinstance(form.value, dict):
         if form.value is not None:
             form.error("forms.definition", "`required_slots:` with slots and their mappings")
@@ -117,7 +117,7 @@ def _new_form(form: Spot, slots: dict[str, list[Spot]]) -> Spot:
 
 
 def _declare_missing_slots(raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """Declare the slots that only a form names, as slots of type text.
+    """Declare slots that are named only in a form, with the type text.
 
     Rasa's migration tool leaves them without a type.
     """
@@ -203,7 +203,7 @@ def _add_mapping(found: Seq, slot: str, form: str, mapping: Spot) -> None:
 
 
 def _add_implicit(found: Seq, slot: str, raw: RawDomain, form_slots: dict[str, dict[str, list[Spot]]]) -> None:
-    """Add the mapping of a slot that the form does not list.
+    """Add a mapping for a slot that the form does not list.
 
     If an action asks for the slot while the form is active, the entity of the same name fills the slot.
     """

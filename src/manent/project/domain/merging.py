@@ -2,8 +2,8 @@
 
 Each entry keeps its line number. `reading` calls `read_domain`, and `definition` interprets the result.
 
-Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used; a
-second one causes a warning. Files are read in the order of their names.
+Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used,
+and any other causes a warning. Files are read in the order of their names.
 """
 
 from collections.abc import Iterable
@@ -46,15 +46,15 @@ DEFAULT_SESSION = {"session_expiration_time": 60, "carry_over_slots_to_new_sessi
 
 @dataclass(slots=True, kw_only=True)
 class RawDomain:
-    """A merged domain that is not interpreted yet. Each section maps names to the spots of their definitions.
+    """A merged domain that has not been interpreted yet. Each section maps names to the spots of their definitions.
 
     Attributes:
         intents, entities, actions: the value of a spot is the list item, which is a name or `{name: options}`.
         slots, responses, forms: the value of a spot is the definition.
         listed_forms: names of a `forms:` list (forms that run on the action server).
-        version: the lowest version that a file declares. None: no file declares one.
+        version: the lowest version that any file declares. None: no file declares a version.
         has_templates: whether a file contains `templates:`, the responses of format 1.x.
-        is_broken: whether a file could not be parsed. If so, names may be missing.
+        is_broken: whether a file could not be parsed. If so, some names may be missing.
     """
 
     intents: dict[str, Spot] = field(default_factory=dict)

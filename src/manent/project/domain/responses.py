@@ -1,4 +1,4 @@
-"""Reads responses (`utter_…` and their variations) of domain and NLU files. Called by `definition` and `reading`."""
+"""Reads responses (`utter_…` and their variations) from domain and NLU files. Called by `definition` and `reading`."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ VARIATION_KEYS = (
 
 
 def read_response(name: str, spot: Spot) -> tuple[Variation, ...]:
-    """Read the variations of a response."""
+    """Read a response's variations."""
     if not isinstance(spot.value, list):
         spot.error("responses.variations", f"a list of variations of {name}", 'Write `- text: "…"` below it')
         return ()
@@ -108,7 +108,7 @@ def _elements(spot: Spot) -> tuple[Any, ...]:
 
 
 def _conditions(spot: Spot) -> tuple[Json, ...] | None:
-    """Return the conditions of a variation, or None if a condition can never be met."""
+    """Return a variation's conditions, or None if a condition can never be met."""
     found = spot.get("condition")
     if found is None:
         return ()

@@ -36,7 +36,7 @@ ANY_LABEL = "any_label"
 
 
 def read_slot(name: str, spot: Spot) -> Slot | None:
-    """Read the definition of a slot. Return None if it cannot be used."""
+    """Read a slot's definition. Return None if it cannot be used."""
     if not isinstance(spot.value, dict):
         spot.error("slots.definition", "the slot's type and mappings", f"Write `{name}: {{type: text, mappings: []}}`")
         return None
@@ -60,7 +60,7 @@ def read_slot(name: str, spot: Spot) -> Slot | None:
 
 
 def read_slot_type(spot: Spot) -> SlotType | None:
-    """Return the type of a slot. Report a missing or unknown type."""
+    """Return a slot's type. Report a missing or unknown type."""
     found = spot.get("type")
     if found is None:
         spot.error("slots.no-type", f"`type:`, {one_of(SLOT_TYPES)}", "Add type: text", found="a slot without a type")

@@ -1,6 +1,6 @@
 """Reads `config.yml`: pipeline, policies, language, assistant id. Adds defaults; the file itself is not changed.
 
-Called by `reading`. `policies_2x` replaces policies of Rasa 2.x.
+Called by `reading`. `policies_2x` replaces Rasa 2.x policies.
 """
 
 import hashlib
@@ -133,7 +133,7 @@ class _Section:
 
     Attributes:
         known: the built-in components, with their options.
-        earlier: the entries before the current one: name → its class, or None for a built-in one.
+        earlier: name → class of each entry before the current one. The class is None for a built-in entry.
     """
 
     key: str

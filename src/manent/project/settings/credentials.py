@@ -29,7 +29,7 @@ RASA_CHANNELS = (
     "hangouts",
     "rasa",
 )
-"""Rasa's channels, which projects name without a module path."""
+"""Rasa's channels, which projects refer to without a module path."""
 
 
 def read_credentials(path: Path | None) -> dict[str, Json]:
@@ -43,7 +43,7 @@ def read_credentials(path: Path | None) -> dict[str, Json]:
         included; the server reports them.
 
     Raises:
-        ProjectError: contains all mistakes of the file.
+        ProjectError: contains all mistakes in the file.
     """
     if path is None or not path.exists():
         return {}

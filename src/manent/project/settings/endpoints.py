@@ -66,15 +66,15 @@ class Endpoints:
         durability: whether a commit survives a power failure (`disk`) or only a crash of the process (`process`).
         retention_days: number of days after which an unchanged conversation is removed. None: conversations are never
             removed.
-        lease_s: seconds after which another server may take over an unfinished turn of a server that does not renew its
-            lease. None: the default.
+        lease_s: seconds after which an unfinished turn can be taken over from a server that no longer renews its lease.
+            None: the default.
         limits: limits for one client: `normal`, `public` (stricter), or a mapping of single limits.
         allow_private_addresses: private addresses that the server may call if a request contains their URL: all, none,
             or these networks.
-        unsupported_store: type of a `tracker_store` that only Rasa has. If it is set, `tracker_store` is None, and a
-            warning names the store that the server uses instead. None: the store is supported.
+        unsupported_store: type of a `tracker_store` that only Rasa supports. If it is set, `tracker_store` is None, and
+            a warning names the store that the server uses instead. None: the store is supported.
         trust_model_code: whether components of the project may run code from the model, such as pickled objects.
-        warnings: the warnings of the file, by line.
+        warnings: the warnings about the file, by line.
     """
 
     action_endpoint: Json | None = None
@@ -102,7 +102,7 @@ def read_endpoints(path: Path | None) -> Endpoints:
         path: the file. If the path is None or the file does not exist, all sections are None.
 
     Raises:
-        ProjectError: contains all mistakes of the file.
+        ProjectError: contains all mistakes in the file.
     """
     if path is None or not path.exists():
         return Endpoints()
@@ -214,7 +214,7 @@ def _check_wait(spot: Spot) -> None:
 
 
 def _check_variables(url: Spot, report: Callable[..., None]) -> bool:
-    """Report an unresolved variable in a URL.
+    """Report an unresolved environment variable in a URL.
 
     A variable is unresolved if it is in quotes or if the environment does not contain it.
 
@@ -256,7 +256,7 @@ def _durability(root: Spot) -> Durability:
 
 
 def _conversations(root: Spot) -> tuple[float | None, float | None]:
-    """Return the days that conversations are kept, and the seconds that a lease lasts."""
+    """Return the retention in days, and the duration of a lease in seconds."""
     section = root.get("conversations")
     if section is None or section.value is None:
         return None, None

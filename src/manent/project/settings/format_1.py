@@ -1,7 +1,7 @@
-"""Renames the components of a configuration of format 1.x to their names in 3.x. Called by `reading` and `migration`.
+"""Renames components in a configuration of format 1.x to their names in 3.x. Called by `reading` and `migration`.
 
-Pipeline templates are replaced by lists of components. No component of 3.x has one of the old names, so a configuration
-of a later format is not changed.
+Pipeline templates are replaced by lists of components. No 3.x component uses an old name, so configurations in later
+formats are not changed.
 """
 
 from dataclasses import replace
@@ -122,7 +122,7 @@ def with_new_names(document: Any) -> Any:
 
 
 def with_defaults_of_1(config: AssistantConfig) -> AssistantConfig:
-    """Return a configuration whose memoization uses five turns by default, as in 1.x."""
+    """Return a configuration in which memoization uses five turns by default, as in 1.x."""
     return replace(config, policies=tuple(_with_history(policy) for policy in config.policies))
 
 
@@ -136,7 +136,7 @@ def _with_history(policy: ComponentConfig) -> ComponentConfig:
 
 
 def new_component(item: Any) -> Any:
-    """Return an entry of a pipeline with its name in 3.x. An entry that already has such a name is unchanged."""
+    """Return a pipeline entry with its name in 3.x. An entry that already has such a name is unchanged."""
     name = _name(item)
     name = OLD_NAMES.get(name, name)
     if name in _REPLACED:

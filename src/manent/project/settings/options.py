@@ -27,7 +27,7 @@ def find_class(point: ExtensionPoint, name: str, spot: Spot, code: str) -> Any:
 def check_options(
     spot: Spot, declared: Any, code: str, *, besides: tuple[str, ...] = (), required: bool = True
 ) -> None:
-    """Report unknown and wrong options of a section.
+    """Report a section's unknown and wrong options.
 
     Args:
         spot: the section, which is a mapping or empty.

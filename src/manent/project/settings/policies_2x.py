@@ -1,4 +1,4 @@
-"""Replaces policies of Rasa 2.x with their successors: components, options and rules. Called by `reading`.
+"""Replaces Rasa 2.x policies with their successors: components, options and rules. Called by `reading`.
 
 The contract (§1.1) describes how Manent reads `FallbackPolicy`, `TwoStageFallbackPolicy`, `FormPolicy`,
 `MappingPolicy`, `SklearnPolicy` and others. The file `config.yml` is not changed.
@@ -43,7 +43,7 @@ OLD_POLICIES: dict[str, Options] = {
     "EmbeddingPolicy": _HISTORY,
     "KerasPolicy": _HISTORY,
 }
-"""Policies of 2.x, and their options that have an effect."""
+"""2.x policies, and those of their options that have an effect."""
 _LEARNED = ("SklearnPolicy", "EmbeddingPolicy", "KerasPolicy")
 _FALLBACKS = ("FallbackPolicy", "TwoStageFallbackPolicy")
 _REPLACED_BY_RULES = ("FormPolicy", "MappingPolicy", *_FALLBACKS)
@@ -60,7 +60,7 @@ def convert_policies(
     triggers: Mapping[str, tuple[str, Where]],
     report: Report,
 ) -> tuple[AssistantConfig, Stories]:
-    """Return a configuration without policies of 2.x, and the stories with the rules that replace them.
+    """Return the configuration without 2.x policies, and the stories with the rules that replace these policies.
 
     Args:
         config: the configuration.
@@ -108,7 +108,7 @@ def _without_old(policies: tuple[ComponentConfig, ...]) -> list[ComponentConfig]
 
 
 def _with_fallback(config: AssistantConfig, fallback: ComponentConfig) -> AssistantConfig:
-    """Set the thresholds of the policy in a FallbackClassifier.
+    """Set the policy's thresholds in a FallbackClassifier.
 
     If the project already lists this component, keep its options.
     """
@@ -195,14 +195,14 @@ def _is_told_otherwise(intent: str, action: str, stories: Stories) -> bool:
 
 
 def _intents(step: Step) -> set[str | None]:
-    """Return the intents of a user's turn."""
+    """Return the intents of a user turn."""
     if isinstance(step, OrStep):
         return {each.intent for each in step.alternatives if isinstance(each, UserStep)}
     return {step.intent} if isinstance(step, UserStep) else set()
 
 
 def _handled(stories: Stories) -> set[str]:
-    """Return the intents that already have a rule with one turn."""
+    """Return the intents for which a rule with one turn already exists."""
     handled: set[str] = set()
     for rule in stories.rules:
         first = rule.steps[0] if rule.steps else None

@@ -10,7 +10,7 @@ from manent.project.settings.options import check_options, find_class
 
 DIALECTS = ("sqlite", "postgresql", "postgres")
 RASA_TYPES = ("mongod", "redis", "dynamo", "mysql", "oracle", "mssql")
-"""Types of stores that Rasa supports and Manent does not."""
+"""Types of stores that Rasa supports but Manent does not."""
 
 REPLACEMENT = "conversations.db"
 """The SQLite file that replaces an unsupported store."""

@@ -22,7 +22,7 @@ def append(target: Seq, value: Any, line: int) -> None:
 
 
 def lined(value: Any, line: int) -> Any:
-    """Return plain data as data of a document, with the same line for all values.
+    """Return plain data as document data, with the same line number for all values.
 
     Data that already belongs to a document is returned unchanged.
     """

@@ -91,7 +91,7 @@ def read_document(path: Path, report: Report) -> Any:
 
 
 def read_text(path: Path, report: Report) -> str:
-    """Return the text of a UTF-8 file without its byte order mark, with line feeds as line ends.
+    """Return a UTF-8 file's text without the byte order mark, and with line feeds as line ends.
 
     Raises:
         Broken: the file is not readable or not UTF-8.
@@ -122,7 +122,7 @@ def read_text(path: Path, report: Report) -> str:
 
 
 def _without_separators(text: str, file: str, report: Report) -> str:
-    """Replace characters that end a line in YAML 1.1, but not in editors, with spaces.
+    """Replace with spaces the characters that end a line in YAML 1.1 but not in editors.
 
     Pasted texts can contain such characters.
     """
@@ -147,8 +147,8 @@ def _without_separators(text: str, file: str, report: Report) -> str:
 def parse_document(text: str, file: str, report: Report) -> Any:
     """Parse YAML text, as `read_document` does.
 
-    After a syntax error, the line is repaired by a guess. Parsing then continues, to find the other mistakes in the
-    file. The report records lines and names that the guess may have changed or lost.
+    After a syntax error, this function guesses how to repair the line. Parsing then continues, to find the other
+    mistakes in the file. The report records lines and names that the guess may have changed or lost.
     """
     text = _decode_escapes(text)
     complaints: list[Problem] = []
@@ -381,7 +381,10 @@ class _Open:
 
 
 def _merge(target: Map, merges: list[Any]) -> None:
-    """Apply `<<: *anchor`. The mapping's keys override the keys of anchors, and earlier anchors override later ones."""
+    """Apply `<<: *anchor`.
+
+    The mapping's own keys override keys from anchors, and earlier anchors override later ones.
+    """
     for merge in merges:
         for source in merge if isinstance(merge, list) else [merge]:
             if isinstance(source, Map):
@@ -403,7 +406,7 @@ _SCALAR_TAGS: dict[str, type | tuple[type, ...]] = {"int": int, "float": float, 
 
 
 def _decode_escapes(text: str) -> str:
-    r"""Decode `\uXXXX` in a file that contains only ASCII, also outside of quotes, as Rasa does (contract §1)."""
+    r"""Decode `\uXXXX`, even outside of quotes, in a file that contains only ASCII, as Rasa does (contract §1)."""
     if ("\\u" not in text and "\\U" not in text) or not text.isascii():
         return text
     try:

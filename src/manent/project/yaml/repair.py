@@ -1,4 +1,4 @@
-"""Guesses the intended form of a broken line of YAML, so that one mistake does not hide the others in the file.
+"""Guesses the intended form of a broken YAML line, so that one mistake does not hide the others in the file.
 
 Called by `documents` after a syntax error. The result is used only to find more mistakes. A project with a syntax error
 is never trained.
@@ -12,17 +12,17 @@ _BRACKETS = {"[": "]", "{": "}"}
 _NAME = re.compile(r"(?:- )?[\w/]+")
 
 FirstError = Callable[[str], int | None]
-"""Returns the 1-based line of the first syntax error of a text, or None."""
+"""A function that returns the 1-based line of the first syntax error in a text, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """A text that can be parsed further than before.
+    """A repaired text that can be parsed further than the original text.
 
     Attributes:
         text: the repaired text, with the same number of lines as before.
-        lost: 1-based first and last line whose meaning may be wrong after the repair. This is the repaired line, or the
-            entry from which a line was removed.
+        lost: first and last 1-based line of the part whose meaning may be wrong after the repair. This is the repaired
+            line, or the entry from which a line was removed.
         loses_names: whether a line was removed, so that names in it are missing.
     """
 
@@ -37,7 +37,7 @@ def repair(text: str, line: int, first_error: FirstError) -> Repair | None:
     Args:
         text: the whole text.
         line: 1-based number of the broken line.
-        first_error: returns the line of the first syntax error of a text.
+        first_error: returns the line of the first syntax error in a text.
 
     Returns:
         A text whose first error, if any, comes after the line. None if no repair helps.

@@ -1,4 +1,4 @@
-"""Explains the syntax errors of libyaml with line and column. Called by `documents`. It does no I/O."""
+"""Explains libyaml's syntax errors with line and column. Called by `documents`. It does no I/O."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def _problem(file: str, line: int, code: str, *, found: str, expected: str, sugg
 
 
 def _open_quote(lines: list[str], first: int, last: int) -> int | None:
-    """Return the 1-based number of a line in a range whose value opens a quote and does not close it."""
+    """Return the 1-based number of a line in this range whose value opens a quote without closing it."""
     return next((index + 1 for index in range(first, last) if _OPEN_QUOTE.search(lines[index])), None)
 
 
@@ -61,7 +61,7 @@ def _tab_lines(lines: list[str], around: int) -> Iterator[int]:
 
 
 def _explain(problem: str, error: yaml.MarkedYAMLError) -> tuple[str, str, str]:
-    """Return code, expected text and suggestion for an error of libyaml."""
+    """Return code, expected text and suggestion for a libyaml error."""
     context = error.context or ""
     begins = error.context_mark.line + 1 if error.context_mark else 0
     if "did not find expected key" in problem or "did not find expected '-' indicator" in problem:

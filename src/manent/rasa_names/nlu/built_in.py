@@ -1,6 +1,6 @@
 """Creates stand-ins for Manent's built-in components. Rasa has no such module.
 
-Classes of projects can list these stand-ins in `required_components`, but cannot extend them, because Manent's
+A project's classes can list these stand-ins in `required_components`, but cannot extend them, because Manent's
 components have a different interface.
 """
 
@@ -14,7 +14,7 @@ class BuiltInComponent:
 
 
 class NotExtensible(RasaException):
-    """A class extends a component or a policy of Rasa that Manent implements differently."""
+    """A class extends one of Rasa's components or policies that Manent implements differently."""
 
 
 def built_in(name: str, *bases: type) -> Any:

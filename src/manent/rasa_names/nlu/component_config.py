@@ -1,12 +1,12 @@
-"""Provides the options of components under the names that Rasa 2 and Rasa 3 use. Rasa has no such module."""
+"""Provides a component's options under the names that Rasa 2 and Rasa 3 use. Rasa has no such module."""
 
 from typing import Any
 
 
 class Configured:
-    """Combines options with the defaults of the class: `get_default_config` in Rasa 3, `defaults` in Rasa 2."""
+    """Combines options with the class's defaults: `get_default_config` in Rasa 3, `defaults` in Rasa 2."""
 
-    defaults: Any = {}  # noqa: RUF012  # classes of Rasa 2 override it
+    defaults: Any = {}  # noqa: RUF012  # Rasa 2 classes override it
 
     @classmethod
     def required_components(cls) -> list[type]:

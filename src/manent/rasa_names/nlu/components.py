@@ -7,7 +7,7 @@ from manent.rasa_names.shared.exceptions import RasaException
 
 
 class UnsupportedLanguageError(RasaException):
-    """A component does not support the language of the assistant."""
+    """A component does not support the assistant's language."""
 
 
 class Component(Configured):
@@ -38,7 +38,7 @@ class Component(Configured):
 
     @property
     def unique_name(self) -> str:
-        """Name of the class and index in the pipeline."""
+        """The component's class name and its index in the pipeline."""
         return f"component_{self.component_config.get('index', 0)}_{self.name}"
 
     @classmethod
@@ -66,5 +66,5 @@ class Component(Configured):
         return None
 
     def prepare_partial_processing(self, pipeline: Any, context: Any) -> None:
-        """Set the components that precede this component. Manent does not call this."""
+        """Set the components that precede this component. Manent does not call this method."""
         self.partial_processing_pipeline, self.partial_processing_context = pipeline, context

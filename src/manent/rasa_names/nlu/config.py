@@ -7,7 +7,7 @@ class RasaNLUModelConfig:
     """The configuration of a pipeline, for components of Rasa 1 and 2.
 
     Attributes:
-        language: language of the assistant.
+        language: the assistant's language.
         pipeline: options of each component, with its `name`.
     """
 

@@ -1,4 +1,7 @@
-"""Stand-ins for `rasa.nlu.constants`. It includes constants that moved to `rasa.shared.nlu.constants` after Rasa 1."""
+"""Stand-ins for `rasa.nlu.constants`.
+
+It includes the constants that were moved to `rasa.shared.nlu.constants` after Rasa 1.
+"""
 
 from manent.rasa_names.shared.nlu.constants import (
     ACTION_NAME,

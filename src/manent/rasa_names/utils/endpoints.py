@@ -10,14 +10,14 @@ TIMEOUT_S = 300
 
 
 def concat_url(base: str, subpath: str | None) -> str:
-    """Return the URL of a path below a base URL."""
+    """Return the URL for a path below a base URL."""
     if not subpath:
         return base
     return f"{base.rstrip('/')}/{subpath.lstrip('/')}"
 
 
 class EndpointConfig:
-    """The URL of a server, with the headers, parameters and credentials for its requests."""
+    """A server's URL, with the headers, parameters and credentials for requests to it."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class EndpointConfig:
         compress: bool = False,  # noqa: FBT001, FBT002  # Rasa's signature
         **kwargs: Any,
     ) -> Any:
-        """Send a request and return the JSON of the response, or None if it is not JSON.
+        """Send a request and return the response's JSON, or None if the response is not JSON.
 
         Raises:
-            ClientResponseError: the status of the response is 400 or higher.
+            ClientResponseError: the response's status is 400 or higher.
         """
         headers = {
             **({"Content-Type": content_type} if content_type else {}),
@@ -91,7 +91,7 @@ class EndpointConfig:
 
 
 class ClientResponseError(aiohttp.ClientError):
-    """The response of a server has an error status."""
+    """A server's response has an error status."""
 
     def __init__(self, status: int, message: str, text: str) -> None:
         super().__init__(f"{status}, {message}, body={text!r}")

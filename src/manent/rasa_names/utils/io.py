@@ -17,7 +17,7 @@ from manent.rasa_names.shared.utils.io import (
 
 
 def json_pickle(file_name: str | Path, obj: Any) -> None:
-    """Write plain data to a JSON file. Unlike in Rasa, objects of other classes are not supported."""
+    """Write plain data to a JSON file. Unlike Rasa, this function does not support objects of other classes."""
     dump_obj_as_json_to_file(file_name, obj)
 
 

@@ -1,12 +1,12 @@
 """Publishes committed events to the event broker.
 
-Each log has a publishing cursor: the number of the last published event. After a commit, a turn adds the id of its
-conversation to the set of waiting conversations. A background task takes a batch of waiting conversations, acquires
-leases on their cursors, reads the events after the cursors, publishes them, and then moves the cursors. The events of a
+Each log has a publishing cursor: the number of the last published event. After a commit, a turn adds its conversation's
+id to the set of waiting conversations. A background task takes a batch of waiting conversations, acquires leases on
+their cursors, reads the events after the cursors, publishes them, and then moves the cursors. The events of a
 conversation are published in order and at least once: after a crash, the last batch is published again. If a log and
 its cursor have different epochs, the log was erased or replaced. The task then publishes one message that reports the
 change, and skips the remaining events of the old log. Every server that uses the store publishes events. Each server
-also searches all conversations from time to time for unpublished events of crashed servers and of commands.
+also searches all conversations from time to time for unpublished events that crashed servers or commands have written.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ So searching takes at most a tenth of the time.
 """
 
 BUSY_S: Final = 0.25
-"""Pause in seconds if another server publishes the same conversations."""
+"""Pause in seconds while another server is publishing the same conversations."""
 
 RETRY_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses in seconds between attempts while the broker is unavailable. The last pause is repeated."""
@@ -68,7 +68,7 @@ MAX_WAITING: Final = 100_000
 """Maximum number of waiting conversations in memory. The search for unpublished events finds the others."""
 
 ERASED: Final = "conversation_erased"
-"""Type of the message which reports that all events of a conversation published so far are invalid."""
+"""Type of the message which reports that all events published so far for a conversation are invalid."""
 
 
 class Publisher:
@@ -127,7 +127,7 @@ class Publisher:
     async def close(self, *, within_s: float = 3.0) -> None:
         """Publish waiting events within the time limit, if the broker is available.
 
-        The other events are published after the next start.
+        The remaining events are published after the next start.
         """
         await self._searching.close()
         self._wake.set()
@@ -139,12 +139,12 @@ class Publisher:
 
     @property
     def waiting(self) -> int:
-        """Number of conversations that are known to have unpublished events."""
+        """Number of conversations waiting for their events to be published."""
         return len(self._waiting) + len(self._in_hand)
 
     @property
     def lag_s(self) -> float:
-        """Seconds since the longest waiting conversation started to wait."""
+        """Seconds for which the longest-waiting conversation has been waiting."""
         since = min([*self._waiting.values(), *self._in_hand.values()], default=None)
         return 0.0 if since is None else max(0.0, time.monotonic() - since)
 
@@ -160,7 +160,10 @@ class Publisher:
         self._wake.set()
 
     async def _publish(self) -> float:
-        """Publish one batch as soon as a conversation waits. Return the pause until the next batch in seconds."""
+        """Wait for conversations with unpublished events, and publish one batch.
+
+        Return the pause until the next batch in seconds.
+        """
         try:
             await self._publish_batch()
         except (BrokerError, TimeoutError) as error:
@@ -268,7 +271,7 @@ def message_of(sender_id: str, event: bytes, *, epoch: str, seq: int | str) -> O
 
 
 def messages_of(unpublished: UnpublishedEvents) -> list[Outgoing]:
-    """Return the messages for one conversation: its next events, or the report that it was erased or replaced."""
+    """Return the messages for one conversation: its next events, or a message that its log was erased or replaced."""
     sender_id, epoch = unpublished.cursor.sender_id, unpublished.cursor.epoch
     if unpublished.epoch != epoch:
         notice = msgspec.json.encode({"event": ERASED, "timestamp": time.time()})
@@ -288,7 +291,7 @@ def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:
 
 
 def may_have_more(unpublished: UnpublishedEvents, limit: int) -> bool:
-    """Return whether a conversation can have more unpublished events, in a new log or beyond the limit."""
+    """Return whether a conversation can have more unpublished events, because its log is new or the batch was full."""
     if unpublished.epoch != unpublished.cursor.epoch:
         return unpublished.epoch is not None
     return len(unpublished.events) == limit

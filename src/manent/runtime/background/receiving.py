@@ -2,7 +2,7 @@
 
 A webhook stores its message with `receive` and confirms it to the platform. A background task claims stored messages,
 including those that other servers received, and submits them. One server at a time handles a conversation. A message is
-removed from the store when its conversation has accepted it. After a crash between acceptance and removal, the message
+removed from the store once its conversation has accepted it. After a crash between acceptance and removal, the message
 is submitted again, and the conversation recognises its id.
 """
 
@@ -53,10 +53,13 @@ platforms for a shorter time."""
 FORGET_INTERVAL_S: Final = 3_600.0
 TYPING_S: Final = 5.0
 MAX_ADDRESS: Final = 200
-"""Maximum number of characters of an address. With it, `<channel>:<address>` fits into the id of a conversation."""
+"""Maximum number of characters of an address. Within this limit, `<channel>:<address>` is a valid conversation id."""
 
 WRONG_TEXT: Final = "message_id_conflict"
-"""Error code for a message that was accepted with another text, because its button was found in another bot message."""
+"""Error code for a message that was already accepted with another text.
+
+The text differs because its button was looked up in another bot message.
+"""
 
 _PASSING: Final = frozenset({"busy", "server_closing", "too_many_requests", "no_model"})
 
@@ -109,8 +112,8 @@ class Receiver:
         """Store a message durably. Return whether the message is new, or False if it was received before.
 
         Raises:
-            RequestError: `bad_request` or `too_long`: the message can never be processed. `busy`: too many messages
-                of this conversation wait.
+            RequestError: `bad_request` or `too_long`: the message can never be processed. `busy`: too many messages are
+                waiting in this conversation.
             StoreError: the message was not stored, and the platform must deliver it again.
         """
         message = checked_message(message, text_limit=self._engine.limits.text)
@@ -132,10 +135,10 @@ class Receiver:
         return await self._store.count_received()
 
     async def _start_of(self, message: ReceivedMessage) -> Route:
-        """Return the route to create for an address that has none.
+        """Return the route to create for an address that has no route.
 
-        If a conversation of this channel has the address as its id, for example after an import from Rasa, the route
-        continues it.
+        If the channel already has a conversation with the address as its id, for example after an import from Rasa, the
+        route leads to this conversation.
         """
         address, channel = message.address, message.channel
         route = await self._store.route_at(channel, address)
@@ -181,7 +184,7 @@ class Receiver:
         return 0.0 if len(claimed) == CLAIM_LIMIT else POLL_S
 
     async def _handle(self, sender_id: str) -> None:
-        """Submit the messages of one conversation in order, until none is left."""
+        """Submit all waiting messages of one conversation in order."""
         queue = self._queues[sender_id]
         try:
             while queue:
@@ -194,7 +197,7 @@ class Receiver:
     async def _finish(self, queue: deque[ReceivedMessage], error: ManentError | None) -> None:
         message = queue[0]
         is_erased = error is not None and error.code == "conversation_changed"
-        # other messages that waited for an erased conversation are also dropped
+        # other messages that were waiting for an erased conversation are also dropped
         finished = list(queue) if is_erased else [message]
         if error is not None and error.code != WRONG_TEXT:
             self.lost[message.channel] = self.lost.get(message.channel, 0) + len(finished)
@@ -219,7 +222,7 @@ class Receiver:
             self._in_hand.discard(one.number)
 
     async def _until_accepted(self, message: ReceivedMessage) -> ManentError | None:
-        """Submit a message until its conversation accepts it. Return the error if the conversation never does."""
+        """Submit a message until its conversation accepts it. If it never does, return the error."""
         attempt, faults = 0, 0
         while True:
             pause_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
@@ -232,7 +235,7 @@ class Receiver:
                     return error
                 pause_s = max(pause_s, min(error.retry_after or 0.0, RETRY_S[-1]))
             except StoreError:
-                pass  # the store's errors are logged where the turn failed
+                pass  # the turn that failed has already logged the store's error
             except ManentError as error:
                 faults += 1
                 if faults >= MAX_FAULTS:
@@ -276,7 +279,7 @@ class Receiver:
 
 
 def checked_message(message: ReceivedMessage, *, text_limit: int) -> ReceivedMessage:
-    """Return a message in the form in which it is stored.
+    """Return a message in its stored form.
 
     Raises:
         RequestError: `bad_request` or `too_long`.

@@ -23,7 +23,7 @@ from manent.runtime.ports.store import ReminderGone, VersionConflict
 log = logging.getLogger("manent.reminders")
 
 POLL_INTERVAL_S = 5.0
-"""Maximum number of seconds between two reads of the store, which find reminders that other servers scheduled."""
+"""Maximum number of seconds between two reads of the store. They find reminders that other servers have scheduled."""
 
 RETRY_S = 1.0
 MAX_RETRY_S = 60.0
@@ -58,7 +58,7 @@ class Reminders:
         self._loop.open()
 
     async def close(self) -> None:
-        """Stop. Reminders that become due later are fired after the next start."""
+        """Stop. Reminders that become due in the meantime are fired after the next start."""
         self.engine.log_readers.remove(self._notice)
         await self._loop.close()
         tasks = tuple(self._firing.values())
@@ -82,7 +82,7 @@ class Reminders:
     async def _fire_due(self) -> None:
         if self.engine.is_closing or self.engine.model is None:
             return
-        # The store still returns reminders that are being fired, so read enough to include others after them.
+        # The store still returns reminders that are being fired, so read enough rows to include other reminders.
         limit = min(DUE_AT_ONCE + len(self._firing), MAX_FIRING)
         for reminder in await self.engine.store.due_reminders(now=self.engine.leases.now(), limit=limit):
             key = (reminder.sender_id, reminder.name, reminder.seq)
@@ -133,7 +133,7 @@ class Reminders:
                 break
             after = entries[-1].seq
         if check.is_void() or check.saw_session:
-            # the tracker has only events of the newest session, and the event is from an earlier one
+            # the tracker contains only events of the newest session, and this event belongs to an earlier session
             return check.is_void()
         return await conversation.perform(lambda alone: _is_reverted(alone, reminder))
 

@@ -5,8 +5,8 @@ their positions part by part, and moves the position after each part. So a conve
 at least once: if a crash interrupts a part, the part is sent again. Every server that uses the store sends messages,
 and searches all routes for messages that a dead server has not sent.
 
-Each channel sends to many conversations at the same time. A platform that is slow or rejects calls delays neither other
-channels nor other conversations.
+Each channel sends to many conversations at the same time. A platform that is slow or rejects calls does not delay other
+channels or conversations.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ AT_ONCE: Final = 64
 """Maximum number of conversations to which one channel sends at the same time."""
 
 MAX_WAITING: Final = 100_000
-"""Maximum number of waiting conversations in memory per channel. The search of the routes finds the others."""
+"""Maximum number of waiting conversations in memory per channel. The search through all routes finds the others."""
 
 BATCH: Final = 256
 PAGE: Final = 200
@@ -44,7 +44,7 @@ LEASE_S: Final = 120.0
 """Seconds until a lease ends. This is longer than the timeout of a send. Each sent part renews the lease."""
 
 BUSY_S: Final = 0.5
-"""Pause in seconds if another server sends the messages of a conversation."""
+"""Pause in seconds while another server is sending a conversation's messages."""
 
 SEARCH_INTERVAL_S: Final = 5.0
 SEARCH_BATCH: Final = 1_000
@@ -133,7 +133,7 @@ class Sender:
         self._searching.open()
 
     async def close(self, *, within_s: float = 5.0) -> None:
-        """Let running sends finish within the time limit. The other messages are sent after the next start."""
+        """Wait for running sends within the time limit. The remaining messages are sent after the next start."""
         self._is_closing = True
         await self._searching.close()
         await self._distributing.close()
@@ -150,7 +150,7 @@ class Sender:
 
     @property
     def waiting(self) -> int:
-        """Number of conversations that are known to have messages to send."""
+        """Number of conversations with messages waiting to be sent."""
         return len(self._noted) + sum(len(lane.waiting) + len(lane.running) for lane in self.lanes.values())
 
     def note(self, sender_id: str, entries: Sequence[LogEntry] = ()) -> None:
@@ -272,7 +272,7 @@ class Sender:
         return route, len(entries) < PAGE
 
     async def _send_message(self, lane: Lane, route: Route, seq: int, event: BotUttered) -> Route | None:
-        """Send the parts of a bot message that are not sent yet. Return None if the lease was released."""
+        """Send the parts of a bot message that have not been sent yet. Return None if the lease was released."""
         parts = lane.messenger.parts(event)
         for number in range(min(route.part, len(parts)), len(parts)):
             undelivered = None

@@ -2,7 +2,7 @@
 
 `submit` adds a message to the mailbox (`mailbox.py`). When the message is the next job, `turns.py` runs its turn,
 appends the events to the log (`record.py`), and publishes them to all subscribers (`feed.py`). Messages are
-acknowledged, and events published, only when they are durable. This module is independent of wire formats and
+acknowledged and events are published only once they are durable. This module is independent of wire formats and
 transports.
 """
 
@@ -38,7 +38,7 @@ class Conversation:
         engine: shared by all conversations.
         on_start: called with the worker task when the mailbox starts running jobs.
         on_rest: called with the worker task when no job is left. The function must not refer to the conversation,
-            because a reference cycle delays freeing its memory until a garbage collection.
+            because a reference cycle would delay freeing its memory until the next garbage collection.
 
     Attributes:
         engine: shared by all conversations.
@@ -46,7 +46,7 @@ class Conversation:
         feed: the subscribers.
         turns: runs the turns.
         mailbox: the jobs.
-        tickets: tickets of messages that wait or are being processed, by message id.
+        tickets: tickets of messages that are waiting or being processed, by message id.
     """
 
     __slots__ = ("engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
@@ -95,7 +95,7 @@ class Conversation:
     ) -> Ticket:
         """Add a message to the mailbox and return its ticket.
 
-        If a message with the same `message_id` waits or is being processed, its ticket is returned.
+        If a message with the same `message_id` is already waiting or being processed, its ticket is returned.
 
         Args:
             message: the message.
@@ -104,7 +104,7 @@ class Conversation:
                 conversation.
 
         Raises:
-            RequestError: `busy` (too many messages wait), `server_closing`, or `message_id_conflict`.
+            RequestError: `busy` (too many messages are waiting), `server_closing`, or `message_id_conflict`.
         """
         message_id, digest = message.message_id, None
         if not message_id:
@@ -133,7 +133,7 @@ class Conversation:
         return ticket
 
     async def perform(self, work: Callable[["Conversation"], Awaitable[T]]) -> T:
-        """Run `work` as a mailbox job, when no other job of the conversation runs, and return its result.
+        """Run `work` as a mailbox job, while no other job of the conversation is running, and return its result.
 
         Raises:
             RequestError: `busy` or `server_closing`. Exceptions that `work` raises are raised here, too.
@@ -192,7 +192,9 @@ class Conversation:
         await self.feed.catch_up(epoch, version)
 
     def forget_if_gone(self, position: tuple[str, int] | None) -> bool:
-        """Remove a log that another server has erased from memory, unless jobs run. Return whether it was removed.
+        """Remove from memory a log that another server has erased, unless jobs are running.
+
+        Return whether it was removed.
 
         Args:
             position: epoch and version in the store. None if the store does not contain the conversation.
@@ -206,7 +208,7 @@ class Conversation:
     def confirm_plain(self, seq: int) -> None:
         """Record that a plain client has received everything up to `seq`.
 
-        The next commit stores this position. If no commit follows soon, the position is stored alone.
+        The next commit stores this position. If no commit follows soon, the position is stored separately.
         """
         if seq > self.record.plain_seq:
             self.record.plain_seq = seq

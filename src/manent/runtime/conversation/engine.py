@@ -39,11 +39,11 @@ class Engine:
         limits: the configured limits.
         metrics: counters and histograms of this process.
         spans: opens the spans of traced messages.
-        leases: the leases of this process on open turns, and the store's clock.
+        leases: this process's leases on open turns, and the store's clock.
         is_closing: whether new messages are rejected because the server is shutting down.
         log_readers: functions that are called with `sender_id` and entries after every append, and without entries
             after an erase.
-        outputs: output channels that can send without a request, by channel name. None if the sockets of this channel
+        outputs: output channels that can send without a request, by channel name. None if the channel's sockets
             subscribe to the conversation instead.
         session_token: returns the token that proves ownership of a conversation.
     """

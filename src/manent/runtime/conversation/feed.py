@@ -22,7 +22,7 @@ from manent.runtime.ports.store import VersionConflict
 
 
 class Committed(msgspec.Struct, frozen=True):
-    """New visible entries of the log, all of them durable.
+    """News of visible entries that were appended to the log durably.
 
     Attributes:
         entries: the entries, oldest first.
@@ -32,7 +32,7 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class Typing(msgspec.Struct, frozen=True):
-    """The bot has started or finished a slow action.
+    """News that the bot has started or finished a slow action.
 
     Attributes:
         on: whether to show the typing indicator.
@@ -42,7 +42,7 @@ class Typing(msgspec.Struct, frozen=True):
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """The conversation was erased or claimed, or continues in another conversation.
+    """News that the conversation was erased or claimed, or continues in another conversation.
 
     Attributes:
         payload: payload of the protocol event `session_changed`.
@@ -52,7 +52,7 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """A turn failed after its message was accepted.
+    """News that a turn failed after its message was accepted.
 
     Attributes:
         error: the error to show to the visitor.
@@ -72,7 +72,7 @@ class Subscriber(Protocol):
     """Receives news of a conversation, for example a socket or a request that waits for replies."""
 
     def notify(self, news: News) -> None:
-        """Process one piece of news. This must not block."""
+        """Handle one piece of news. This must not block."""
 
 
 class Feed:
@@ -101,7 +101,7 @@ class Feed:
             events: the events in order.
             cause: the cause of the turn.
             open_turn: whether the turn continues after this commit.
-            copied: origin of the events, if they come from another conversation.
+            copied: origin of the events, if they were copied from another conversation.
 
         Raises:
             VersionConflict, ReminderGone, DuplicateMessage, StoreError: as in `Record.append`. Nothing was written.
@@ -199,14 +199,14 @@ class Feed:
         self.position = (head.epoch, head.version) if head is not None else None
 
     def notify_moved(self, reason: str, epoch: str) -> None:
-        """Notify subscribers that the conversation was replaced but has the same id.
+        """Notify subscribers that the log was replaced and the conversation's id did not change.
 
         `reason`: `erased` or `claimed`.
         """
         self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
 
     def _check_owner(self, head: Head) -> None:
-        """Notify subscribers of an anonymous conversation if it was claimed on another server."""
+        """If another server has claimed this anonymous conversation, notify its subscribers."""
         if head.owner is not None and head.owner != self._record.owner:
             self._record.owner = head.owner
             self.notify_moved("claimed", head.epoch)

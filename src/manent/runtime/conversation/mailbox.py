@@ -32,12 +32,12 @@ class Mailbox:
         self._worker: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        """Number of waiting jobs, without a running job."""
+        """Number of waiting jobs, excluding the job that is running."""
         return len(self._jobs)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job runs or waits."""
+        """Whether any job is running or waiting."""
         return self._worker is not None
 
     def add(self, job: Job) -> None:

@@ -42,7 +42,7 @@ class Numbering:
     Args:
         head: head of the log before the append.
         tracker: tracker that already contains the events.
-        ticket: the message of the first user event. The ticket is ignored if the message was accepted before.
+        ticket: the message of the first user event. The ticket is ignored if its message was already accepted.
 
     Attributes:
         message_seq: `seq` of the ticket's message. None if the append does not contain the message.
@@ -60,7 +60,7 @@ class Numbering:
         self.message_seq: int | None = None
 
     def entries(self, events: Sequence[Event], copied: Copied | None = None) -> tuple[LogEntry, ...]:
-        """Return numbered entries. `copied` is set if the events come from another conversation."""
+        """Return numbered entries. `copied` is set if the events were copied from another conversation."""
         if copied is None:
             return tuple([self._entry(event) for event in events])
         return tuple([self._copy(event, before) for event, before in zip(events, copied.shown, strict=True)])
@@ -85,7 +85,7 @@ class Numbering:
     def _copy(self, event: Event, before: View | None) -> LogEntry:
         """Number a copied event.
 
-        Copied messages of the visitor have no ticket, so they are shown if they were shown before.
+        The visitor's copied messages have no ticket, so the new log shows those that the original log showed.
         """
         entry = self._entry(event)
         return replace(entry, view=self._show(before.title)) if before and not entry.view else entry

@@ -41,7 +41,7 @@ class Record:
         head: head of the log. None if head and tracker are not in memory.
         tracker: the tracker at `head`.
         owner: the subject that owns the conversation, if it is known. The next append stores the owner.
-        plain_seq: `seq` up to which plain clients have received all bot events. The next append stores it.
+        plain_seq: `seq` up to which plain clients have received all bot events. The next append stores the number.
     """
 
     __slots__ = (
@@ -110,7 +110,7 @@ class Record:
         """Drop head and tracker from memory.
 
         Args:
-            start_earlier: load from an older snapshot next time, because a turn reverted events from before the
+            start_earlier: load from an older snapshot next time, because a turn reverted events older than the
                 tracker's window. The first such load starts one snapshot earlier, and the second at the beginning of
                 the log. If the turn began with a custom action, that action runs again.
         """
@@ -119,7 +119,7 @@ class Record:
             self._extra_snapshots = _ALL_SNAPSHOTS if self._extra_snapshots else 1
 
     def trim(self) -> None:
-        """Drop events that the next turn does not need from the tracker."""
+        """Remove from the tracker all events that the next turn does not need."""
         self._extra_snapshots = 0
         if self.tracker is not None:
             self.tracker.trim(self._engine.assistant.dialogue.window)
@@ -154,7 +154,7 @@ class Record:
             events: the events in order. Empty: only acquire the lease.
             cause: the cause of the turn.
             open_turn: whether the turn continues after this append. If so, the lease is acquired.
-            copied: origin of the events, if they come from another conversation.
+            copied: origin of the events, if they were copied from another conversation.
 
         Returns:
             The entries, and the `seq` of the visitor's message if it is among them.
@@ -208,7 +208,7 @@ class Record:
         return entries, message_seq
 
     async def append_internal(self, event: Event) -> None:
-        """Append an event that the visitor does not see, without changing the `updated` time of the conversation.
+        """Append an event that the visitor does not see, without changing the conversation's `updated` time.
 
         So the conversation does not become the newest conversation of its owner.
 
@@ -248,7 +248,7 @@ class Record:
         return head
 
     async def write_plain_seq(self) -> None:
-        """Write `plain_seq` without an append of events."""
+        """Write `plain_seq` without appending events."""
         head = await self._engine.store.head(self.sender_id)
         if head is None or head.plain_seq >= min(self.plain_seq, head.version):
             return

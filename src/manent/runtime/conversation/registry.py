@@ -1,8 +1,8 @@
 """Manages all conversations of this process.
 
-Channels request a `Conversation` by its `sender_id`. The registry keeps all conversations that have subscribers or jobs
-in memory, and caches the most recently used others. It also finishes turns that a crash left open. At shutdown, the
-registry rejects new messages and waits for running turns within a time limit.
+Channels request a `Conversation` by its `sender_id`. The registry keeps in memory all conversations that have
+subscribers or jobs, and caches the most recently used others. It also finishes turns that a crash left open. At
+shutdown, the registry rejects new messages and waits for running turns within a time limit.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = logging.getLogger("manent.conversations")
 RECOVERY_INTERVAL_S = 1.0
 
 MAX_RECOVERIES = 100
-"""Maximum number of unfinished turns that run at the same time. Most of them wait for an action."""
+"""Maximum number of unfinished turns that run at the same time. Most of these turns wait for an action."""
 
 _CHECKED_PER_RELEASE = 2
 """Number of conversations that each `release` checks for removal.
@@ -107,7 +107,8 @@ class Conversations:
         """Remove conversations that are no longer needed. Call this after you remove a subscriber.
 
         Trackers beyond the limit are dropped, least recently used first. The cost does not depend on the number of
-        conversations. A search through all conversations took milliseconds per message with ten thousand idle sockets.
+        conversations. With ten thousand idle sockets, a search through all conversations would take milliseconds per
+        message.
         """
         cached = self._cached
         if conversation.record.tracker is None:
@@ -161,11 +162,11 @@ class Conversations:
 
     @property
     def waiting(self) -> int:
-        """Number of messages and other jobs that wait in mailboxes."""
+        """Number of messages and other jobs waiting in mailboxes."""
         return sum(len(conversation.mailbox) for conversation in self._all.values())
 
     async def _recover(self) -> float:
-        """Start to finish open turns, each in its own task, so that a turn that hangs does not delay the others.
+        """Start to finish open turns. Each turn has a separate task, so a turn that hangs does not delay the others.
 
         Returns:
             The pause until the next search in seconds.
@@ -175,7 +176,7 @@ class Conversations:
         if not owners:
             return RECOVERY_INTERVAL_S
         free = [owner for owner in owners if owner is not None and (owner == leases.owner or is_dead(owner))]
-        # The store also returns turns that run in this process, so read enough to include others after them.
+        # The store also returns turns that are running in this process, so read enough rows to include other turns.
         limit = MAX_RECOVERIES + len(self.workers) + len(self._recovering)
         for head in await store.unfinished(now=leases.expired_by(), over=free, limit=limit):
             if len(self._recovering) == MAX_RECOVERIES:

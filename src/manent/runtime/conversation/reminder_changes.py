@@ -73,7 +73,7 @@ def changes_of(
 
 
 class VoidCheck:
-    """Checks whether a restart, a new session or a message after a reminder cancels it.
+    """Checks whether a reminder is cancelled by a later restart, session or message.
 
     A session that another reminder or an external trigger starts does not cancel the reminder. So all reminders that
     are due together fire. Pass the events in log order to `read`, in one or more calls, then call `is_void`.

@@ -80,14 +80,14 @@ class Ticket:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class TurnCause:
-    """The cause of a turn. The first commit of the turn contains data that depend on the cause.
+    """The cause of a turn. The turn's first commit contains data that depend on the cause.
 
     Attributes:
         ticket: the message that the turn answers.
         reminder: the reminder that the first commit fires.
         schedules_reminders: whether reminder events of the turn have an effect.
         is_written: whether the log contains a part of the turn.
-        parsed: the NLU result and the assistant that computed it, for reuse if the turn runs again.
+        parsed: the NLU result and the assistant that computed it, which are reused if the turn runs again.
     """
 
     ticket: Ticket | None = None

@@ -103,7 +103,7 @@ class TurnRunner:
             RequestError: the turn rejected the request. `busy`: another server runs a turn of this conversation.
             DuplicateMessage: the message was already accepted; nothing was written.
             ReminderGone: the reminder was fired or cancelled in the meantime; nothing was written.
-            VersionConflict: in all attempts, other servers wrote first.
+            VersionConflict: another server wrote first in every attempt.
             StoreError: the turn was not written.
         """
 
@@ -126,7 +126,7 @@ class TurnRunner:
 
         Raises:
             DuplicateMessage: the events were already copied; nothing was written.
-            VersionConflict: in all attempts, other servers wrote first.
+            VersionConflict: another server wrote first in every attempt.
             StoreError: nothing was written.
         """
 
@@ -187,7 +187,7 @@ class TurnRunner:
     async def _until_decided(self, work: Callable[[Head, Tracker], Awaitable[None]]) -> None:
         """Run `work` with the loaded record.
 
-        Run it again if the record is out of date or its window is too small.
+        Repeat it if the record is out of date or its window is too small.
         """
         record = self._record
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -276,7 +276,7 @@ class TurnRunner:
     async def _abandon(self) -> None:
         """End the open turn with a message to the visitor.
 
-        A turn that failed with an internal error would fail again.
+        A turn that failed with an internal error would fail again if it were repeated.
         """
         record = self._record
         record.forget()
@@ -343,5 +343,5 @@ def _name_of(step: CallAction | Generate) -> tuple[str, str]:
 
 
 def _is_theirs(error: ActionError) -> bool:
-    """Return whether code of the project, running in this process, raised the error."""
+    """Return whether the error was raised by the project's own code in this process."""
     return error.code == "action_failed" and error.__cause__ is not None

@@ -1,9 +1,9 @@
-"""Publishes events that other servers have written, and drops logs from memory that other servers have erased.
+"""Publishes events written by other servers, and removes from memory the logs that other servers have erased.
 
-The store reports writes of other processes (PostgreSQL notifications, SQLite's change counter). The changes are then
-read from the logs. Notifications can be lost, so all conversations with subscribers are compared with the store at
-least every `POLL_INTERVAL_S` seconds. `server/app.py` opens this task after the registry and closes it before the
-registry.
+The store reports writes by other processes (with PostgreSQL notifications or SQLite's change counter). This task then
+reads the changes from the logs. Notifications can be lost, so all conversations with subscribers are compared with the
+store at least every `POLL_INTERVAL_S` seconds. `server/app.py` opens this task after the registry and closes it before
+the registry.
 """
 
 import time
@@ -64,8 +64,8 @@ class Wakeups:
     async def _update(self, changed: Collection[str] | None) -> None:
         """Compare conversations with the store, and publish new events.
 
-        Cached logs are also compared, because erased data must not stay in memory. They are compared less often if it
-        is unknown which conversations changed.
+        Cached logs are also compared, because erased data must not stay in memory. If the changed conversations are
+        unknown, cached logs are compared less often.
 
         Args:
             changed: ids of changed conversations. None means that any conversation may have changed.

@@ -28,13 +28,16 @@ from manent.runtime.rate_limits import Rates
 Mode = Literal["open", "minted", "jwt"]
 
 MAX_ID = 255
-"""Maximum number of characters of a session id. Equal to the width of the database column in Rasa's tracker store."""
+"""Maximum number of characters of a session id. Rasa's tracker store has a database column of this width."""
 
 _MINTED_FORM = re.compile(r"[0-9a-f]{32}(\..*)?", re.DOTALL)
 """Format of a session id that the server generated, with or without its token."""
 
 Claim = Callable[[str, str], Awaitable[str]]
-"""Makes a subject the owner of an anonymous conversation. Returns the id of the conversation that continues."""
+"""Function that makes a subject the owner of an anonymous conversation.
+
+It returns the id of the conversation to continue.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +160,8 @@ class Identity:
 
         Args:
             session_id: the session id as the client sent it, of any type. None selects the caller's newest
-                conversation, or a new one. For minted ids, `"<id>.<token>"` is also accepted, because plain clients
-                receive and send this form.
+                conversation, or a new one. For minted ids, `"<id>.<token>"` is also accepted, because plain clients use
+                this form.
             session_token: the session token as the client sent it.
             caller: the result of `authenticate`.
 
@@ -228,7 +231,7 @@ class Identity:
             sender_id = named
         head = await self._stored.head(sender_id)
         if head is None:
-            # the anonymous conversation was never started or was merged, so continue in the conversation of the subject
+            # the anonymous conversation was never started or was merged, so continue in the subject's own conversation
             return await (self._newest(subject, caller) if proved else self._own(sender_id, subject, caller))
         if head.owner is None and proved and self.claim is not None:
             return Admission(sender_id=await self.claim(sender_id, subject), owner=subject)

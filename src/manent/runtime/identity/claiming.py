@@ -1,9 +1,9 @@
 """Claims an anonymous conversation for a visitor who signs in (`claim:` in `credentials.yml`).
 
 With `keep`, the visitor becomes the owner of the conversation, which keeps its id. If the visitor has another
-conversation and the anonymous one is unused, the anonymous one is dropped. With `merge`, the anonymous conversation is
-appended as a session to the visitor's existing conversation, and then erased. `Identity` calls this module after it has
-verified both tokens. Subscribers of the anonymous conversation are notified.
+conversation and the anonymous conversation is unused, the anonymous one is dropped. With `merge`, the anonymous
+conversation is appended as a session to the visitor's existing conversation, and then erased. `Identity` calls this
+module after it has verified both tokens. Subscribers of the anonymous conversation are notified.
 """
 
 import time
@@ -39,7 +39,7 @@ class Claims:
         self.how = how
 
     async def claim(self, sender_id: str, subject: str) -> str:
-        """Make the subject the owner of an anonymous conversation. Return the id of the conversation that continues.
+        """Make the subject the owner of an anonymous conversation. Return the id of the conversation to continue.
 
         Raises:
             RequestError: `forbidden`: another subject claimed it first.
@@ -62,8 +62,8 @@ class Claims:
     async def _join(self, anonymous: Conversation, own: Conversation, subject: str) -> Conversation:
         """Claim a conversation for a subject that already has another.
 
-        Return the id of the conversation that continues. If `keep` is configured and the anonymous conversation is
-        unused, it is dropped. So visitors who sign in on another device, or after the page has connected, find their
+        Return the id of the conversation to continue. If `keep` is configured and the anonymous conversation is
+        unused, it is dropped. So visitors who sign in on another device, or after the page has connected, see their
         earlier messages.
         """
         if self.how == "keep" and await self._is_used(anonymous):
@@ -97,7 +97,7 @@ class Claims:
     async def _merge(self, anonymous: Conversation, own: Conversation, subject: str, *, copies: bool) -> None:
         """Copy the conversation, then erase the original.
 
-        After a crash between the two steps, the copy is detected and not repeated.
+        After a crash between the two steps, the existing copy is detected, and only the erase is repeated.
         """
         store = self.conversations.engine.store
         head = await store.head(anonymous.sender_id)

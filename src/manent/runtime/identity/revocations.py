@@ -1,7 +1,8 @@
 """Keeps the list of revoked tokens up to date.
 
-Revocations of this server are added immediately, and those of other servers are polled. `server/app.py` opens and
-closes this task. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against `known`.
+Revocations made on this server are added immediately. Revocations made on other servers are found by polling.
+`server/app.py` opens and closes this task. `/admin/revoke` writes revocations, and `tokens.py` checks tokens against
+`known`.
 """
 
 import time
@@ -18,7 +19,7 @@ from manent.runtime.ports.store import ConversationStore
 POLL_INTERVAL_S = 1.0
 
 MAX_CLOCK_SKEW_S = 60.0
-"""Maximum difference in seconds between the clocks of two servers with which no revocation is missed."""
+"""Difference in seconds that the clocks of two servers can have without a revocation being missed."""
 
 
 class Revocations:
@@ -26,7 +27,7 @@ class Revocations:
 
     Attributes:
         known: the revocations that `tokens.py` checks.
-        listeners: functions that are called after revocations were added, and close sockets with revoked tokens.
+        listeners: functions that are called after revocations have been added. They close sockets with revoked tokens.
     """
 
     def __init__(self, store: ConversationStore, *, metrics: Metrics | None = None) -> None:

@@ -1,6 +1,6 @@
 """Verifies JSON web tokens (RFC 7519).
 
-It checks the signature, with configured methods only, then subject, audience and times.
+It first checks the signature, accepting only the configured methods, and then the subject, audience and times.
 
 A `KeySource` provides the keys, from the configuration or from a JWKS address (`server/outside/jwks.py`). `Identity`
 calls the verifier. Errors and log records never contain any part of a token.
@@ -29,7 +29,7 @@ MAX_TOKEN = 16_384
 """Maximum number of characters of a token. HTTP headers have the same limit."""
 
 MAX_SUBJECT = 255
-"""Maximum number of characters of a subject. Equal to the width of the database column."""
+"""Maximum number of characters of a subject. The database column has this width."""
 
 SECURE_KEY = 32
 """Minimum length of a shared key in bytes (RFC 7518, section 3.2). Shorter keys can be guessed."""
@@ -87,7 +87,7 @@ class ConstantKeys:
     by_method: Mapping[str, Any]
 
     async def find(self, kid: str | None, method: str) -> Sequence[Any]:
-        """Return the key of the method. The key id has no effect."""
+        """Return the method's key. The key id is ignored."""
         del kid
         key = self.by_method.get(method)
         return [] if key is None else [key]
@@ -100,7 +100,7 @@ def constant_keys(text: str, methods: frozenset[str]) -> ConstantKeys:
     """Return the configured key: a shared secret, or a public key in PEM format.
 
     Raises:
-        ValueError: the key has the wrong type for a method, which the message names.
+        ValueError: the key has the wrong type for a method. The message names the method.
     """
     if not methods:
         raise ValueError("no method is allowed")
@@ -128,7 +128,7 @@ _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 def fits(key: Any, method: str) -> bool:
     """Return whether a public key has the type that the method needs.
 
-    The check prevents a token from choosing how the key is used.
+    This check prevents the sender of a token from choosing how the key is used.
     """
     match key:
         case rsa.RSAPublicKey():
@@ -245,7 +245,7 @@ class TokenVerifier:
                 options={
                     "verify_aud": rules.audience is not None,
                     "verify_iss": rules.issuer is not None,
-                    "verify_iat": False,  # the clock of the issuer can be ahead
+                    "verify_iat": False,  # the issuer's clock can be ahead
                     "verify_sub": False,
                     "verify_jti": False,
                 },
@@ -261,7 +261,7 @@ class TokenVerifier:
             if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= MAX_SUBJECT:
                 raise _refused("jwt_no_subject", f"the token has no valid subject: claim {self.rules.subject_claim!r}")
         token_id, expires_at = claims.get("jti"), _time(claims.get("exp"))
-        if expires_at is None and claims.get("exp") is not None:  # a number as a string would never expire
+        if expires_at is None and claims.get("exp") is not None:  # a token with a string as expiry would never expire
             raise _refused("jwt_invalid", "the token is not valid")
         if expires_at is None and self.rules.require_exp:
             raise _refused("jwt_no_expiry", "the token has no expiry (claim `exp`), which this server requires")

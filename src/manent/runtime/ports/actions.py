@@ -32,7 +32,7 @@ class ActionRunner(Protocol):
 
     @property
     def newest_events(self) -> int | None:
-        """Number of the session's newest events that an action receives. None means all events."""
+        """Maximum number of events from the session that an action receives, newest first. None means all events."""
 
     async def run(self, call: ActionCall) -> ActionResult:
         """Run an action and return its result.

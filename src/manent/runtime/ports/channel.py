@@ -25,7 +25,7 @@ class SendLater(ManentError):
 
     Args:
         reason: one sentence that describes the failure.
-        retry_after: seconds until the next attempt. None selects a pause that grows with each failure.
+        retry_after: seconds until the next attempt. None: the pause grows with each failure.
         may_have_arrived: whether the platform can have received the message, because its answer is missing.
     """
 

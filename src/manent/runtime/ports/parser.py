@@ -15,7 +15,8 @@ class Parser(Protocol):
     """Parses messages, without I/O.
 
     Attributes:
-        is_trained: whether the parser understands more than payloads (`/greet`). The parser of a core model does not.
+        is_trained: whether the parser understands more than payloads (`/greet`). The parser of a core model understands
+            only payloads.
     """
 
     is_trained: bool

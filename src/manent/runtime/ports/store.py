@@ -68,7 +68,7 @@ class Behind:
     """One page of the search for conversations with unpublished events.
 
     Attributes:
-        found: pairs of the id of a found conversation and the lease on its cursor.
+        found: for each conversation found, its id and the lease on its cursor.
         upto: id of the last conversation that was searched. None after the last page.
     """
 
@@ -100,8 +100,8 @@ class Outbox(Protocol):
             now: seconds since the epoch.
             over: owners whose leases are no longer valid, even if they have not expired.
 
-        Returns: The cursors after the call. Conversations that do not exist, and empty ones that were never published,
-        have none.
+        Returns: The cursors after the call. Conversations that do not exist, and empty conversations that were never
+        published, have no cursor.
         """
 
     async def unpublished(self, cursors: Sequence[Cursor], *, limit: int) -> list[UnpublishedEvents]:
@@ -115,7 +115,7 @@ class Outbox(Protocol):
 
 
 class SharedModels(Protocol):
-    """The part of a store with which all servers switch to the same model (`server/models/switching.py`).
+    """The part of a store that lets all servers switch to the same model (`server/models/switching.py`).
 
     Model files are stored in parts, so that a large file does not delay the writes of conversations.
     """
@@ -128,7 +128,7 @@ class SharedModels(Protocol):
         """
 
     async def report_server(self, name: str, *, ready: int, for_s: float) -> dict[str, int]:
-        """Record that a server runs, and for which announced model it is ready.
+        """Record that a server is running, and for which announced model it is ready.
 
         Args:
             name: name of the server process, see `server_name.py`.
@@ -140,7 +140,7 @@ class SharedModels(Protocol):
         """
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server that stops."""
+        """Remove the report of a server that is stopping."""
 
     async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
         """Store a part of a model file, unless the store contains it."""
@@ -173,18 +173,18 @@ class Postbox(Protocol):
     """
 
     async def receive(self, message: ReceivedMessage, start: Route, *, limit: int) -> ReceivedMessage | None:
-        """Store a message durably, unless a message with its channel, address and id was received before.
+        """Store a message durably, unless a message with the same channel, address and id was received before.
 
         Args:
             message: without `sender_id` and `number`.
-            start: the route that is created if the address has none. If its `sender_id` is the key of another address,
-                the message is stored for the conversation `<channel>:<address>` instead.
+            start: the route to create if the address has no route. If another address already uses the route's
+                `sender_id`, the message is stored for the conversation `<channel>:<address>` instead.
             limit: maximum number of waiting messages per conversation.
 
         Returns: The message with its conversation and number, or None if it was received before.
 
         Raises:
-            RequestError: `busy`: too many messages wait.
+            RequestError: `busy`: too many messages are waiting.
         """
 
     async def claim_received(
@@ -215,7 +215,7 @@ class Postbox(Protocol):
         """Remove the keys of messages that were finished before `older_than`. Return their number."""
 
     async def routes(self, sender_ids: Sequence[str]) -> list[Route]:
-        """Return the routes that these conversations have."""
+        """Return the routes of these conversations."""
 
     async def route_at(self, channel: str, address: str) -> Route | None:
         """Return the route of an address, or None if no message was received from the address."""
@@ -288,7 +288,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
     async def after(self, sender_id: str, seq: int, *, limit: int) -> Page | None:
         """Return the first `limit` visible entries after `seq`.
 
-        Here, `has_more` is whether newer visible entries exist.
+        Here, `has_more` means that newer visible entries exist.
         """
 
     async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
@@ -304,7 +304,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
         """
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
+        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
@@ -329,8 +329,8 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
     async def renew_leases(self, owner: str, *, for_s: float) -> float:
         """Extend all leases of an owner on open turns to `for_s` seconds from now.
 
-        Returns: The store's time in seconds since the epoch. All servers that use the store measure leases with this
-        clock.
+        Returns: The time of the store's clock, in seconds since the epoch. All servers that use the store measure
+        leases with this clock.
         """
 
     async def release_leases(self, owner: str) -> None:
@@ -358,7 +358,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
         """
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value of the whole store, for example a generated secret."""
+        """Return a value that applies to the whole store, for example a generated secret."""
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
         """Store a value, unless the key already has a value. Return the stored value."""
@@ -370,4 +370,4 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
         """Store a revocation. The revocation replaces an earlier one with the same kind and value."""
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""
+        """Return revocations made since `since` (seconds since the epoch), including lifted ones, oldest first."""

@@ -20,7 +20,7 @@ from manent.server.api.auth import Guard
 from manent.server.operation import Operation
 
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
-"""A subject or a token id. Its maximum length is that of the database column."""
+"""A subject or a token id. Its maximum length is the width of the database column."""
 
 
 class RevokeRequest(msgspec.Struct, kw_only=True):
@@ -40,7 +40,7 @@ class RevokeRequest(msgspec.Struct, kw_only=True):
 
 
 class Done(msgspec.Struct, kw_only=True):
-    """The response to a request that succeeded."""
+    """The response to a successful request."""
 
     ok: Annotated[bool, Meta(extra_json_schema={"const": True})] = True
 

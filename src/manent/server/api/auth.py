@@ -50,7 +50,7 @@ class Guard:
 
     @property
     def has_short_secret(self) -> bool:
-        """Whether the key for JWTs is so short that an attacker can guess it."""
+        """Whether the JWT key is so short that an attacker can guess it."""
         is_shared = self.jwt_method.startswith("HS")
         return bool(self.jwt_secret) and is_shared and len((self.jwt_secret or "").encode()) < SECURE_KEY
 
@@ -60,11 +60,12 @@ class Guard:
         return not self.token and not self.jwt_secret
 
     def check(self, request: Request, sender_id: str | None = None) -> None:
-        """Check that the request may use the API.
+        """Check that the request is allowed to use the API.
 
         Args:
             request: the request, with a token in its query or its `Authorization` header.
-            sender_id: id of the conversation that the request concerns, or None if it concerns none or several.
+            sender_id: id of the conversation that the request concerns. None if it does not concern exactly one
+                conversation.
 
         Raises:
             RequestError: `not_authenticated` (401) or `not_authorized` (403).
@@ -83,7 +84,7 @@ class Guard:
 
     def _has_token(self, request: Request) -> bool:
         given = request.query_params.get("token")
-        if given is None:  # Rasa does not accept it in a header, but proxies log queries and not headers
+        if given is None:  # unlike Rasa, accept the token in a header, because proxies log queries but not headers
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else None
         if not self.token or given is None:

@@ -1,4 +1,4 @@
-"""Requests with a `callback_url`. The server responds immediately and later sends the result to that URL."""
+"""Requests with a `callback_url`. The server responds immediately, and later sends the result to this URL."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ log = logging.getLogger("manent.http")
 Job = Coroutine[Any, Any, Response]
 
 SEND_TIMEOUT_S = 300.0
-"""Time limit for sending a result. A result can be a model of many megabytes."""
+"""Time limit for sending a result. A result can be a model with a size of many megabytes."""
 
 _REDIRECT = 300
 

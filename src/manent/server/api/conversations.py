@@ -1,4 +1,4 @@
-"""The management API of conversations (contract §8).
+"""The management API for conversations (contract §8).
 
 It is served only with `--enable-api`. Reads use the log (`runtime/tracker_reader.py`). Writes go through the
 conversation's mailbox (`runtime/operations.py`), which keeps them in order with the visitors' messages and notifies
@@ -62,7 +62,7 @@ class AddEventsQuery(OutputQuery, kw_only=True):
 
 
 class StoryQuery(msgspec.Struct, kw_only=True):
-    """Query parameters. With `all_sessions`, all sessions are returned instead of only the newest session."""
+    """Query parameters. With `all_sessions`, all sessions are returned, not only the newest one."""
 
     until: float | UnsetType = UNSET
     all_sessions: bool | UnsetType = UNSET
@@ -83,7 +83,10 @@ class ExecuteRequest(msgspec.Struct, kw_only=True):
 
 
 class TriggerRequest(msgspec.Struct, kw_only=True):
-    """The intent to trigger. `entities` is a list of `{entity, value, …}`, or an object entity → value."""
+    """The intent to trigger.
+
+    `entities` is a list of `{entity, value, …}`, or an object that maps entity names to values.
+    """
 
     name: Name
     entities: list[dict[str, Any]] | dict[str, Any] | None = msgspec.field(default_factory=list)
@@ -98,7 +101,7 @@ class MessageRequest(msgspec.Struct, kw_only=True):
 
 
 class TurnResult(msgspec.Struct, kw_only=True):
-    """The tracker after a turn, and the bot's messages that were not sent to sockets."""
+    """The tracker after a turn, and those of the bot's messages that were not sent to sockets."""
 
     tracker: Tracker
     messages: list[Reply] | UnsetType = UNSET
@@ -228,7 +231,7 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         async def serve(request: Request) -> Response:
             sender_id = request.path_params["sender_id"]
             guard.check(request, sender_id)
-            _ = conversations.engine.assistant  # raises an error if no model is loaded, which leads to status 409
+            _ = conversations.engine.assistant  # raises an error with status 409 if no model is loaded
             return await endpoint(request, checked_id(sender_id))
 
         return serve
@@ -245,7 +248,7 @@ def routes(conversations: Conversations, guard: Guard) -> list[Route]:
         ADD_MESSAGE.route(guarded(api.add_message)),
         ERASE.route(
             guarded(api.erase)
-        ),  # this must be the last route, because its path also matches those of the others
+        ),  # this must be the last route, because its path also matches the paths of all other routes
     ]
 
 
@@ -329,7 +332,7 @@ class _ConversationsApi:
                 output_channel=channel,
             )
         except RequestError as error:
-            if error.code == "unknown_action":  # Rasa's API also uses status 500 for this mistake of the client
+            if error.code == "unknown_action":  # as in Rasa, this client error has status 500
                 raise RequestError(error.code, error.message, status=500) from error
             raise
         return await self._turn_result(conversation, entries, channel, verbosity)
@@ -379,7 +382,7 @@ class _ConversationsApi:
         found = await self._read(conversation.sender_id, verbosity)
         body: Json = {"messages": replies_in(conversation.sender_id, entries)}
         if operations.is_followed(conversation, channel):
-            body = {}  # as in Rasa, the response does not contain replies that sockets receive
+            body = {}  # as in Rasa, the response does not contain replies that are sent to sockets
         return Response(
             await asyncio.to_thread(lambda: _encode({"tracker": _wire(found), **body})),
             media_type="application/json",
@@ -409,7 +412,7 @@ class _ConversationsApi:
 
 
 def unknown_conversation() -> RequestError:
-    """Return the error for a request about a conversation that does not exist."""
+    """Return the error for a request that concerns a conversation that does not exist."""
     return RequestError("unknown_conversation", "unknown conversation id", status=404)
 
 

@@ -1,4 +1,4 @@
-"""Converts NLU results to the formats of other services, for clients of those (`/model/parse?emulation_mode=…`)."""
+"""Converts NLU results to the formats that clients of other services expect (`/model/parse?emulation_mode=…`)."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Converts errors to HTTP responses with the shape of Rasa's API errors (contract §8)."""
+"""Converts errors to HTTP responses in the format of Rasa's API errors (contract §8)."""
 
 import http
 import logging
@@ -27,7 +27,7 @@ _REASONS_OF_CODES = {
 
 
 class Failure(msgspec.Struct, kw_only=True):
-    """An error in the shape of Rasa's API. `details.error` is its code."""
+    """An error in the format of Rasa's API. `details.error` is its code."""
 
     version: str
     status: Literal["failure"] = "failure"
@@ -47,7 +47,7 @@ class RefusalReason(msgspec.Struct, kw_only=True):
 
 
 class Refusal(msgspec.Struct, kw_only=True):
-    """An error in the shape of the session protocol."""
+    """An error in the format of the session protocol."""
 
     ok: Annotated[bool, Meta(extra_json_schema={"const": False})]
     error: RefusalReason
@@ -83,7 +83,7 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
 
 
 async def answer_nobody(_: Request, error: Exception) -> Response:
-    """End a request whose client has disconnected before it sent the whole body. The response is not sent."""
+    """End a request whose client disconnected before it sent the whole body. The response is not sent."""
     log.debug("a client disconnected", exc_info=error)
     return Response(status_code=400)
 

@@ -1,4 +1,4 @@
-"""`POST /model/test/stories` and `…/intents`: evaluate a model. The server provides both only with `--enable-api`."""
+"""`POST /model/test/stories` and `…/intents`: evaluate a model. Both routes require `--enable-api`."""
 
 import asyncio
 import tempfile
@@ -158,7 +158,7 @@ def _actions(played: Sequence[Played]) -> list[Json]:
 
 
 def read_stories(text: str) -> Stories:
-    """Read the test stories of a YAML document.
+    """Read the test stories in a YAML document.
 
     Raises:
         RequestError: `bad_request`: the document cannot be read, or contains no examples.
@@ -178,7 +178,7 @@ def read_stories(text: str) -> Stories:
 
 
 def read_examples(text: str, assistant: Assistant) -> Sequence[Example]:
-    """Read the annotated examples of a YAML document, with the assistant's domain.
+    """Read the annotated examples in a YAML document, with the assistant's domain.
 
     Raises:
         RequestError: `bad_request`: the document cannot be read, or contains no examples.

@@ -45,8 +45,8 @@ class Live(msgspec.Struct, kw_only=True):
 class BrokerHealth(msgspec.Struct, kw_only=True):
     """The state of the event broker.
 
-    `waiting` is the number of conversations with unpublished events. `lag_s` is the waiting time of the first of these
-    conversations, in seconds.
+    `waiting` is the number of conversations with unpublished events. `lag_s` is the number of seconds for which the
+    first of these conversations has been waiting.
     """
 
     status: str
@@ -149,7 +149,7 @@ def routes(
     Args:
         conversations: the conversations, whose store and model are checked.
         shutdown: whether the server is shutting down.
-        models: the model of the server.
+        models: the server's model.
         publisher: the publisher whose state is reported, or None without an event broker.
         unsupported_store: see `Ready`.
     """
@@ -162,7 +162,7 @@ def routes(
         return _json(Live())
 
     async def ready(_: Request) -> Response:
-        """Return 503 before and during the shutdown and if the store fails, but not if the event broker is down."""
+        """Return 503 before and during a shutdown, and if the store fails, but not if the event broker is down."""
         if shutdown.is_announced or conversations.engine.is_closing:
             return _json(Ready(status="closing"), 503)
         error = await store_check.error()

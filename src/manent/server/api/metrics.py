@@ -1,7 +1,8 @@
-"""`GET /metrics`: the metrics of the process in the format of Prometheus.
+"""`GET /metrics`: the process's metrics in Prometheus format.
 
-`runtime/metrics.py` collects the numbers. The first request imports prometheus-client, because this would slow down the
-start. With `--auth-token` or `--jwt-secret`, a token is required, because the metrics reveal how much traffic there is.
+`runtime/metrics.py` collects the numbers. The first request imports prometheus-client, because importing it at startup
+would slow down the start. With `--auth-token` or `--jwt-secret`, a token is required, because the metrics reveal how
+much traffic there is.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 MAX_UNFINISHED = 1_000
-"""Unfinished turns are counted only up to this number, which is reached only during an outage."""
+"""Maximum number of unfinished turns to count. It is reached only during an outage."""
 
 Gauges = dict[str, tuple[str, float]]
 """Name → description and value."""
@@ -92,7 +93,7 @@ def routes(
 
 
 def _of_channels(channels: Channels) -> Labelled:
-    """Return the counters of the messenger channels: name → description, and channel → value."""
+    """Return the counters of messenger channels: name → description, and channel → value."""
     sender, receiver = channels.sender, channels.receiver
     if sender is None or receiver is None:
         return {}

@@ -1,6 +1,6 @@
-"""The management API of the model (contract §8), for parsing, prediction, training and replacement.
+"""The management API for the model (contract §8): parses texts, predicts actions, and trains and replaces models.
 
-The server provides it only with `--enable-api`.
+It requires `--enable-api`.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class ParseQuery(msgspec.Struct, kw_only=True):
 
     Attributes:
         emulation_mode: the service in whose format the result is returned.
-        diagnostics: whether to return the calibrated probabilities too. It cannot be combined with `emulation_mode`.
+        diagnostics: whether to also return the calibrated probabilities. It cannot be combined with `emulation_mode`.
     """
 
     emulation_mode: Annotated[str, Meta(extra_json_schema={"enum": list(EMULATIONS)})] | UnsetType = UNSET
@@ -81,7 +81,7 @@ class ModelSource(msgspec.Struct, kw_only=True):
     """The model to load: a file on this server, or a model server or object store from which to download it.
 
     Attributes:
-        remote_storage: the type of object store, as for `--remote-storage`; environment variables of the server
+        remote_storage: the type of object store, as for `--remote-storage`; the server's environment variables
             configure it. `model_file` is the name of the object. If it is missing, the newest model is used.
     """
 
@@ -266,7 +266,7 @@ class ModelApi:
         return Response(content, headers={"filename": path.name}, media_type="application/octet-stream")
 
     async def replace(self, request: Request) -> Response:
-        """Load another model on all servers of the store. Running turns finish with their old model."""
+        """Load another model on all servers that use the store. Running turns finish with their old model."""
         source = read_body(await request.body(), ModelSource)
         try:
             if source.remote_storage is not None:
@@ -310,7 +310,7 @@ class ModelApi:
             ) from error
 
     async def unload(self, _: Request) -> Response:
-        """Unload the model on all servers of the store. Messages are rejected until another model is loaded."""
+        """Unload the model on all servers that use the store. Messages are rejected until another model is loaded."""
         await self.models.unload()
         return Response(status_code=204)
 
@@ -328,9 +328,9 @@ class ModelApi:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes YAML 1.2, the version of Rasa's files.
+    """Writes YAML 1.2, the version that Rasa uses.
 
-    In YAML 1.2, only the strings `true` and `false` could be read as booleans and need quotes.
+    In YAML 1.2, only the strings `true` and `false` need quotes, because they would be read as booleans.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML requires this form

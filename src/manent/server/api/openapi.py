@@ -30,18 +30,18 @@ PUBLIC = (
     admin.REVOKE,
 )
 MANAGEMENT = (*conversations.OPERATIONS, *model.OPERATIONS, *evaluation.OPERATIONS)
-"""Text in the description of operations that require `--enable-api`."""
+"""Text that is added to the description of operations that require `--enable-api`."""
 
 _SECURITY: list[Json] = [{"token": []}, {"jwt": []}]
 
 SenderId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_:@+-][A-Za-z0-9_:@+.-]{0,254}$")]
-"""Any string can be the id of a conversation. Ids that match this pattern can be used in a URL without escaping."""
+"""Any string can be the id of a conversation. Ids that match this pattern need no escaping in a URL."""
 
 
 def routes(*, management: bool) -> list[Route]:
     """Return the route `/openapi.json`.
 
-    The first request generates the document, because this would slow down the start.
+    The first request generates the document, because generating it at startup would slow down the start.
     """
     encoded = functools.cache(lambda: msgspec.json.encode(document(management=management)))
 
@@ -81,7 +81,7 @@ def document(*, management: bool = True) -> Json:
 
 
 def _describe(operations: Iterable[Operation], components: Json) -> dict[str, Json]:
-    """Return the paths of the document, and add the schemas that they use to `components`."""
+    """Return the document's paths, and add to `components` the schemas that they use."""
     paths: dict[str, Json] = {}
     for operation in operations:
         path = operation.path.replace(":any_text}", "}")
@@ -121,7 +121,7 @@ def _content(kind: Any, components: Json) -> Json:
 
 
 def _schema(kind: Any, components: Json) -> Json:
-    """Return the JSON schema of a type, and add the schemas of its Structs to `components`.
+    """Return a type's JSON schema, and add to `components` the schemas of its Structs.
 
     Raises:
         ValueError: two different Structs have the same name.

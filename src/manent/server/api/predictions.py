@@ -11,11 +11,11 @@ _UNLISTED = frozenset({"action_send_text", "action_validate_slot_mappings"})
 """Built-in actions whose scores are returned only if the domain declares them."""
 
 PLACEHOLDER = "..."
-"""The placeholder `...` of rules. Rasa lists it as an action, so the scores contain it."""
+"""The placeholder `...` in rules. Rasa lists it as an action, so the scores contain it."""
 
 
 class Score(msgspec.Struct, kw_only=True):
-    """The score of the policies for an action, in [0, 1]."""
+    """The policies' score for an action, in [0, 1]."""
 
     action: str
     score: float

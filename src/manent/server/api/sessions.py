@@ -239,7 +239,7 @@ def routes(sessions: Sessions) -> list[Route]:
 
 
 class SessionRequests:
-    """The requests. Each handler takes and returns a JSON object."""
+    """The requests. Each handler receives and returns a JSON object."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
@@ -275,14 +275,14 @@ class SessionRequests:
         return await self.sessions.mine(caller)
 
     async def token_refresh(self, request: Json, caller: Caller) -> Json:
-        """Check another token. This changes no state, because each HTTP request contains a token."""
+        """Check another token. The token is not stored, because each HTTP request contains a token."""
         return (await self.sessions.refresh(request, caller))[1]
 
     async def events(self, request: Json, caller: Caller) -> Json:
-        """Return the messages after a cursor. If there are none, wait for new ones.
+        """Return the messages after a cursor. If there are no such messages, wait for new ones.
 
-        The response has the form of the response to `session_request`, with `errors` if a message of the conversation
-        failed in the meantime.
+        The response has the format of the response to `session_request`. It contains `errors` if a message failed in
+        the meantime.
         """
         wait_s = _wait_s(request)
         if not isinstance(request.get("cursor"), dict):
@@ -305,7 +305,7 @@ class SessionRequests:
 
 
 class _Waiter:
-    """A `Subscriber` for a request that waits for changes of a conversation."""
+    """A `Subscriber` for a request that waits for changes to a conversation."""
 
     def __init__(self, conversations: Conversations) -> None:
         self.conversations = conversations
@@ -337,7 +337,10 @@ class _Waiter:
             self.conversations.release(conversation)
 
     def notify(self, news: News) -> None:
-        """Wake up the request, which reads new entries from the log. Collect errors, which the log does not contain."""
+        """Wake the request, which then reads new entries from the log.
+
+        Collect errors, because the log does not contain them.
+        """
         match news:
             case Typing():
                 return
@@ -355,7 +358,7 @@ def _has_news(answer: Json) -> bool:
 
 
 def _nobody(_: Conversation, __: Admission) -> None:
-    """Do not subscribe, because the request ends when it is answered."""
+    """Do not subscribe, because the request ends with its response."""
 
 
 def _wait_s(request: Json) -> float:

@@ -1,4 +1,4 @@
-"""Trackers and events in the format of the management API."""
+"""The management API's format for trackers and events."""
 
 import contextlib
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from manent.runtime.tracker_reader import Verbosity
 
 
 class Event(msgspec.Struct, kw_only=True):
-    """An event in Rasa's format. The other keys depend on the type of the event."""
+    """An event in Rasa's format. The other keys depend on the event's type."""
 
     event: str
     timestamp: float | UnsetType | None = UNSET

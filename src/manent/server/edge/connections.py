@@ -1,7 +1,8 @@
-"""uvicorn's protocol classes for HTTP and WebSocket, with added limits that otherwise a proxy must enforce.
+"""uvicorn's protocol classes for HTTP and WebSocket, with limits that a proxy would otherwise have to enforce.
 
-The head of a request (its first line and headers) is limited in size and time. A peer that does not read its data is
-disconnected, because unread data stays in the server's memory. `security.py` limits the bodies of requests.
+The size of a request's head (its first line and headers) and the time for receiving it are limited. A peer that does
+not read its data is disconnected, because unread data stays in the server's memory. `security.py` limits the bodies of
+requests.
 """
 
 import asyncio
@@ -10,24 +11,24 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import apply_mask  # type: ignore[attr-defined]  # the parser is written in C if a wheel is available, and in Python if not
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # the module is written in C or in Python
 from websockets.protocol import OPEN
 
 from manent.channels.socketio.lean_queue import LeanQueue
 from manent.channels.socketio.websocket import WIRE
 
 MAX_HEAD = 65_536
-"""Maximum size of the first line and the headers of a request, in bytes."""
+"""Maximum total size of a request's first line and headers, in bytes."""
 
 HEAD_TIMEOUT_S = 20.0
-"""Number of seconds within which the first line and the headers of a request must arrive."""
+"""Number of seconds within which a request's first line and headers must arrive."""
 
 READ_INTERVAL_S = 30.0
 MIN_READ = 16_384
 """While the transport's buffer is full (about 64 kB), a peer must read at least this many bytes per interval."""
 
 MAX_UNREAD = 4_000_000
-"""Maximum number of unsent bytes of a WebSocket whose peer sends pings."""
+"""Maximum number of unsent bytes on a WebSocket whose peer sends pings."""
 
 SWITCHING: Final = 101
 SERVICE_RESTART: Final = 1012
@@ -62,17 +63,17 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, and disconnect a peer that sends a head that is too large."""
+        """Parse the data, and disconnect the peer if the head of its request is too large."""
         super().data_received(data)
         if self._head_timer is not None:
             self._head_size += len(data)
             if self._head_size > MAX_HEAD:
                 self.transport.abort()
         elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
-            self._await_head()  # only line breaks arrived after the last request
+            self._await_head()  # only line breaks have arrived since the last request
 
     def on_message_begin(self) -> None:
-        """Wait for the rest of the head of a request."""
+        """Wait for the rest of a request's head."""
         super().on_message_begin()
         self._await_head()
 
@@ -94,13 +95,13 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def is_reading(self) -> bool:
-        """Whether a request is expected: the connection is new, or a part of a request has arrived."""
+        """Whether a request is expected, because the connection is new or a part of a request has arrived."""
         if self.cycle is None or self.cycle.response_complete:
             return self._head_size > 0 or self.cycle is None
         return bool(self.cycle.more_body)
 
     def end(self) -> None:
-        """Close the connection, now if it is idle, or after the response to the current request."""
+        """Close the connection: immediately if it is idle, or after the response to the current request."""
         if not self.is_reading:
             self.shutdown()
 
@@ -128,9 +129,9 @@ class HttpConnection(HttpToolsProtocol):
 class WebSocketConnection(WebSocketsSansIOProtocol):
     """A WebSocket connection that implements `Wire`.
 
-    Browsers nearly always send a short text message as one piece of data. This class reads and writes such messages
-    without the tasks, queues and generators of uvicorn and websockets, which take 25 µs of CPU time per message. It
-    passes other data to uvicorn and websockets.
+    Browsers nearly always send a short text message as a single piece of data. This class reads and writes such
+    messages without the tasks, queues and generators of uvicorn and websockets, which take 25 µs of CPU time per
+    message. It passes all other data to uvicorn and websockets.
 
     Attributes:
         take: called with a complete text message, as `Wire` describes.
@@ -161,7 +162,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._release_if_over()
 
     def data_received(self, data: bytes) -> None:
-        """Handle data that is exactly one short message, and pass other data to uvicorn."""
+        """Handle data that are exactly one short message, and pass all other data to uvicorn."""
         if self.take is not None and self._frames.at_start and self._is_quiet():
             text = _lone_text(data)
             if text is not None and self.take(text):
@@ -178,7 +179,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             extensions[WIRE] = self
 
     def handle_text(self, event: Any) -> None:
-        """Record whether the message has more frames, because the attributes of `websockets` for this are private."""
+        """Record whether the message has more frames. The attributes of `websockets` for this purpose are private."""
         self._in_parts = not event.fin
         super().handle_text(event)
 
@@ -228,7 +229,10 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         return True
 
     def begin_close(self) -> None:
-        """See `Wire.begin_close`. If uvicorn sent the close frame, it would drop data that arrives later."""
+        """See `Wire.begin_close`.
+
+        Do not let uvicorn send the close frame, because it would drop data that arrives later.
+        """
         if not self._is_lost and self.conn.state is OPEN:
             self.conn.send_close(SERVICE_RESTART)
             self.transport.write(b"".join(self.conn.data_to_send()))
@@ -241,7 +245,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             super().shutdown()
 
     def _release_if_over(self) -> None:
-        """Release the parser, a generator that refers to itself, when the application and the connection have ended."""
+        """Release the parser, a self-referencing generator, if the application and the connection have ended."""
         if self._is_lost and self._is_served:
             vars(self.conn).clear()
             self.scope["extensions"].pop(WIRE, None)
@@ -286,7 +290,7 @@ class _ReadWatch:
 
 
 def _lone_text(data: bytes) -> str | None:
-    """Return the text if the data is exactly one masked frame with a complete short message, else None."""
+    """Return the text if the data are exactly one masked frame with a complete short message, or None otherwise."""
     size = len(data) - 6
     if size < 0 or data[0] != TEXT_FRAME:
         return None
@@ -332,7 +336,7 @@ class _Frames:
 
 
 def _end_of_frame(data: bytes, start: int) -> int | None:
-    """Return the position at which a client's frame ends, within or after the data.
+    """Return the position, within or after the data, at which a client's frame ends.
 
     Return None if the head of the frame is incomplete.
     """

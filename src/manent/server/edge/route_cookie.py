@@ -20,10 +20,10 @@ _VALUE = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def with_route_cookie(scope: Scope, send: Send, *, path: str) -> Send:
-    """Return a `send` that adds the cookie to the response, unless the client has it or there is no proxy.
+    """Return a `send` that adds the cookie to the response, unless the client already has it or there is no proxy.
 
     Args:
-        scope: the scope of the request that opens a connection.
+        scope: the ASGI scope of the request that opens a connection.
         send: the `send` of the ASGI server.
         path: the path of the cookie.
     """
@@ -32,8 +32,7 @@ def with_route_cookie(scope: Scope, send: Send, *, path: str) -> Send:
         return send
     given = headers.get(HEADER, b"").decode("latin-1")
     value = given if _VALUE.fullmatch(given) else secrets.token_urlsafe(16)
-    # From pages of other sites that embed the chat, browsers send the cookie only with SameSite=None, which requires
-    # Secure.
+    # If another site's page embeds the chat, browsers send the cookie only with SameSite=None, which requires Secure.
     site = "SameSite=None; Secure" if scope["scheme"] in ("https", "wss") else "SameSite=Lax"
     cookie = f"{COOKIE}={value}; Path={path}; HttpOnly; {site}".encode()
 

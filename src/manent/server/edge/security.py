@@ -22,7 +22,7 @@ MAX_BODY = 2_000_000
 """Maximum size of a request's body in bytes, the same as for a Socket.IO packet."""
 
 MAX_MANAGEMENT_BODY = 64_000_000
-"""Maximum size in bytes of a body for the management API, which can contain training data or a whole log."""
+"""Maximum size in bytes of a request body for the management API. It can contain training data or a whole log."""
 
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
 
@@ -52,7 +52,7 @@ class Gate:
     """The outermost ASGI application.
 
     Args:
-        app: the application of the server.
+        app: the server's application.
         rates: the limits for new sockets.
         socket_path: path of Socket.IO, with a slash at the end.
         shutdown: whether the server is about to stop.
@@ -99,7 +99,7 @@ class Gate:
             return
         try:
             await self.app(scope, _bounded(receive, limit), sending)
-        except RequestError as error:  # `_bounded` raised it and the application did not handle it
+        except RequestError as error:  # raised by `_bounded` and not handled by the application
             await _refuse(scope, receive, sending, error)
 
 
@@ -133,7 +133,7 @@ async def _discard(receive: Receive) -> None:
 
 
 def _packets(receive: Receive, address: str) -> Receive:
-    """Replace invalid Engine.IO packets by empty ones, because python-engineio would fail with a traceback."""
+    """Replace invalid Engine.IO packets with empty ones, because python-engineio would fail with a traceback."""
 
     async def receiving() -> Message:
         message = await receive()
@@ -153,7 +153,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     async def receiving() -> Message:
         nonlocal left, complete
         if complete:
-            return await receive()  # no time limit, because this waits until the connection ends
+            return await receive()  # no time limit, because this call waits until the connection ends
         try:
             async with asyncio.timeout(PIECE_TIMEOUT_S):
                 message = await receive()

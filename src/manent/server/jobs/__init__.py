@@ -1,1 +1,1 @@
-"""Long computations, each of which runs in a separate process."""
+"""Long computations that run in separate processes."""

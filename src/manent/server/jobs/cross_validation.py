@@ -1,4 +1,4 @@
-"""The cross-validation job of the management API.
+"""The management API's cross-validation job.
 
 In a separate process, it trains on parts of the data and evaluates on the rest.
 """
@@ -31,7 +31,7 @@ class _Result(msgspec.Struct, kw_only=True):
 
 
 async def cross_validate(text: str, *, folds: int, domain: str) -> Json:
-    """Evaluate every example of a document with a pipeline that was trained without this example.
+    """Evaluate every example in a document with a pipeline that was trained without this example.
 
     Args:
         text: the document, with `pipeline:`, `nlu:` and optionally a domain.

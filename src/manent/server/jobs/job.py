@@ -54,7 +54,7 @@ async def run_job(module: str, options: object, result: type[Result]) -> Result:
 
 
 def read_options(kind: type[Result]) -> Result:
-    """Read the options of the job that runs in this process."""
+    """Read the options of the job that is running in this process."""
     return msgspec.json.decode(sys.stdin.buffer.read(), type=kind)
 
 

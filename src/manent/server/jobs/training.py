@@ -31,9 +31,9 @@ class _Result(msgspec.Struct, kw_only=True):
 
 
 def split_document(text: str) -> dict[str, str]:
-    """Split one document with a complete project into `config.yml`, `domain.yml` and `data.yml`.
+    """Split a document that contains a complete project into `config.yml`, `domain.yml` and `data.yml`.
 
-    Each line keeps its line number, so that errors refer to lines of the document.
+    Each line keeps its line number, so that errors refer to lines in the document.
     """
     files: dict[str, list[str]] = {"config.yml": [], "domain.yml": [], "data.yml": []}
     current = "domain.yml"

@@ -1,1 +1,1 @@
-"""The model of a server: the sources of new models, and the common switch of all servers of a store."""
+"""A server's model: the sources of new models, and the switch of all servers that use a store to a new model."""

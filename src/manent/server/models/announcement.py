@@ -1,8 +1,8 @@
-"""The record with which the servers of one store agree on a model. This module makes decisions and does no I/O.
+"""The record with which all servers that use a store agree on a model. This module makes decisions and does no I/O.
 
 The store keeps only the newest announcement. A server with a new model stores the model file and announces the model.
 The other servers fetch and load the file. When all servers are ready, or after a limited wait, one server sets the time
-of the switch. Each server switches at this time by the store's clock.
+of the switch. Each server switches at this time, as measured by the store's clock.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ LEAD_S: Final = 1.0
 
 
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
-    """The model that all servers of a store use or are about to use.
+    """The model that all servers on a store use or are about to use.
 
     Attributes:
         number: number of the announcement. It starts at 1 and increases by 1.
@@ -30,7 +30,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
         parts: number of parts into which the store splits the file.
         file: name of the file.
         at: time of the announcement by the store's clock.
-        switch_at: time of the switch to the model, or None if it is not decided yet.
+        switch_at: time of the switch to the model, or None if it has not been decided yet.
         before: digest of the previous model, whose file the store also keeps.
         etag: version of the newest model that came from `source`.
         source: name of the source to which `etag` refers.
@@ -61,7 +61,7 @@ def with_switch(announcement: Announcement, servers: Mapping[str, int], *, own: 
     """Set the time of the switch if all servers are ready or the maximum wait is over.
 
     Args:
-        announcement: an announcement without a time of the switch.
+        announcement: an announcement for which the time of the switch has not been set.
         servers: name of each running server → number of the announcement for which it is ready.
         own: name of this server. If no other server is running, it switches immediately.
         now: current time by the store's clock.

@@ -1,8 +1,8 @@
 """The sources of new models: a model server, as in Rasa, or an object store.
 
 `switching.py` polls the source that `models:` in `endpoints.yml` or `--remote-storage` selects. Its addresses are not
-restricted, because the owner of the server configures them. A source writes the download to a file and does not check
-its content.
+restricted, because the server's owner configures them. A source writes the download to a file and does not check its
+content.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ MAX_DOWNLOAD: Final = 256 * 1024**2
 """Maximum size of a downloaded model in bytes."""
 
 MAX_OBJECTS: Final = 10_000
-"""Maximum number of objects that are searched for the newest model."""
+"""Maximum number of objects among which the newest model is searched."""
 
 DEFAULT_WAIT_S: Final = 100.0
 """Default pause between two polls, as in Rasa."""
@@ -47,7 +47,7 @@ _REMOTE_STORAGE: Final = {
         {"account_name": "AZURE_ACCOUNT_NAME", "account_key": "AZURE_ACCOUNT_KEY"},
     ),
 }
-"""Rasa's name of an object store → its URL and options, which come from Rasa's environment variables."""
+"""Rasa's name for an object store → its URL and options, which come from Rasa's environment variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class ObjectSource:
 
     Args:
         url: `s3://bucket/models/`, `gs://bucket/models/one.tar.gz`, `az://container`, `file:///srv/models`, …
-        options: options of the object store, in addition to those that obstore reads from the environment.
+        options: options for the object store, in addition to those that obstore reads from the environment.
     """
 
     def __init__(self, url: str, options: Mapping[str, str] | None = None) -> None:
@@ -202,7 +202,7 @@ def open_source(models: Json | None, remote_storage: str | None, model: Path) ->
     """Return the configured source and the pause between two polls in seconds. With 0, the server polls once.
 
     Args:
-        models: the section `models:` of `endpoints.yml`.
+        models: the section `models:` in `endpoints.yml`.
         remote_storage: value of `--remote-storage`: `aws`, `gcs`, `azure` or a URL. It takes precedence over `models`.
         model: value of `--model`. If it ends with `.tar.gz`, it is the name of the object in the remote storage.
 
@@ -227,8 +227,8 @@ def remote_source(storage: str, name: str = "") -> ObjectSource:
 
     Args:
         storage: `aws`, `gcs`, `azure` or the URL of an object store.
-        name: name of the object, or "" for the newest model. It is not used if `storage` is a URL, which contains the
-            name.
+        name: name of the object, or "" for the newest model. It is not used if `storage` is a URL, because the URL
+            contains the name.
 
     Raises:
         ModelError: an environment variable is missing, or the kind of storage is unknown.
@@ -259,7 +259,7 @@ async def save_answer(answer: "aiohttp.ClientResponse", to: Path) -> Download:
     Raises:
         ModelError: `model_server`: the status is not 200, or the model is too large.
     """
-    if 300 <= answer.status < 400:  # noqa: PLR2004  # the statuses of redirects
+    if 300 <= answer.status < 400:  # noqa: PLR2004  # the status codes of redirects
         raise ModelError(
             "model_server",
             f"the model server answered with a redirect (status {answer.status}), which is not followed: use the URL"

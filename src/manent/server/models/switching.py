@@ -1,7 +1,7 @@
-"""Makes all servers of a store use the same model.
+"""Makes all servers on a store use the same model.
 
-A new model comes from `PUT /model` or from a source that the server polls. The server loads the model, puts its file
-into the store and announces it. All servers follow announcements and switch at the same time (see `announcement.py`). A
+A new model comes from `PUT /model` or from a source that the server polls. The server loads the model, writes its file
+to the store and announces it. All servers follow announcements and switch at the same time (see `announcement.py`). A
 server does not announce a model that it cannot load. If it cannot load an announced model, it continues to use the old
 model.
 """
@@ -39,7 +39,7 @@ PENDING_POLL_S: Final = 0.2
 
 REPORT_S: Final = 20.0
 VALID_S: Final = 60.0
-"""Interval at which a server reports that it is running, and validity of such a report."""
+"""Interval at which a server reports that it is running, and duration for which such a report is valid."""
 
 REFUSED_RETRY_S: Final = 60.0
 """Pause before a server retries to load an announced model."""
@@ -110,16 +110,16 @@ class SharedModel:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether this server has had no model so far, because its source has not provided one that can be loaded."""
+        """Whether this server still has no model, because its source has not provided a model that can be loaded."""
         return not self._has_model
 
     @property
     def problem(self) -> ModelError | None:
-        """The error because of which this server may not use the newest model, or None."""
+        """The error that possibly prevents this server from using the newest model, or None."""
         return self._refused or self._source_problem
 
     async def open(self) -> None:
-        """Load the announced model or that of the source, and start to follow the announcement and poll the source.
+        """Load the announced model or the source's model, and start to follow the announcement and poll the source.
 
         Without a source, a file in the folder that is newer than the announcement takes precedence.
         """
@@ -137,7 +137,7 @@ class SharedModel:
                     extra={"code": error.code, "error": error.message},
                 )
         if self._source is not None and self._engine.model is None:
-            with contextlib.suppress(ModelError):  # the loop logs it and retries
+            with contextlib.suppress(ModelError):  # the loop logs the error and retries
                 await self._poll()
         self._following.open()
         if self._source is not None:
@@ -161,8 +161,8 @@ class SharedModel:
 
         Args:
             pull: see `Pull`.
-            source: name of the polled source, or "" if the model comes from a request. Its version is not recorded
-                then.
+            source: name of the polled source, or "" if the model comes from a request. In the second case, the model's
+                version is not recorded.
 
         Raises:
             ModelError: the download failed, or the model cannot be used.
@@ -251,7 +251,7 @@ class SharedModel:
             await asyncio.sleep(min(pause_s, PENDING_POLL_S))
 
     async def _follow(self) -> float:
-        """Take the next step of the switch to the announced model. Return the pause in seconds before the next call.
+        """Perform the next step of the switch to the announced model. Return the pause in seconds before the next call.
 
         Raises:
             ModelError: this server cannot load the announced model and keeps the old one.
@@ -392,7 +392,7 @@ def _digest(path: Path) -> str:
 
 
 def _file_name(name: str, digest: str, folder: Path) -> str:
-    """Return a safe file name for a model that no other model in the folder has."""
+    """Return a safe file name for a model. No other model in the folder has this name."""
     name = name.replace("\\", "/").rpartition("/")[2]
     if not _NAME.fullmatch(name):
         name = f"model-{digest[:12]}.tar.gz"
@@ -404,7 +404,7 @@ def _file_name(name: str, digest: str, folder: Path) -> str:
 
 @contextlib.contextmanager
 def _download_folder(folder: Path) -> Iterator[Path]:
-    """Create a folder for a download in the folder of models, or among the system's temporary files if that fails."""
+    """Create a folder for a download in the folder of models or, if that fails, in the system's temporary folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = tempfile.mkdtemp(prefix=_FOLDER, dir=folder)
@@ -433,7 +433,7 @@ def _keep(file: Path, folder: Path, at: float) -> None:
 
 
 def _remove_old_downloads(folder: Path) -> None:
-    """Remove the folders of downloads during which a server was killed."""
+    """Remove the download folders that killed servers have left behind."""
     for found in folder.glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError):
             if found.stat().st_mtime < time.time() - 2 * DOWNLOAD_TIMEOUT_S:

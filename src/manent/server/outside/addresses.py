@@ -1,9 +1,9 @@
-"""HTTP clients for URLs in requests (`callback_url`, `model_server`), which can connect to public addresses only.
+"""HTTP clients for URLs in requests (`callback_url`, `model_server`). They connect only to public addresses.
 
 Without this restriction, a user of the management API could make the server send requests to machines in its network or
-to the metadata service of a cloud. The address is checked when the connection is made, so a host name that resolves to
-another address at the second lookup does not bypass the check. URLs in `endpoints.yml` and `credentials.yml` are not
-checked: the owner of the server wrote them.
+to the metadata service of a cloud. The address is checked when the connection is made, so a host name cannot bypass the
+check by resolving to a different address at the second lookup. URLs in `endpoints.yml` and `credentials.yml` are not
+checked: the server's owner wrote them.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """Addresses whose last 32 bits are the IPv4 address to which a gateway connects (RFC 6052)."""
 
 _LOCAL = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-"""Private networks that Python counts as public: site-local addresses, and local-use gateways (RFC 8215)."""
+"""Private networks that Python treats as public: site-local addresses, and local-use gateways (RFC 8215)."""
 
 OPTION = "allow_private_addresses"
 
@@ -83,7 +83,7 @@ class AllowedAddresses:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            return  # the name can still resolve when the connection is made
+            return  # the name may resolve later, when the connection is made
         if not any(self.has(str(address[0])) for *_, address in found):
             raise RequestError(
                 "private_address",
@@ -105,7 +105,7 @@ class AllowedAddresses:
         )
 
     def _open_socket(self, target: Any) -> socket.socket:
-        """Return a socket for an address of a host. See `socket_factory` of `aiohttp.TCPConnector`."""
+        """Return a socket for one of a host's addresses. See `socket_factory` of `aiohttp.TCPConnector`."""
         family, kind, protocol, _, address = target
         if not self.has(str(address[0])):
             raise PrivateAddressError(
@@ -115,7 +115,7 @@ class AllowedAddresses:
 
 
 def _embedded(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address contains, or the address itself."""
+    """Return the IPv4 address inside an IPv6 address, or the address itself if there is none."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped

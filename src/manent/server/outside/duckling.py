@@ -1,8 +1,8 @@
-"""Sends messages to Duckling servers, which find dates, numbers and amounts, before the pipeline parses them.
+"""Before the pipeline parses a message, sends it to Duckling servers, which find dates, numbers and amounts.
 
-`loading.py` creates the client if the pipeline of an assistant contains a DucklingEntityExtractor.
+`loading.py` creates the client if an assistant's pipeline contains a DucklingEntityExtractor.
 `nlu/components/duckling.py` creates the requests and parses the responses. This module sends the requests in threads.
-If a server fails, it raises no error, but logs a warning and omits the server's entities.
+If a server fails, the client does not raise an error, but logs a warning and omits the server's entities.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ log = logging.getLogger("manent.duckling")
 
 
 class DucklingServers:
-    """A client for the Duckling servers of a pipeline. It implements `Services` of the runtime."""
+    """A client for a pipeline's Duckling servers. It implements the runtime's `Services`."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         chosen = os.environ.get(URL_VARIABLE)

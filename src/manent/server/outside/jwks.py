@@ -1,7 +1,7 @@
 """Fetches and caches public keys from a JWKS URL (RFC 7517), as the `KeySource` for `jwks_url`.
 
 Only one fetch runs at a time. Tokens with unknown key ids start a fetch at most once every `RETRY_AFTER_S` seconds.
-While the host is down, cached keys stay valid for `STALE_AFTER_S` seconds. Shared keys (`oct`) in a key set are
+While the host is unreachable, cached keys stay valid for `STALE_AFTER_S` seconds. Shared keys (`oct`) in a key set are
 ignored, because anyone who can read the URL could sign tokens with them.
 """
 
@@ -133,7 +133,7 @@ def read_keys(body: bytes) -> list[_Key]:
     """Parse a key set. Ignore keys of unsupported types.
 
     Raises:
-        ValueError: the data is not a key set, or too large.
+        ValueError: the data are not a key set or are too large.
     """
     if len(body) > MAX_BYTES:
         raise ValueError(f"key set too large (limit {MAX_BYTES:,} bytes)")
@@ -142,7 +142,7 @@ def read_keys(body: bytes) -> list[_Key]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError("not JSON") from error
     if not isinstance(wire, dict) or not isinstance(wire.get("keys"), list):
-        raise ValueError("not a key set: expected {keys: […]}")  # noqa: TRY004  # no wrong argument
+        raise ValueError("not a key set: expected {keys: […]}")  # noqa: TRY004  # not the type of an argument
     found = []
     for one in wire["keys"][:MAX_KEYS]:
         if not isinstance(one, dict) or one.get("kty") == "oct" or one.get("use", "sig") != "sig":

@@ -1,9 +1,9 @@
 """Writes concurrent appends with one statement and one commit.
 
-A statement costs PostgreSQL and asyncpg more time than the rows of a turn. So at most `MAX_RUNNING` statements run at
+PostgreSQL and asyncpg need more time for a statement than for a turn's rows. So at most `MAX_RUNNING` statements run at
 the same time, and appends that arrive during a statement share the next one. A single append does not wait. If an
-append cannot be part of a batch (its conversation changed or is locked, a message id is used), the caller must write it
-alone and receives the error.
+append cannot be part of a batch (its conversation has changed or is locked, or a message id is already used), the
+caller must write the append separately and receives its error.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class AppendBatches:
         """Write an append without snapshot and reminders to an existing conversation.
 
         Returns:
-            Return False if it was not written and must be written alone.
+            False if the append was not written and must be written separately.
 
         Raises:
             StoreError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database failed. It is
@@ -54,7 +54,7 @@ class AppendBatches:
         self._waiting.append((append, future))
         if not self._is_scheduled and self._count < MAX_RUNNING:
             self._is_scheduled = True
-            # wait, so that all appends of this iteration of the event loop share a batch
+            # wait, so that all appends from this iteration of the event loop share a batch
             self._loop.call_soon(self._start)
         return await future
 

@@ -1,8 +1,8 @@
 """Opens connections to PostgreSQL with timeouts at every level, and detects a pooler such as PgBouncer.
 
-Three timeouts detect a dead network. The kernel closes a connection whose bytes or keepalive probes are not confirmed
-(`network_timeout`). PostgreSQL cancels a statement that takes too long (`statement_timeout`). If the cancellation does
-not arrive either, asyncpg raises an error `GRACE_S` later, and the connection is closed.
+Three timeouts detect a dead network. The kernel closes a connection if its bytes or keepalive probes are not
+acknowledged (`network_timeout`). PostgreSQL cancels a statement that takes too long (`statement_timeout`). If the
+cancellation does not arrive either, asyncpg raises an error `GRACE_S` later, and the connection is closed.
 """
 
 import socket
@@ -15,7 +15,7 @@ import asyncpg
 from manent.stores.postgresql.options import PostgresqlOptions
 
 GRACE_S: Final = 1.0
-"""Seconds that asyncpg waits for a statement longer than PostgreSQL."""
+"""Seconds that asyncpg waits for a statement after PostgreSQL's timeout for it."""
 
 UPGRADE_TIMEOUT_S: Final = 600.0
 """Maximum seconds for a schema upgrade and other work on many rows."""
@@ -40,7 +40,7 @@ Connection = Any  # asyncpg ships no types
 
 
 def _limit_silence(transport: Any, seconds: float) -> None:
-    """Make the kernel close a TCP connection after a silence. Unix sockets are not changed."""
+    """Make the kernel close a TCP connection when the peer stops responding. Unix sockets are not changed."""
     found = transport.get_extra_info("socket")
     if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
         return
@@ -59,7 +59,7 @@ def _limit_silence(transport: Any, seconds: float) -> None:
 
 @cache
 def _connection_class(network_timeout: float) -> type[Any]:
-    """Return a class of connections that the kernel closes when the network is silent.
+    """Return a connection class whose connections are closed by the kernel when the peer stops responding.
 
     asyncpg has no option for socket settings, but it passes the transport to its connection class.
     """
@@ -106,7 +106,7 @@ async def connect(
 
 
 def _without_client_options(dsn: str) -> str:
-    """Remove client options of libpq, which asyncpg would send to PostgreSQL as settings."""
+    """Remove libpq's client options, which asyncpg would send to PostgreSQL as settings."""
     parts = urlsplit(dsn)
     kept = [one for one in parts.query.split("&") if one.partition("=")[0] not in _CLIENT_OPTIONS]
     return urlunsplit(parts._replace(query="&".join(kept)))

@@ -1,4 +1,4 @@
-"""Notifies the other servers on a PostgreSQL database which conversations have changed, with LISTEN and NOTIFY.
+"""Notifies other servers that use the same PostgreSQL database of changed conversations, with LISTEN and NOTIFY.
 
 Notifications are sent after the commit, in separate transactions on a separate connection. A NOTIFY inside an append
 would serialize all commits of the database. A notification is lost if its server crashes between the two transactions,
@@ -31,11 +31,14 @@ During the pause, the servers compare conversations with the store.
 
 
 _MAX_PAYLOAD: Final = 7_000
-"""Maximum bytes of conversation ids in one notification. PostgreSQL's limit is 8000 bytes per notification."""
+"""Maximum total size in bytes of the conversation ids in one notification.
+
+PostgreSQL's limit is 8000 bytes per notification.
+"""
 
 
 class ServerNotifications:
-    """Sends notifications to the other servers and receives theirs, until it is closed.
+    """Sends notifications to other servers and receives their notifications, until it is closed.
 
     Args:
         dsn: the database.
@@ -58,7 +61,7 @@ class ServerNotifications:
         self._loop.open()
 
     def notify(self, sender_id: str = "") -> None:
-        """Notify the other servers of a commit to a conversation.
+        """Notify the other servers that a commit changed a conversation.
 
         The id "" means that any conversation may have changed.
         """

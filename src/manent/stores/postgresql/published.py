@@ -74,7 +74,7 @@ DROP = "DELETE FROM published WHERE sender_id = ANY($1::text[]) AND lease_owner 
 async def begin_publishing(connection: Any) -> None:
     """Mark everything in the store as published.
 
-    Only the first call on a store, ever, has an effect. Call it inside a transaction.
+    Only the first call ever on a store has an effect. Call it inside a transaction.
     """
     if await connection.fetchval(MARK) is not None:
         await connection.execute(MARK_AS_PUBLISHED, timeout=UPGRADE_TIMEOUT_S)

@@ -16,8 +16,8 @@ async def change_reminders(
     """Apply the changes of an append in order.
 
     Raises:
-        ReminderGone: a reminder to fire does not exist, or a later reminder with its name replaced it. The caller must
-            roll back the transaction.
+        ReminderGone: a reminder to fire does not exist, or was replaced by a later reminder with the same name. The
+            caller must roll back the transaction.
     """
     for change in changes:
         match change:

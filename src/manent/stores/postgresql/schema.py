@@ -1,6 +1,6 @@
 """Creates, checks and upgrades the tables in a PostgreSQL database.
 
-An advisory lock serializes servers that start on a new database at the same time.
+If several servers start with a new database at the same time, an advisory lock serializes them.
 """
 
 from typing import Any, Final

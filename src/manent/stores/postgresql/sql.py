@@ -52,7 +52,7 @@ statement keeps the later end. $1 to $13 are `head_values`, $27 the versions of 
 """
 
 APPEND_FIRST = f"WITH head AS ({_WRITE_FIRST_HEAD}{_WRITE_REST}"
-"""Writes an append that expects version 0, and inserts the conversation."""
+"""Inserts a conversation and writes its first append, which expects version 0."""
 
 APPEND_MANY = """
 WITH expected AS (
@@ -138,7 +138,7 @@ ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id 
 
 
 def _head_and_entries(which: str, snapshot: str = "") -> str:
-    """Return a statement that reads a head and entries from one snapshot, as one row with one array per column."""
+    """Return a statement that reads a head and log entries consistently, as one row with one array per column."""
     columns = ("seq", "format", "prev", "divider", "title", "data")
     arrays = ", ".join(f"array_agg({name}) AS {name}_of_entries" for name in columns)
     return f"""
@@ -173,7 +173,7 @@ PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO
 PUT_NEW_META = f"{PUT_META} RETURNING name"
 SWAP_META = "UPDATE meta SET value = $2 WHERE name = $1 AND value = $3 RETURNING name"
 
-# All parts of a query see the same state, so the last part adds the row that the second part writes.
+# All parts of a query see the state before the query, so the last part adds the row that the second part writes.
 REPORT_SERVER = """
 WITH clock AS (SELECT extract(epoch FROM clock_timestamp())::float8 AS now),
 expired AS (DELETE FROM servers USING clock WHERE until <= now AND name <> $1),

@@ -1,8 +1,8 @@
 """The store for several servers, on PostgreSQL with asyncpg.
 
 An append is one statement, with one round trip and one transaction. The statement writes only if the head has the
-expected epoch, version and lease. PostgreSQL flushes concurrent transactions to disk together. All tables are in a
-separate schema, so the database can also contain a Rasa tracker store.
+expected epoch, version and lease. PostgreSQL flushes concurrent transactions to disk in one operation. All tables are
+in a separate schema, so the database can also contain a Rasa tracker store.
 """
 
 import asyncio
@@ -120,7 +120,10 @@ class PostgresqlStore(PostboxTables):
         )
 
     def _pool_behind_pooler(self) -> Pool:
-        """Return a pool for poolers, which can run each transaction in another session, so sessions have no state."""
+        """Return a pool for use with a pooler.
+
+        Its sessions have no state, because a pooler can run each transaction in a different session.
+        """
         log.info("a pooler is between this server and PostgreSQL; changes of other servers are polled")
         return Pool(
             lambda: connect(self._dsn, self._options, prepare=False),
@@ -250,7 +253,7 @@ class PostgresqlStore(PostboxTables):
         return head is not None
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
+        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
         check_append(append)
         sender_id = append.head.sender_id
         async with self._transaction() as connection:
@@ -338,7 +341,7 @@ class PostgresqlStore(PostboxTables):
             self._notifications.notify(sender_id)
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value of the whole store, for example a generated secret."""
+        """Return a value that applies to the whole store, for example a generated secret."""
         async with self._connection() as connection:
             value: bytes | None = await connection.fetchval(sql.META, key)
             return value
@@ -363,7 +366,7 @@ class PostgresqlStore(PostboxTables):
             return dict(await connection.fetch(sql.REPORT_SERVER, name, ready, for_s))
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server that stops."""
+        """Remove the report of a server that is stopping."""
         async with self._connection() as connection:
             await connection.execute(sql.REMOVE_SERVER, name)
 
@@ -397,7 +400,7 @@ class PostgresqlStore(PostboxTables):
         self._notify("")
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""
+        """Return revocations made since `since` (seconds since the epoch), including lifted ones, oldest first."""
         async with self._connection() as connection:
             found = await connection.fetch(sql.REVOCATIONS, since)
         return [
@@ -441,7 +444,7 @@ class PostgresqlStore(PostboxTables):
             return await _run_operation(connection, operation)
 
     def _append_lock(self, sender_id: str) -> asyncio.Lock:
-        """Return the lock that runs appends of one conversation in the order of their calls."""
+        """Return the lock that keeps a conversation's appends in the order in which they were called."""
         return self._writing.setdefault(sender_id, asyncio.Lock())
 
     @asynccontextmanager
@@ -460,7 +463,10 @@ class PostgresqlStore(PostboxTables):
 
     @contextmanager
     def _lend_pool(self) -> Iterator[Pool]:
-        """Lend the pool. `close` waits until it is returned. Errors inside are raised as StoreError."""
+        """Lend the pool. `close` waits until the connection is returned.
+
+        Errors inside the block are raised as StoreError.
+        """
         if self._pool is None:
             raise StoreError("store_closed", "the store is closed")
         self._in_use += 1

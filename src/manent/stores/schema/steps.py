@@ -33,7 +33,7 @@ def newest_revision(database: Database) -> str:
 
 
 def check_revision(revision: str, database: Database, *, where: str) -> None:
-    """Check that a store is at the newest revision. `where` names the store in the error.
+    """Check that a store has the newest revision. `where` names the store in the error.
 
     Raises:
         StoreError: `store_schema_old`, `store_schema_new`.

@@ -1,6 +1,6 @@
 """Writes appends to the SQLite store, one or many at a time.
 
-`sqlite/rows.py` explains why many appends are written together. The functions run inside the transactions of the writer
+`sqlite/rows.py` explains why many appends are written together. The functions run inside the writer's transactions
 (`sqlite/writer.py`).
 """
 
@@ -36,7 +36,7 @@ def append_together(cursor: sqlite3.Cursor, works: Sequence[tuple[int, AppendWor
         works: pairs of a conversation's row id and an append.
 
     Raises:
-        BulkFailed: an append conflicts with the state of its conversation. The caller must roll back the transaction.
+        BulkFailed: an append conflicts with its conversation's state. The caller must roll back the transaction.
     """
     rows.write_rows(cursor, [(number, work.rows) for number, work in works])
     for number, work in works:

@@ -1,4 +1,4 @@
-"""Copies a SQLite store in use with SQLite's online backup. For `manent db backup`."""
+"""Copies a SQLite store while it is in use, with SQLite's online backup. For `manent db backup`."""
 
 import os
 import sqlite3

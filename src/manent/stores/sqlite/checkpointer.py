@@ -1,6 +1,6 @@
-"""Limits the length of the write-ahead log of a SQLite store, concurrently with the commits.
+"""Limits the length of a SQLite store's write-ahead log, concurrently with the commits.
 
-The writer of the store owns it.
+The store's writer owns the checkpointer.
 """
 
 import sqlite3
@@ -42,7 +42,7 @@ class Checkpointer:
     Args:
         path: the database file.
         durability: `disk` or `process`, as for `SqliteStore`.
-        empty_log: function that makes the writer truncate the log, and returns whether this succeeded. Under load, only
+        empty_log: makes the writer truncate the log, and returns whether this succeeded. Under load, only
             the writer can truncate the log, between two commits.
     """
 
@@ -60,7 +60,7 @@ class Checkpointer:
         self._thread.start()
 
     def note_commits(self, count: int) -> None:
-        """Count pieces of committed work, and check the log's size every `CHECK_AFTER_APPENDS` pieces."""
+        """Count committed pieces of work, and check the log's size after every `CHECK_AFTER_APPENDS` pieces."""
         self._unchecked += count
         self._uncopied += count
         if self._unchecked >= CHECK_AFTER_APPENDS:

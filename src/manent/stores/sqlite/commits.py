@@ -1,8 +1,8 @@
-"""Commits batches of work on the writing connection of the SQLite store.
+"""Commits batches of work on the SQLite store's writing connection.
 
-A piece of work that fails does not affect the others. A batch is one transaction (`BEGIN IMMEDIATE … COMMIT`). A few
-statements write all appends to known conversations (`sqlite/rows.py` explains why). An append fails if the log has
-another version or the message id was used. Then the transaction is rolled back, and the pieces of the batch are
+A piece of work that fails does not affect the others. A batch is one transaction (`BEGIN IMMEDIATE … COMMIT`). All
+appends to known conversations are written with a few statements (`sqlite/rows.py` explains why). An append fails if the
+log has another version or the message id was used. Then the transaction is rolled back, and the pieces of the batch are
 repeated one by one, each in a savepoint.
 
 `sqlite/writer.py` decides when to commit. Only one thread at a time may call these functions.
@@ -26,7 +26,7 @@ TRUNCATE_WAIT_MS: Final = 200
 """Maximum seconds that truncating the write-ahead log waits for readers. Writers are blocked during this time."""
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
-"""A piece of work in a transaction: an append, or a function that runs inside it and returns the result."""
+"""A piece of work: an append, or a function that runs inside the transaction and returns the result."""
 
 _VALUE_ERRORS: Final = (
     sqlite3.IntegrityError,
@@ -36,7 +36,7 @@ _VALUE_ERRORS: Final = (
     UnicodeError,
     OverflowError,
 )
-"""Errors caused by the values of one piece of work, not by the file or the disk."""
+"""Errors that are caused by the values in one piece of work, not by the file or the disk."""
 
 
 class Commits:
@@ -60,7 +60,10 @@ class Commits:
         return [result] * len(works)
 
     def empty_log(self) -> bool:
-        """Copy the rest of the write-ahead log and truncate the log. Return False if readers prevent this."""
+        """Copy the rest of the write-ahead log into the database, and truncate the log.
+
+        Return False if readers prevent this.
+        """
         connection = self._connection
         try:
             connection.wait_for_others(TRUNCATE_WAIT_MS / 1000)
@@ -72,7 +75,7 @@ class Commits:
         return not blocked
 
     def count_foreign(self) -> tuple[int, int] | StoreError:
-        """Return a value that changes with each commit of another connection, or the error."""
+        """Return a value that changes with each commit by another connection, or the error."""
         try:
             count = self._connection.data_version()
         except sqlite3.Error as error:

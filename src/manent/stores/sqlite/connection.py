@@ -2,7 +2,7 @@
 
 The connection is opened on first use, and closed after an error that leaves its state unknown. The writer
 (`sqlite/commits.py`), the writing process (`sqlite/process_main.py`), and the thread that copies the log
-(`sqlite/checkpointer.py`) each have such a connection.
+(`sqlite/checkpointer.py`) each have a separate writing connection.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class WritingConnection:
         return self._connection
 
     def wait_for_others(self, seconds: float | None = None) -> None:
-        """Set the time that statements wait for other writers and readers.
+        """Set the maximum time that statements wait for other writers and readers.
 
         None selects the constructor's value.
         """
@@ -57,7 +57,7 @@ class WritingConnection:
         self.get().execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
     def data_version(self) -> int:
-        """Return a number that changes with each commit of another connection.
+        """Return a number that changes with each commit by another connection.
 
         Raises:
             sqlite3.Error: the number cannot be read.

@@ -15,7 +15,7 @@ from manent.core.errors import StoreError
 from manent.stores.schema.steps import Step, check_revision, missing_steps
 
 APPLICATION_ID = 0x4D414E45
-"""`MANE` as a number. The number in the header of an SQLite file that marks it as a Manent store."""
+"""`MANE` as a number. The number that marks an SQLite file as a Manent store. It is stored in the file's header."""
 
 BUSY_TIMEOUT_S = 5.0
 """Maximum seconds that a statement waits for another process that writes to the same file."""
@@ -94,7 +94,7 @@ _HEADER = b"SQLite format 3\x00"
 
 
 def is_database(path: Path) -> bool:
-    """Return whether, by its first bytes, the file is an SQLite database."""
+    """Return whether the file's first bytes are those of an SQLite database."""
     try:
         with path.open("rb") as file:
             return file.read(len(_HEADER)) == _HEADER
@@ -106,7 +106,7 @@ def is_foreign(path: Path) -> bool:
     """Return whether the file exists and belongs to another program, for example a Rasa tracker store.
 
     An unreadable file, for example one that another process has locked, is not foreign, because it can be a store of
-    Manent. Opening the file reports the reason.
+    Manent. Opening the file then reports why it is unreadable.
     """
     if not path.exists() or path.stat().st_size == 0:
         return False

@@ -1,8 +1,8 @@
 """Starts the writing process, which commits appends for a server under load, and sends requests to it.
 
-The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations, the thread
-requested the lock three times per turn, and each request woke a processor. This took a quarter of a turn's CPU time. A
-separate process has a separate interpreter. The process writes only whole batches of appends. The thread of
+The event loop and a committing thread share one interpreter lock. With 32 concurrent conversations, the thread requests
+the lock three times per turn, and each request wakes a processor. This takes a quarter of a turn's CPU time. A separate
+process has a separate interpreter lock. The process writes only whole batches of appends. The thread of
 `sqlite/writer.py` does all other work, and writes batches that the process rejects. `process_main.py` contains the code
 of the process.
 """
@@ -87,7 +87,7 @@ class WritingProcess(asyncio.Protocol):
         return await self._response()
 
     async def data_version(self) -> int:
-        """Return a number that changes with each commit of another connection.
+        """Return a number that changes with each commit by another connection.
 
         Raises:
             StoreError: `store_io`: the process has ended.
@@ -97,13 +97,13 @@ class WritingProcess(asyncio.Protocol):
         return int(number)
 
     async def close(self) -> None:
-        """Close the socket and wait until the process has served its requests and ended."""
+        """Close the socket and wait until the process has handled its requests and ended."""
         if self._transport is not None:
             self._transport.close()
         await asyncio.to_thread(self._process.wait)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Store the transport for sending requests."""
+        """Store the transport, which is used to send requests."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ is a socket to the server.
   of a failed batch one by one, to find those that fail.
 
 The process ends when the socket is closed, after it has written the current batch. Stop signals are blocked from the
-start. The process imports few modules, so it needs 15 MB of memory, and 40 ms of CPU time to start.
+start. The process imports only a few modules, so it needs 15 MB of memory and starts with 40 ms of CPU time.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class Batches:
         return True
 
     def data_version(self) -> int:
-        """Return a number that changes with each commit of another connection, or -1 if SQLite reports an error."""
+        """Return a number that changes with each commit by another connection, or -1 if SQLite reports an error."""
         try:
             return self._connection.data_version()
         except sqlite3.Error:

@@ -15,7 +15,7 @@ from manent.stores.codec import current_json
 from manent.stores.head_row import lease_of
 
 MARK: Final = "publishing"
-"""Key in `meta` that exists once publishing has begun."""
+"""Name of the row in `meta` that exists once publishing has begun."""
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 

@@ -12,10 +12,10 @@ from manent.runtime.ports.store import ReminderGone
 def check_reminders(
     cursor: sqlite3.Cursor, conversation_id: int, sender_id: str, changes: Iterable[ReminderChange]
 ) -> None:
-    """Check that the reminders exist that an append fires.
+    """Check that the reminders fired by an append exist.
 
     Raises:
-        ReminderGone: a reminder does not exist, or a later reminder with its name replaced it.
+        ReminderGone: a reminder does not exist, or was replaced by a later reminder with the same name.
     """
     for change in changes:
         if isinstance(change, FireReminder):

@@ -1,9 +1,9 @@
-"""Converts appends to rows, and writes the rows of many appends with few SQL statements.
+"""Converts appends to rows, and writes the rows of many appends with a few SQL statements.
 
 Under load, the cost of a commit depends on the number of statements, not on the number of rows. The reason is that each
-step of a statement releases Python's interpreter lock and must acquire it again from the event loop. The writer and the
-readers of the SQLite store use this module, and so does the writing process (`sqlite/process_main.py`), so the module
-imports few others.
+step of a statement releases Python's interpreter lock and must acquire it again from the event loop. The SQLite store's
+writer and readers use this module. The writing process (`sqlite/process_main.py`) also uses it, so it imports only a
+few other modules.
 
 NULL is bound as a value that its column never has, and the statement converts this value to NULL. sqlite3 takes 0.05 µs
 to bind a number, but 0.4 µs to bind None, bytes or a boolean, because it searches for an adapter first. Binding numbers
@@ -27,10 +27,10 @@ from manent.stores.head_row import Row, lease_values, owner_of
 from manent.stores.thinning import superfluous
 
 NO_TEXT = 0
-"""Value for NULL in a text column, because no text equals a number."""
+"""Value that is bound for NULL in a text column, because no text equals a number."""
 
 NO_NUMBER = ""
-"""Value for NULL in a number column."""
+"""Value that is bound for NULL in a numeric column."""
 
 INSERT_CONVERSATION = """
     INSERT INTO conversations (
@@ -65,7 +65,10 @@ The end of a lease that its owner has renewed meanwhile is kept.
 """
 
 _MAX_ROWS = 160
-"""Maximum rows in one statement: the events of 32 turns. sqlite3 prepares one statement per number of rows."""
+"""Maximum number of rows in one statement: the events of 32 turns.
+
+The module sqlite3 prepares one statement per number of rows.
+"""
 
 _TEXT = f"NULLIF(?,{NO_TEXT})"
 _NUMBER = f"NULLIF(?,'{NO_NUMBER}')"
@@ -92,7 +95,7 @@ class AppendRows(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BulkFailed(Exception):
-    """An append of the batch conflicts with the state of its conversation.
+    """An append in the batch conflicts with its conversation's state.
 
     The caller then writes the appends one by one.
     """
@@ -118,7 +121,7 @@ def write_rows(cursor: sqlite3.Cursor, appends: Sequence[tuple[int, AppendRows]]
         appends: pairs of a conversation's row id and an append.
 
     Raises:
-        BulkFailed: an append does not fit its conversation. The caller must roll back the transaction.
+        BulkFailed: an append conflicts with its conversation's state. The caller must roll back the transaction.
     """
     heads: list[Row] = []
     events: list[Row] = []
@@ -206,7 +209,7 @@ def _insert(cursor: sqlite3.Cursor, statement: str, rows: Sequence[Row]) -> int:
 
 
 def _update_heads(cursor: sqlite3.Cursor, rows: Sequence[Row]) -> int:
-    """Update heads of different conversations.
+    """Update the heads of different conversations.
 
     Return the number of heads that had the expected epoch, version and lease.
     """

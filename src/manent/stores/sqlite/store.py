@@ -1,9 +1,9 @@
 """The default store, which is one SQLite file in the project's folder.
 
-An append returns when its events are on disk. `sqlite/writer.py` does all writing, so turns of many conversations share
-a commit. Two threads read, each on a separate connection and in one transaction per call. So a head and its entries are
-consistent, and every acknowledged commit is visible. Several processes can open one file, because each append checks
-epoch and version while it has SQLite's write lock.
+An append returns when its events are on disk. `sqlite/writer.py` does all writing, so the turns of many conversations
+share a commit. Two threads read, each on a separate connection and in one transaction per call. So a head and its
+entries are consistent, and every acknowledged commit is visible. Several processes can open one file, because each
+append checks epoch and version while it has SQLite's write lock.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ from manent.stores.sqlite.writer import Writer
 T = TypeVar("T")
 
 POLL_INTERVAL_S: Final = 0.1
-"""Seconds between two checks for commits of other processes. A check takes about 50 µs."""
+"""Seconds between two checks for commits by other processes. A check takes about 50 µs."""
 
 _PURGE_BATCH = 100
 _READERS = 2
@@ -163,7 +163,7 @@ class SqliteStore(PostboxTables):
         return found
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log by another log with a new epoch (`append.head.epoch`)."""
+        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
         check_append(append)
         work = append_work(append)
         await self._write(lambda cursor: _replace(cursor, work, expected_epoch))
@@ -196,13 +196,13 @@ class SqliteStore(PostboxTables):
         return await self._read(_lease_owners)
 
     async def renew_leases(self, owner: str, *, for_s: float) -> float:
-        """See `ConversationStore.renew_leases`. Without leases of the owner, this writes nothing."""
+        """See `ConversationStore.renew_leases`. If the owner has no leases, nothing is written."""
         if owner in await self.lease_owners():
             await self._write(lambda cursor: _set_leases(cursor, owner, Lease(owner=owner, until=time.time() + for_s)))
         return time.time()
 
     async def release_leases(self, owner: str) -> None:
-        """See `ConversationStore.release_leases`. Without leases of the owner, this writes nothing."""
+        """See `ConversationStore.release_leases`. If the owner has no leases, nothing is written."""
         if owner in await self.lease_owners():
             await self._write(lambda cursor: _set_leases(cursor, owner, None))
 
@@ -240,7 +240,7 @@ class SqliteStore(PostboxTables):
         return None
 
     async def get_meta(self, key: str) -> bytes | None:
-        """Return a value of the whole store, for example a generated secret."""
+        """Return a value that applies to the whole store, for example a generated secret."""
         return await self._read(lambda cursor: _meta(cursor, key))
 
     async def put_meta(self, key: str, value: bytes) -> bytes:
@@ -256,7 +256,7 @@ class SqliteStore(PostboxTables):
         return await self._write(lambda cursor: shared_models.report_server(cursor, name, ready, for_s))
 
     async def remove_server(self, name: str) -> None:
-        """Remove the report of a server that stops."""
+        """Remove the report of a server that is stopping."""
         await self._write(lambda cursor: shared_models.remove_server(cursor, name))
 
     async def put_model_part(self, digest: str, number: int, data: bytes) -> None:
@@ -281,7 +281,7 @@ class SqliteStore(PostboxTables):
         await self._write(lambda cursor: _revoke(cursor, revocation))
 
     async def revocations(self, *, since: float = 0.0) -> Sequence[Revocation]:
-        """Return revocations, including lifted ones, from `since` (seconds since the epoch) on, oldest first."""
+        """Return revocations made since `since` (seconds since the epoch), including lifted ones, oldest first."""
         return await self._read(lambda cursor: _revocations(cursor, since))
 
     async def begin_publishing(self) -> None:

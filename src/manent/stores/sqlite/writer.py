@@ -1,4 +1,4 @@
-"""The writer of a SQLite store, which commits work in batches and sets the results of futures.
+"""A SQLite store's writer, which commits work in batches and resolves the futures of its callers.
 
 `sqlite/store.py` submits work and receives futures. Only one commit runs at a time. Work that arrives during a commit
 is part of the next one. A thread commits (`sqlite/commits.py`). Under load, the writer starts a process that commits
@@ -107,8 +107,8 @@ class Writer:
     def submit(self, work: Work | _BetweenCommits) -> asyncio.Future[Any]:
         """Queue work and return a future.
 
-        The future resolves with the result when the work is durable. Work of one conversation is done in the order of
-        the calls. All work that is submitted in one iteration of the event loop is part of one batch. With 32
+        The future resolves with the result when the work is durable. Work on one conversation is done in the order of
+        the calls. All work submitted in one iteration of the event loop is part of one batch. With 32
         concurrent conversations, a commit therefore contains about 30 appends instead of 3.
 
         Raises:
@@ -146,10 +146,10 @@ class Writer:
         return False
 
     async def count_foreign_commits(self) -> ForeignCommits:
-        """Return a value that changes with each commit of another server, but not with this server's appends.
+        """Return a value that changes with each commit by another server, but not with this server's appends.
 
         SQLite's `data_version` changes on a connection when another connection commits. A running process commits all
-        appends, so its `data_version` is used. Other commits of the thread are then reported like commits of another
+        appends, so its `data_version` is used. Other commits by the thread are then reported like commits by another
         server.
         """
         if self._process is not None:
@@ -225,7 +225,7 @@ class Writer:
         """Use the started process for appends from now on.
 
         Neither the thread nor the process writes during this call. The counts are read in this order, so that one of
-        them includes a commit of another server between the two reads.
+        them includes any commit that another server makes between the two reads.
         """
         try:
             begun_at = await process.data_version()

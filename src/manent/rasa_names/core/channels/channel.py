@@ -22,7 +22,7 @@ class UserMessage:
     """A visitor's message, which an input channel passes to `on_new_message`.
 
     Attributes:
-        has_own_id: whether the channel has set the id of the message.
+        has_own_id: whether the channel has set the message's id.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class InputChannel:
         return self.name()
 
     def blueprint(self, on_new_message: OnNewMessage) -> Blueprint:
-        """Return the routes of the channel."""
+        """Return the channel's routes."""
         raise NotImplementedError("an input channel must return a Sanic blueprint")
 
     @classmethod
@@ -77,11 +77,11 @@ class InputChannel:
         )
 
     def get_output_channel(self) -> "OutputChannel | None":
-        """Return the output channel for messages that no request waits for, or None."""
+        """Return the output channel for messages that are sent without a request, or None."""
         return None
 
     def get_metadata(self, request: Request) -> Json | None:
-        """Return the metadata of a message."""
+        """Return the metadata in a request."""
         del request
         return None
 
@@ -91,7 +91,7 @@ class OutputChannel:
 
     @classmethod
     def name(cls) -> str:
-        """Return the name of the channel, which response variations for a channel contain."""
+        """Return the name of the channel. Response variations for a specific channel contain this name."""
         return cls.__name__
 
     async def send_response(self, recipient_id: str, message: Json) -> None:
@@ -212,7 +212,7 @@ class CollectingOutputChannel(OutputChannel):
 
 
 class QueueOutputChannel(CollectingOutputChannel):
-    """Puts messages into a queue, from which another task sends each immediately."""
+    """Adds messages to a queue, from which another task sends them immediately."""
 
     def __init__(self, message_queue: "asyncio.Queue[Any] | None" = None) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ class QueueOutputChannel(CollectingOutputChannel):
         return "queue"
 
     def latest_output(self) -> NoReturn:
-        """Raise NotImplementedError, because the messages of a queue can be read only once."""
+        """Raise NotImplementedError, because a queue's messages can be read only once."""
         raise NotImplementedError("a queue does not keep its messages")
 
     async def _persist_message(self, message: Json) -> None:
@@ -232,5 +232,5 @@ class QueueOutputChannel(CollectingOutputChannel):
 
 
 def is_streaming(request: Request) -> bool:
-    """Return whether a request contains `?stream=true`, which requests the messages one by one."""
+    """Return whether a request contains `?stream=true`, which means that each message is sent separately."""
     return bool_arg(request, "stream", default=False)

@@ -56,7 +56,7 @@ class RestInput(InputChannel):
         input_channel: str,
         metadata: Json | None,
     ) -> None:
-        """Handle a message and put its replies into a queue, followed by the text `DONE`."""
+        """Handle a message and add its replies to a queue, followed by the text `DONE`."""
         collector = QueueOutputChannel(queue)
         message = UserMessage(text, collector, sender_id, input_channel=input_channel, metadata=metadata)
         try:
@@ -81,7 +81,7 @@ class RestInput(InputChannel):
         return stream
 
     def blueprint(self, on_new_message: OnNewMessage) -> Blueprint:
-        """Return the routes of the channel."""
+        """Return the channel's routes."""
         routes = Blueprint(f"custom_webhook_{type(self).__name__}")
 
         @routes.route("/", methods=["GET"])  # type: ignore[untyped-decorator]

@@ -17,7 +17,7 @@ logger = logging.getLogger("manent.rasa_channel")
 
 
 class SocketBlueprint(Blueprint):
-    """A blueprint with a Socket.IO server, whose sockets the channel's adapter serves at `socketio_path`."""
+    """A blueprint with a Socket.IO server. The channel's adapter serves its sockets at `socketio_path`."""
 
     def __init__(self, sio: Any, socketio_path: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(args[0] if args else "socketio_webhook", **kwargs)
@@ -69,7 +69,7 @@ class SocketIOOutput(OutputChannel):
     async def send_custom_json(self, recipient_id: str, json_message: Json, **_: Any) -> None:
         """Send a custom message.
 
-        With the key `data`, it contains the arguments of `emit`; without this key, only the data.
+        If the message contains the key `data`, it consists of the arguments for `emit`. Otherwise, it is only the data.
         """
         arguments = json_message if "data" in json_message else {"data": json_message}
         await self.sio.emit(self.bot_message_evt, **{"room": recipient_id, **arguments})
@@ -124,16 +124,16 @@ class SocketIOInput(InputChannel):
         self.sio: Any = None
 
     def get_output_channel(self) -> OutputChannel | None:
-        """Return the output channel of the sockets, or None before the server exists."""
+        """Return the output channel for the sockets, or None before the server exists."""
         return None if self.sio is None else SocketIOOutput(self.sio, self.bot_message_evt)
 
     def get_metadata(self, request: Any) -> Json | None:
-        """Return the metadata of an event's payload."""
+        """Return the metadata in an event's payload."""
         metadata = request.get(self.metadata_key or "metadata") if isinstance(request, dict) else None
         return json.loads(metadata) if isinstance(metadata, str) else metadata
 
     def blueprint(self, on_new_message: OnNewMessage) -> Blueprint:
-        """Return the routes of the channel, and create its Socket.IO server."""
+        """Return the channel's routes, and create its Socket.IO server."""
         sio = AsyncServer(async_mode="asgi", cors_allowed_origins=[])
         self.sio = sio
 

@@ -2,4 +2,4 @@
 
 
 class MessageContainerForCoreFeaturization:
-    """Contains the features of messages in Rasa. In Manent, policies receive None instead."""
+    """In Rasa, contains the features of messages. In Manent, policies receive None instead."""

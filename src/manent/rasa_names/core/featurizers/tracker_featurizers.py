@@ -2,8 +2,8 @@
 
 
 class TrackerFeaturizer:
-    """Converts conversations to numbers in Rasa. In Manent, policies receive None instead."""
+    """In Rasa, converts conversations to numbers. In Manent, policies receive None instead."""
 
 
 class MaxHistoryTrackerFeaturizer(TrackerFeaturizer):
-    """Converts the newest states of conversations to numbers in Rasa."""
+    """In Rasa, converts the newest states of conversations to numbers."""

@@ -6,12 +6,12 @@ from manent.rasa_names.core.policies.policy import BuiltInPolicy
 
 
 class MemoizationPolicy(BuiltInPolicy):
-    """`MemoizationPolicy`, which classes of projects can extend."""
+    """`MemoizationPolicy`, which a project's classes can extend."""
 
     extends: ClassVar[str] = "MemoizationPolicy"
 
 
 class AugmentedMemoizationPolicy(BuiltInPolicy):
-    """`AugmentedMemoizationPolicy`, which classes of projects can extend."""
+    """`AugmentedMemoizationPolicy`, which a project's classes can extend."""
 
     extends: ClassVar[str] = "AugmentedMemoizationPolicy"

@@ -81,7 +81,7 @@ class Policy(GraphComponent):
 
     Attributes:
         config: the options.
-        priority: decides between predictions of equal confidence; the highest priority wins.
+        priority: decides between predictions with equal confidence; the highest priority wins.
     """
 
     extends: ClassVar[str] = ""
@@ -159,7 +159,7 @@ class Policy(GraphComponent):
 
 
 class BuiltInPolicy(Policy):
-    """A built-in policy of Manent, which classes of projects can extend. Rasa has no such class.
+    """A built-in Manent policy, which a project's classes can extend. Rasa has no such class.
 
     `predict_action_probabilities` calls the built-in policy.
     """

@@ -6,6 +6,6 @@ from manent.rasa_names.core.policies.policy import BuiltInPolicy
 
 
 class RulePolicy(BuiltInPolicy):
-    """`RulePolicy`, which classes of projects can extend."""
+    """`RulePolicy`, which a project's classes can extend."""
 
     extends: ClassVar[str] = "RulePolicy"

@@ -6,6 +6,6 @@ from manent.rasa_names.core.policies.policy import BuiltInPolicy
 
 
 class TEDPolicy(BuiltInPolicy):
-    """`TEDPolicy`, which classes of projects can extend."""
+    """`TEDPolicy`, which a project's classes can extend."""
 
     extends: ClassVar[str] = "TEDPolicy"

@@ -6,6 +6,6 @@ from manent.rasa_names.core.policies.policy import BuiltInPolicy
 
 
 class UnexpecTEDIntentPolicy(BuiltInPolicy):
-    """`UnexpecTEDIntentPolicy`, which classes of projects can extend."""
+    """`UnexpecTEDIntentPolicy`, which a project's classes can extend."""
 
     extends: ClassVar[str] = "UnexpecTEDIntentPolicy"

@@ -1,8 +1,8 @@
 """Stand-ins for `rasa.engine.storage.storage`.
 
 Components store files in folders, but Manent's model format stores names and bytes. `ModelStorage` converts between
-them with a temporary folder: `files` reads the folder after the training, and `read_from` writes the files of a model
-to the folder.
+them with a temporary folder: `files` reads the folder after the training, and `read_from` writes a model's files to the
+folder.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ from manent.rasa_names.engine.storage.resource import Resource
 
 
 class ModelStorage:
-    """The files of one component.
+    """Stores the files of one component.
 
     Args:
-        files: the files of the model, `<resource>/<path>` → content. They are written to the folder when the component
+        files: the model's files, `<resource>/<path>` → content. They are written to the folder when the component
             reads them.
     """
 
@@ -31,19 +31,19 @@ class ModelStorage:
 
     @property
     def has_files(self) -> bool:
-        """Whether the model contains files of the component."""
+        """Whether the model contains files for the component."""
         return bool(self._files)
 
     @contextlib.contextmanager
     def write_to(self, resource: Resource) -> Iterator[Path]:
-        """Yield a folder for the files of a resource."""
+        """Yield a folder for a resource's files."""
         folder = self._folder_of(resource)
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
 
     @contextlib.contextmanager
     def read_from(self, resource: Resource) -> Iterator[Path]:
-        """Yield the folder with the files of a resource. It exists until this storage is deleted.
+        """Yield the folder that contains a resource's files. The folder exists until this storage is deleted.
 
         Raises:
             ValueError: nothing was stored under this name.

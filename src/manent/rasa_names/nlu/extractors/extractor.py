@@ -13,7 +13,7 @@ from manent.rasa_names.shared.nlu.training_data.message import Message
 
 
 class EntityTagSpec(NamedTuple):
-    """The tags of one type of label."""
+    """The tags for one type of label."""
 
     tag_name: str
     ids_to_tags: dict[int, str]
@@ -48,7 +48,7 @@ class EntityExtractorMixin:
         return [entity for entity in extracted if entity["entity"] in requested_dimensions]
 
     def filter_trainable_entities(self, entity_examples: list[Message]) -> list[Message]:
-        """Return the examples without annotations for other extractors."""
+        """Return the examples without the annotations that are for other extractors."""
         found = []
         for example in entity_examples:
             kept = [each for each in example.get(ENTITIES, []) if each.get(EXTRACTOR) in (None, self.name)]

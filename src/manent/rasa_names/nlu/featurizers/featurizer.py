@@ -43,14 +43,14 @@ class Featurizer(Configured, ABC, Generic[FeatureType]):
         return type(self).__name__
 
     def add_features_to_message(self, sequence: Any, sentence: Any, attribute: str, message: Message) -> None:
-        """Add features of the words and of the text to an attribute."""
+        """Add to an attribute the features of its words and of its text."""
         for kind, features in ((FEATURE_TYPE_SEQUENCE, sequence), (FEATURE_TYPE_SENTENCE, sentence)):
             if features is not None:
                 message.add_features(Features(features, kind, attribute, self._identifier))
 
     @staticmethod
     def raise_if_featurizer_configs_are_not_compatible(featurizer_configs: Iterable[dict[str, Any]]) -> None:
-        """Do nothing, because Manent already gives each featurizer a different name."""
+        """Do nothing, because in Manent each featurizer already has a different name."""
 
 
 class DenseFeaturizer(Featurizer[np.ndarray[Any, Any]], ABC):
@@ -62,7 +62,7 @@ class DenseFeaturizer(Featurizer[np.ndarray[Any, Any]], ABC):
         pooling_operation: str,
         only_non_zero_vectors: bool = True,  # noqa: FBT001, FBT002  # Rasa's signature
     ) -> np.ndarray[Any, Any]:
-        """Return the mean or the maximum of the features of words, in the shape (1, features).
+        """Return the mean or the maximum of the words' features: (1, features).
 
         Raises:
             ValueError: the operation is unknown.

@@ -23,7 +23,7 @@ class Token:
     """A word in a text.
 
     Attributes:
-        text: the word. The following components use it instead of the characters at its position in the text.
+        text: the word. Later components use this text instead of the characters at the token's position.
         start: index of its first character.
         end: index after its last character.
         data: additional attributes.
@@ -86,7 +86,7 @@ class Tokenizer(Configured, GraphComponent, ABC):
 
     @abstractmethod
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
-        """Return the words of an attribute of a message."""
+        """Return the words in an attribute of a message."""
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         """Tokenize all examples."""
@@ -97,7 +97,7 @@ class Tokenizer(Configured, GraphComponent, ABC):
         return training_data
 
     def train(self, training_data: TrainingData, *_: Any, **__: Any) -> Any:
-        """Tokenize all examples, as tokenizers of Rasa 1 and 2 do."""
+        """Tokenize all examples, like the tokenizers in Rasa 1 and 2."""
         self.process_training_data(training_data)
 
     def process(self, messages: Any, **_: Any) -> Any:
@@ -132,7 +132,7 @@ class Tokenizer(Configured, GraphComponent, ABC):
 
     @staticmethod
     def _convert_words_to_tokens(words: list[str], text: str) -> list[Token]:
-        """Return tokens for words that are in the same order as in the text.
+        """Return tokens for words, which must be in the same order as in the text.
 
         Raises:
             ValueError: the text does not contain a word after the previous one.

@@ -8,7 +8,7 @@ from manent.rasa_names.shared.nlu.training_data.message import Message
 
 
 class WhitespaceTokenizer(Tokenizer):
-    """Splits texts as Manent's WhitespaceTokenizer does."""
+    """Splits texts like Manent's WhitespaceTokenizer."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -16,7 +16,7 @@ class WhitespaceTokenizer(Tokenizer):
         return {"intent_tokenization_flag": False, "intent_split_symbol": "_", "token_pattern": None}
 
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
-        """Return the words of an attribute of a message."""
+        """Return the words in an attribute of a message."""
         text = message.get(attribute)
         tokens = [Token(text[start:end], start, end) for start, end in whitespace_tokens(text)]
         return self._apply_token_pattern(tokens)

@@ -22,7 +22,7 @@ class Domain(Partial):
     """The domain, for policies.
 
     Attributes:
-        action_names_or_texts: all actions, in the order of the probabilities of a prediction.
+        action_names_or_texts: all actions, in the same order as a prediction's probabilities.
         intents: names of the intents.
         entities: names of the entities.
         slots: the slots with their initial values.
@@ -55,7 +55,7 @@ class Domain(Partial):
         return len(self.action_names_or_texts)
 
     def index_for_action(self, action_name: str) -> int:
-        """Return the index of an action in the probabilities.
+        """Return an action's index in the probabilities.
 
         Raises:
             ActionNotFoundException: the domain has no action with this name.

@@ -39,7 +39,7 @@ class Event:
 
 
 class UserUttered(Event):
-    """A message of the user. `intent` is `{"name", "confidence"}`."""
+    """A user message. `intent` is `{"name", "confidence"}`."""
 
     type_name = "user"
 
@@ -78,7 +78,7 @@ class UserUttered(Event):
 
 
 class BotUttered(Event):
-    """A message of the bot."""
+    """A bot message."""
 
     type_name = "bot"
 
@@ -228,7 +228,7 @@ class SessionStarted(Event):
 
 
 class UserUtteranceReverted(Event):
-    """The last user turn was undone."""
+    """The last user turn was reverted."""
 
     type_name = "rewind"
 
@@ -293,7 +293,7 @@ _NAMES = {"action": "action_name", "action_execution_rejected": "action_name", "
 
 
 def event_of(logged: LoggedEvent) -> Event:
-    """Convert an event of the log for policies."""
+    """Convert an event from the log for policies."""
     wire = event_to_wire(logged)
     kind = _KINDS.get(wire["event"])
     if kind is None:

@@ -12,7 +12,7 @@ from manent.rasa_names.shared.core.slots import Slot
 
 @dataclass
 class TrackerActiveLoop:
-    """The active form, with the attributes of Rasa 3 and the keys of Rasa 2."""
+    """The active form, with Rasa 3's attributes and Rasa 2's keys."""
 
     name: str | None = None
     is_interrupted: bool = False
@@ -29,9 +29,9 @@ class DialogueStateTracker(Partial):
 
     Attributes:
         sender_id: id of the conversation.
-        latest_message: the latest message of the user. Its text is None before the first message.
+        latest_message: the latest user message. Its text is None before the first message.
         latest_action: the latest action, as an object with `action_name` or `action_text`.
-        latest_bot_utterance: the latest message of the bot.
+        latest_bot_utterance: the latest bot message.
         active_loop: the active form, or None.
         followup_action: name of the action that runs next, without a prediction.
     """
@@ -114,7 +114,7 @@ class DialogueStateTracker(Partial):
     def get_latest_entity_values(
         self, entity_type: str, entity_role: str | None = None, entity_group: str | None = None
     ) -> Iterator[Any]:
-        """Yield the values of an entity of the latest message."""
+        """Yield the values of an entity in the latest message."""
         for entity in self.latest_message.entities if isinstance(self.latest_message, UserUttered) else ():
             found = entity.get("entity"), entity.get("role"), entity.get("group")
             if found == (entity_type, entity_role, entity_group):
@@ -127,7 +127,7 @@ class DialogueStateTracker(Partial):
         skip: int = 0,
         event_verbosity: Any = None,  # noqa: ARG002  # Rasa's signature
     ) -> Event | None:
-        """Return the newest event of a class, or None."""
+        """Return the newest event of this class, or None."""
         excluded = action_names_to_exclude or ()
         found = [
             event

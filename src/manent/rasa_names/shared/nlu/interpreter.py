@@ -6,4 +6,4 @@ class NaturalLanguageInterpreter:
 
 
 class RegexInterpreter(NaturalLanguageInterpreter):
-    """Parses messages that contain their intent in Rasa."""
+    """In Rasa, parses messages that name their intent."""

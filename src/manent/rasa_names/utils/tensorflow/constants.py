@@ -1,4 +1,4 @@
-"""Stand-ins for `rasa.utils.tensorflow.constants`: names of options of featurizers and classifiers."""
+"""Stand-ins for `rasa.utils.tensorflow.constants`: option names for featurizers and classifiers."""
 
 POOLING = "pooling"
 MEAN_POOLING = "mean"

@@ -13,7 +13,7 @@ class Features:
         features: a NumPy array or a SciPy matrix, (rows, features).
         type: `sentence` or `sequence`.
         attribute: the attribute that the features describe, usually `text`.
-        origin: name of the component that computed them.
+        origin: name of the component that computed the features.
     """
 
     def __init__(self, features: Any, feature_type: str, attribute: str, origin: str | list[str]) -> None:
@@ -53,7 +53,7 @@ class Features:
         origin: list[str] | None = None,
         is_sparse: bool | None = None,  # noqa: FBT001  # Rasa's signature
     ) -> "list[Features]":
-        """Return the features with all the given properties."""
+        """Return those of the features that have all given properties."""
         wanted = None if attributes is None else set(attributes)
         return [
             each

@@ -141,13 +141,13 @@ class Message:
     def get_sparse_features(
         self, attribute: str, featurizers: list[str] | None = None
     ) -> tuple[Features | None, Features | None]:
-        """Return the sparse features of the tokens and those of the text."""
+        """Return the tokens' sparse features and the text's sparse features."""
         return self._of_both_types(attribute, featurizers, is_sparse=True)
 
     def get_dense_features(
         self, attribute: str, featurizers: list[str] | None = None
     ) -> tuple[Features | None, Features | None]:
-        """Return the dense features of the tokens and those of the text."""
+        """Return the tokens' dense features and the text's dense features."""
         return self._of_both_types(attribute, featurizers, is_sparse=False)
 
     def features_present(self, attribute: str, featurizers: list[str] | None = None) -> bool:
@@ -155,7 +155,7 @@ class Message:
         return bool(self.get_all_features(attribute, featurizers))
 
     def is_core_or_domain_message(self) -> bool:
-        """Return whether this is an action of a story instead of a user's message."""
+        """Return whether this is an action from a story instead of a user message."""
         return bool(self.data.get(ACTION_NAME) or self.data.get(ACTION_TEXT))
 
     def is_e2e_message(self) -> bool:
@@ -163,7 +163,7 @@ class Message:
         return bool(self.get(ACTION_TEXT) or (self.get(TEXT) and not (self.get(INTENT) or self.get(RESPONSE))))
 
     def find_overlapping_entities(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """Return the pairs of entities that overlap."""
+        """Return the pairs of overlapping entities."""
         entities = sorted(self.get(ENTITIES) or (), key=lambda entity: entity["start"])
         return [
             (first, second)

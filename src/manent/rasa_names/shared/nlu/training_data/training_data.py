@@ -49,7 +49,7 @@ class TrainingData:
 
     @property
     def nlu_examples(self) -> list[Message]:
-        """The examples that are messages of users."""
+        """The examples that are user messages."""
         return [each for each in self.training_examples if not each.is_core_or_domain_message()]
 
     @property
@@ -122,7 +122,7 @@ class TrainingData:
         return sorted(found, key=lambda entity: str(entity[ENTITY_ATTRIBUTE_TYPE]))
 
     def filter_training_examples(self, condition: Callable[[Message], bool]) -> "TrainingData":
-        """Return the training data with only those examples that fulfill a condition."""
+        """Return the training data, reduced to the examples that fulfil a condition."""
         return TrainingData(
             [each for each in self.training_examples if condition(each)],
             self.entity_synonyms,
@@ -132,7 +132,7 @@ class TrainingData:
         )
 
     def is_empty(self) -> bool:
-        """Return whether the training data is empty."""
+        """Return whether the training data are empty."""
         return not any((self.training_examples, self.entity_synonyms, self.regex_features, self.lookup_tables))
 
     def contains_no_pure_nlu_data(self) -> bool:
@@ -140,7 +140,7 @@ class TrainingData:
         return not any(each.get(INTENT) or each.get(ENTITIES) or each.get(RESPONSE) for each in self.nlu_examples)
 
     def has_e2e_examples(self) -> bool:
-        """Return False, because Manent does not add texts of stories to the training data."""
+        """Return False, because Manent does not add texts from stories to the training data."""
         return False
 
     def _labels(self, name: str) -> set[str]:
