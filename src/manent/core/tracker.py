@@ -23,6 +23,7 @@ from manent.core.events import (
     ActionExecutionRejected,
     ActionReverted,
     ActiveLoop,
+    AgentUttered,
     AllSlotsReset,
     BotUttered,
     ConversationPaused,
@@ -31,8 +32,14 @@ from manent.core.events import (
     EntitiesAdded,
     Event,
     FollowupAction,
+    HandoffRequested,
     Json,
+    Labelled,
     LoopInterrupted,
+    Note,
+    OperatorJoined,
+    OperatorLeft,
+    Rated,
     Restarted,
     SessionStarted,
     SlotSet,
@@ -41,6 +48,9 @@ from manent.core.events import (
 )
 
 _LISTEN = "action_listen"
+
+AFTER_ERROR = "error"
+"""Reason of a handoff that was requested because the bot failed."""
 _RECENT = 3
 """Number of user turns whose intents are kept, including reverted turns. A two-stage fallback needs this many."""
 
@@ -193,6 +203,8 @@ class _Dump(msgspec.Struct, kw_only=True):
     loops: list[str]
     recent_intents: tuple[str | None, ...] = ()
     outdated: bool = False
+    is_handled: bool = False
+    failed_over: float | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -225,6 +237,9 @@ class Tracker:
             turn ends with an action.
         outdated: whether `state` still contains a form turn that was removed from `applied`. The state is computed
             again when the bot listens.
+        is_handled: whether a person handles the conversation or was requested. Then the visitor's messages do not
+            change the state, so that the bot later continues where it stopped.
+        failed_over: timestamp of the newest handoff that was requested because the bot failed.
         counted: number of actions in `applied`. None if they must be counted again.
         derived: cache for values that other code derives from `applied`. Not stored.
     """
@@ -246,6 +261,8 @@ class Tracker:
     recent_intents: tuple[str | None, ...] = ()
     declined: str | None = None
     outdated: bool = False
+    is_handled: bool = False
+    failed_over: float | None = None
     counted: int | None = None
     derived: Any = None
 
@@ -342,10 +359,30 @@ class Tracker:
             self._take(event)
 
     def _take_message(self, event: UserUttered) -> None:
-        self._take(event)
         self.last_user_time = event.timestamp
         self.latest_input_channel = event.input_channel
+        if self.is_handled:
+            return
+        self._take(event)
         self._remember(event.intent or "")
+
+    def _take_agent_message(self, event: AgentUttered) -> None:
+        if not (self.is_handled or event.operator):
+            self._take(event)
+
+    def _request_handoff(self, event: HandoffRequested) -> None:
+        self.is_handled = True
+        if event.reason == AFTER_ERROR:
+            self.failed_over = event.timestamp
+
+    def _join(self, _: OperatorJoined) -> None:
+        self.is_handled = True
+
+    def _leave(self, event: OperatorLeft) -> None:
+        self.is_handled = event.to.kind != "bot"
+
+    def _ignore(self, _: Note | Labelled | Rated) -> None:
+        """Do nothing: the event does not concern the dialogue."""
 
     def _take_rejection(self, event: ActionExecutionRejected) -> None:
         self._take(event)
@@ -476,6 +513,8 @@ class Tracker:
                 loops=sorted(self.loops),
                 recent_intents=self.recent_intents,
                 outdated=self.outdated,
+                is_handled=self.is_handled,
+                failed_over=self.failed_over,
             )
         )
 
@@ -502,6 +541,8 @@ class Tracker:
             loops=set(dump.loops),
             recent_intents=dump.recent_intents,
             outdated=dump.outdated,
+            is_handled=dump.is_handled,
+            failed_over=dump.failed_over,
         )
 
 
@@ -515,5 +556,12 @@ _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     SessionStarted: Tracker._start_session,  # noqa: SLF001
     UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
     ActionReverted: Tracker._revert_action,  # noqa: SLF001
+    AgentUttered: Tracker._take_agent_message,  # noqa: SLF001
+    HandoffRequested: Tracker._request_handoff,  # noqa: SLF001
+    OperatorJoined: Tracker._join,  # noqa: SLF001
+    OperatorLeft: Tracker._leave,  # noqa: SLF001
+    Note: Tracker._ignore,  # noqa: SLF001
+    Labelled: Tracker._ignore,  # noqa: SLF001
+    Rated: Tracker._ignore,  # noqa: SLF001
 }
 """The methods, by event class, that apply the events that change more than `state` and `applied`."""
