@@ -14,12 +14,13 @@ import msgspec
 from manent.extensions.finding import find
 from manent.extensions.options import Field, fields_of
 from manent.extensions.points import BROKERS, CHANNELS, STORES, ExtensionPoint
+from manent.project.settings.desk import DeskOptions
 
 PAGE = Path(__file__).with_name("options.md")
 
 HEAD = """# Options
 
-All options of the built-in channels, event brokers and stores. `manent data validate` and `manent run` report wrong values and unknown names, with file and
+All options of the built-in channels, event brokers, stores and the desk. `manent data validate` and `manent run` report wrong values and unknown names, with file and
 line. A number or a flag may be in quotes or come from the environment (`${VARIABLE}`).
 
 This page is generated from the classes that read the options (`docs/make_options.py`).
@@ -35,10 +36,17 @@ SECTIONS = (
     ),
 )
 
+DESK = """
+## Desk
+
+The section `desk` of `endpoints.yml`: people who answer in place of the bot ([Handoff](handoff.md)).
+
+"""
+
 
 def draw() -> str:
     """Return the page."""
-    return HEAD + "".join(_section(point, title, text) for point, title, text in SECTIONS)
+    return HEAD + "".join(_section(point, title, text) for point, title, text in SECTIONS) + DESK + _table(DeskOptions)
 
 
 def descriptions(options: type[msgspec.Struct]) -> dict[str, str]:

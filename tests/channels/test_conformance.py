@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from manent.core.conversation_log import LogEntry
-from manent.core.events import BotUttered, UserUttered
-from manent.runtime import operations
+from manent.core.events import BotUttered, Operator, UserUttered
+from manent.runtime import handling, operations
 from manent.runtime.ports.channel import Messenger
 from support.platforms import CHANNELS, platform_of
 from support.platforms.platform import Platform, Webhook
@@ -83,6 +83,26 @@ async def test_a_message_is_answered(tmp_path: Path, platform: Platform) -> None
         users = [one.event for one in await log_of(server, platform.address(ADA)) if isinstance(one.event, UserUttered)]
     assert [(one.text, one.input_channel) for one in users] == [("hello", platform.name)]
     assert isinstance(channel_of(server, platform), Messenger)
+
+
+async def test_an_operator_answers_over_the_platform(tmp_path: Path, platform: Platform) -> None:
+    """An operator's words reach the visitor over the platform, once and in order; the bot is silent meanwhile."""
+    operator = Operator(id="1", name="Grace")
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        conversation = server.conversations.get(platform.address(ADA))
+        for number in range(3):
+            for _ in range(2):
+                await handling.say(conversation, operator, text=f"Grace {number}", message_id=str(number))
+        await delivered(server, platform, platform.text(ADA, "hello", "2"))
+        async with asyncio.timeout(30):
+            while len(await said(server, platform.address(ADA))) < 2:  # noqa: ASYNC110  # the receiver runs beside
+                await asyncio.sleep(0.01)
+        await handling.hand_back(conversation, operator)
+        await delivered(server, platform, platform.text(ADA, "hello", "3"))
+        await until(lambda: len(platform.shown(ADA)) == 5)
+    assert platform.shown(ADA) == ["Hello.", "Grace 0", "Grace 1", "Grace 2", "Hello."]
 
 
 async def test_requests_of_others_are_refused(tmp_path: Path, platform: Platform) -> None:

@@ -35,6 +35,7 @@ from manent.core.events import (
     HandoffRequested,
     Json,
     OperatorJoined,
+    OperatorLeft,
     SlotSet,
     UserUtteranceReverted,
     UserUttered,
@@ -202,8 +203,9 @@ class Turn:
             input_channel: name of the input channel. None: the input channel of the latest message.
             first: events to add before.
         """
-        for event in first:
-            self._append(event)
+        self._given = tuple(first)
+        self._add()
+        self._given = ()
         if isinstance(entities, dict):
             entities = [{"entity": name, "value": value} for name, value in entities.items()]
         text = f"EXTERNAL: {intent}"
@@ -559,8 +561,7 @@ class Turn:
                 message = yield from self._acting.message(handoff.TIMEOUT)
         except ActionError:
             log.warning("could not generate the response %r externally", handoff.TIMEOUT)
-        for event in self._given:
-            self._append(event)
+        self._add()
         self._append(bot_event(message or {"text": handoff.TIMEOUT_TEXT}, utter_action=handoff.TIMEOUT))
         if self._is_open():
             self._append(ActionExecuted(name=LISTEN))
@@ -569,7 +570,19 @@ class Turn:
     def _add(self) -> Outcome:
         for event in self._given:
             self._append(event)
+        if any(isinstance(event, OperatorLeft) for event in self._given):
+            self._return_to_form()
         return Outcome.RECORDED
+
+    def _return_to_form(self) -> None:
+        """Let the active form wait for the answer to its question again, if the request for a person interrupted it.
+
+        Without a person, the form would have run again after `action_human_handoff` and repeated its question.
+        """
+        loop = self._tracker.state.active_loop
+        if loop is not None and loop.rejected and not self._tracker.is_handled:
+            self._append(ActionExecuted(name=loop.name))
+            self._append(ActionExecuted(name=LISTEN))
 
     # slots under validation ---------------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ class Engine:
             subscribe to the conversation instead.
         typing_readers: functions that are called with `sender_id` when a visitor starts (True) or stops typing.
         session_token: returns the token that proves ownership of a conversation.
+        is_staffed: returns whether an operator is at the desk now. The desk sets it.
         handoff: whether turns may request a person, and whether one is there to answer.
     """
 
@@ -71,6 +72,7 @@ class Engine:
         self.typing_readers: list[Callable[[str, bool], None]] = []
         self.outputs: dict[str, Output | None] = {}
         self.session_token: Callable[[str], str] = lambda _: ""
+        self.is_staffed: Callable[[], bool] = lambda: False
         self.handoff = UNSTAFFED
         self._batcher = ParseBatcher()
         # the random numbers only select response variations and generate ids
