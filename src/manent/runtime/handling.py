@@ -298,15 +298,22 @@ async def _change(
 
 
 async def _run(conversation: Conversation, begin: Callable[[Turn], Step], cause: Callable[[], TurnCause]) -> Head:
+    channel: str | None = None
+
+    def begin_here(turn: Turn) -> Step:
+        nonlocal channel
+        channel = operations.output_of(conversation, operations.LATEST)
+        return begin(turn)
+
     async def attempt() -> tuple[Head, list[LogEntry]]:
         await _refresh(conversation)
-        entries = await operations.run(conversation, begin, cause())
+        entries = await operations.run(conversation, begin_here, cause())
         return await _known_head(conversation), entries
 
     head, entries = await _patiently(attempt)
     if entries:
         try:
-            await operations.send_out(conversation, entries, operations.LATEST)
+            await operations.send_out(conversation, entries, channel)
         except ManentError as error:
             extra = {"sender_id": conversation.sender_id, "code": error.code, "error": error.message}
             log.warning(
