@@ -14,13 +14,14 @@ import msgspec
 from manent.extensions.finding import find
 from manent.extensions.options import Field, fields_of
 from manent.extensions.points import BROKERS, CHANNELS, STORES, ExtensionPoint
+from manent.project.settings.desk import DeskOptions
 from manent.tracing.options import TracingOptions
 
 PAGE = Path(__file__).with_name("options.md")
 
 HEAD = """# Options
 
-All options of the built-in channels, event brokers and stores, and of tracing. `manent data validate` and `manent run` report wrong values and unknown names, with file and
+All options of the built-in channels, event brokers and stores, of the desk and of tracing. `manent data validate` and `manent run` report wrong values and unknown names, with file and
 line. A number or a flag may be in quotes or come from the environment (`${VARIABLE}`).
 
 This page is generated from the classes that read the options (`docs/make_options.py`).
@@ -42,6 +43,12 @@ TRACING = """
 The section `tracing` of `endpoints.yml`, as in Rasa. Without the section, nothing is traced. It needs `pip install 'manent[tracing]'`.
 
 """
+DESK = """
+## Desk
+
+The section `desk` of `endpoints.yml`: people who answer in place of the bot ([Handoff](handoff.md)).
+
+"""
 
 
 def draw() -> str:
@@ -49,8 +56,8 @@ def draw() -> str:
     return (
         HEAD
         + "".join(_section(point, title, text) for point, title, text in SECTIONS)
-        + TRACING
-        + _table(TracingOptions)
+        + (DESK + _table(DeskOptions))
+        + (TRACING + _table(TracingOptions))
     )
 
 

@@ -13,10 +13,11 @@ import pytest
 
 from manent.channels.messenger import MessengerChannel
 from manent.channels.platform_api import Answer, PlatformApi
-from manent.core.events import BotUttered, UserUttered
+from manent.core.events import BotUttered, Operator, UserUttered
 from manent.extensions import points
 from manent.extensions.finding import find
 from manent.extensions.options import fields_of
+from manent.runtime import handling
 from manent.runtime.ports.channel import Messenger
 from support.messengers import ADA, EVE, channel_of, deliver, delivered, log_of, said, serving, utter
 from support.platforms import CHANNELS, platform_of
@@ -44,6 +45,27 @@ async def test_a_message_is_answered(tmp_path: Path, platform: Platform) -> None
         users = [one.event for one in await log_of(server, platform.address(ADA)) if isinstance(one.event, UserUttered)]
     assert [(one.text, one.input_channel) for one in users] == [("hello", platform.name)]
     assert isinstance(channel_of(server, platform), Messenger)
+
+
+@pytest.mark.point(4)
+async def test_an_operator_answers_over_the_platform(tmp_path: Path, platform: Platform) -> None:
+    """An operator's words reach the visitor over the platform, once and in order; the bot is silent meanwhile."""
+    operator = Operator(id="1", name="Grace")
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await until(lambda: platform.shown(ADA) == ["Hello."])
+        conversation = server.conversations.get(platform.address(ADA))
+        for number in range(3):
+            for _ in range(2):
+                await handling.say(conversation, operator, text=f"Grace {number}", message_id=str(number))
+        await delivered(server, platform, platform.text(ADA, "hello", "2"))
+        async with asyncio.timeout(30):
+            while len(await said(server, platform.address(ADA))) < 2:  # noqa: ASYNC110  # the receiver runs beside
+                await asyncio.sleep(0.01)
+        await handling.hand_back(conversation, operator)
+        await delivered(server, platform, platform.text(ADA, "hello", "3"))
+        await until(lambda: len(platform.shown(ADA)) == 5)
+    assert platform.shown(ADA) == ["Hello.", "Grace 0", "Grace 1", "Grace 2", "Hello."]
 
 
 @pytest.mark.point(1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from manent.stores.sqlite.file import prepare_file
 from manent.stores.sqlite.upgrade import upgrade_sqlite
-from support.old_stores import ALEMBIC_REVISIONS, contents, shape, store_of_alembic
+from support.old_stores import ALEMBIC_REVISIONS, contents, shape, store_of_alembic, upgraded
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = {
@@ -51,7 +51,7 @@ def test_an_upgrade_keeps_every_row(revision: str, data: st.DataObject) -> None:
                 for values in data.draw(st.lists(row, max_size=4), label=table):
                     connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)  # noqa: S608
             connection.commit()
-        before = contents(path)
+        before = upgraded(contents(path))
         prepare_file(Path(folder) / "new.db", durability="process")
         upgrade_sqlite(path, backup=False)
 

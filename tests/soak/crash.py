@@ -3,7 +3,8 @@
     make soak ARGS="[--kills 200] [--visitors 12] [--servers 2] [--mutation NAME | --mutations]"
 
 The servers share one database. The visitors send raw frames (`crash_client.py`). Each visitor has one tab that sends
-messages and one that only receives. The answers are short, have three parts, or need a custom action. Some visitors
+messages and one that only receives. The answers are short, have three parts, or need a custom action. Operators take
+conversations, answer and hand them back at random (`crash_operators.py`). Some visitors
 erase their conversation, and some use a plain Rasa page. After the last kill, the load ends, and `crash_judge.py`
 compares the logs with the frames that every tab received. With --mutation, one guarantee is broken on purpose
 (`mutant.py`), and the run must find violations. --mutations tests all mutations.
@@ -28,7 +29,18 @@ from typing import Any
 import aiohttp
 
 from soak.crash_client import Plain, Tab, Visitor
-from soak.crash_judge import Verdict, judge_keys, judge_ledger, judge_plain, judge_visitor, read_ledger
+from soak.crash_judge import (
+    Verdict,
+    judge_handler,
+    judge_keys,
+    judge_ledger,
+    judge_notes,
+    judge_operators,
+    judge_plain,
+    judge_visitor,
+    read_ledger,
+)
+from soak.crash_operators import Operator, read_log
 from soak.mutant import CAUGHT_AS, MUTATIONS
 from support.ports import free_port
 from support.processes import manent
@@ -53,9 +65,10 @@ class Fleet:
 
     def start(self, port: int) -> None:
         """Start the server of a port."""
-        program = [str(Path(__file__).with_name("mutant.py")), self.mutation] if self.mutation else ["-m", "manent"]
-        command = [sys.executable, *program, "run", "-i", "127.0.0.1", "-p", str(port)]
+        mutation = ["--mutation", self.mutation] if self.mutation else []
+        command = [sys.executable, "-m", "soak.desk_server", *mutation, "run", "-i", "127.0.0.1", "-p", str(port)]
         environment = {**os.environ, "COUNT_FILE": str(self.project / "ledger"), "COUNT_SECONDS": "0.15"}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[1])
         with (self.project / "server.log").open("ab") as out:
             self.processes[port] = subprocess.Popen(command, cwd=self.project, stdout=out, stderr=out, env=environment)
 
@@ -105,14 +118,20 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         for _ in range(options.visitors):
             session_id = uuid.uuid4().hex
             speaker = Tab(http, fleet.urls, session_id, random.Random(rng.random()))
-            listener = Tab(http, fleet.urls, session_id, random.Random(rng.random()))
+            listener = Tab(http, fleet.urls, session_id, random.Random(rng.random()), accepts=["agent"])
             visitors.append(Visitor(speaker, listener, random.Random(rng.random())))
         plain = [Plain(http, fleet.urls, uuid.uuid4().hex, random.Random(rng.random())) for _ in range(options.plain)]
+        sender_ids = [*(visitor.speaker.session_id for visitor in visitors), *(page.session_id for page in plain)]
+        operators = [
+            Operator(f"operator{number}", http, fleet.urls, random.Random(rng.random()))
+            for number in range(options.operators)
+        ]
         stop, end = asyncio.Event(), asyncio.Event()
         talking = [
             asyncio.create_task(visitor.live(stop, 0.02 if number % 4 == 3 else 0.0))
             for number, visitor in enumerate(visitors)
         ]
+        handling = [asyncio.create_task(operator.live(stop, sender_ids)) for operator in operators]
         listening = [asyncio.create_task(page.live(stop, end)) for page in plain]
         for number in range(options.kills):
             await asyncio.sleep(options.every * (0.5 + rng.random()))
@@ -123,6 +142,7 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         stop.set()
         await _all_up(http, fleet)
         await asyncio.wait(talking, timeout=90)
+        await asyncio.gather(*handling)
         verdict = Verdict()
         ledger = read_ledger(fleet.project / "ledger")
         for task in talking:
@@ -134,15 +154,21 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
         await asyncio.sleep(8)  # time for the other servers to take over unfinished turns and to poll for news
         end.set()
         await asyncio.wait(listening, timeout=20)
+        logs = {sender_id: await read_log(http, fleet.urls, sender_id) for sender_id in sender_ids}
+        handled = {sender_id: judge_handler(verdict, sender_id, log["events"]) for sender_id, log in logs.items()}
+        judge_operators(verdict, operators, logs)
         for visitor in visitors:
             history, epoch = await _history(visitor.speaker)
-            judge_visitor(verdict, visitor, history, epoch)
+            judge_visitor(verdict, visitor, history, epoch, handled[visitor.speaker.session_id])
+            for tab in (visitor.speaker, visitor.listener):
+                judge_notes(verdict, tab.record)
             judge_keys(verdict, ledger, history, epoch)
         for page in plain:
             tab = Tab(http, fleet.urls, page.session_id, rng)
             await asyncio.wait_for(tab.joined.wait(), 20)
             history, _ = await _history(tab)
-            judge_plain(verdict, page, history)
+            judge_plain(verdict, page, history, handled[page.session_id])
+            judge_notes(verdict, page.record)
             await tab.close()
         for visitor in visitors:
             await visitor.speaker.close()
@@ -153,12 +179,11 @@ async def _talk_and_kill(options: argparse.Namespace, fleet: Fleet) -> Verdict:
 async def _history(tab: Tab) -> tuple[list[dict[str, Any]], str]:
     """Read a whole conversation page by page, newest page first; return its entries and its epoch."""
     await asyncio.wait_for(tab.joined.wait(), 30)
-    answer = await tab.request("session_request", {"protocol": 1, "session_id": tab.session_id, "limit": 200})
+    named = {"session_id": tab.session_id, "limit": 200, "accepts": ["agent"]}
+    answer = await tab.request("session_request", {"protocol": 1, **named})
     epoch, messages = answer["epoch"], answer["messages"]
     while answer["has_more"]:
-        answer = await tab.request(
-            "history_request", {"session_id": tab.session_id, "before": messages[0]["seq"], "limit": 200}
-        )
+        answer = await tab.request("history_request", {**named, "before": messages[0]["seq"]})
         messages = answer["messages"] + messages
     return messages, epoch
 
@@ -194,6 +219,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=1.5, help="seconds between kills, on average")
     parser.add_argument("--visitors", type=int, default=12)
     parser.add_argument("--plain", type=int, default=3)
+    parser.add_argument("--operators", type=int, default=3)
     parser.add_argument("--servers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutation", choices=sorted(MUTATIONS))

@@ -44,8 +44,16 @@ class Sent:
 class Tab:
     """A socket that uses protocol 1 and reconnects."""
 
-    def __init__(self, http: aiohttp.ClientSession, urls: Sequence[str], session_id: str, rng: random.Random) -> None:
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        urls: Sequence[str],
+        session_id: str,
+        rng: random.Random,
+        accepts: Sequence[str] = (),
+    ) -> None:
         self.http, self.urls, self.session_id, self.rng = http, urls, session_id, rng
+        self.accepts = list(accepts)
         self.record: list[Frame] = []
         self.epoch: str | None = None
         self.cursor = 0
@@ -122,6 +130,8 @@ class Tab:
     async def join(self) -> None:
         """Request the part of the conversation after the cursor."""
         payload: dict[str, Any] = {"protocol": 1, "session_id": self.session_id, "limit": 200}
+        if self.accepts:
+            payload["accepts"] = self.accepts
         if self.epoch is not None:
             payload["cursor"] = {"epoch": self.epoch, "seq": self.cursor}
         with contextlib.suppress(ConnectionError):
@@ -145,7 +155,7 @@ class Tab:
         if name == "session_changed":
             self.epoch, self.cursor = None, 0
             self._again = asyncio.create_task(self.join())
-        elif name in ("bot_uttered", "user_uttered"):
+        elif name in ("bot_uttered", "user_uttered", "agent_uttered"):
             got = self._parts.setdefault(data["seq"], set())
             got.add(data["id"])
             if len(got) == data["parts"]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from soak.crash_client import REPLY_PARTS, Frame, Plain, Sent, Visitor
+from soak.crash_operators import NOTE, Operator
 
 
 @dataclass(slots=True)
@@ -50,10 +51,12 @@ def events_of(record: Iterable[Frame]) -> Iterator[tuple[str, str, Any]]:
             yield "event", name, arguments[0] if arguments else None
 
 
-def judge_visitor(verdict: Verdict, visitor: Visitor, history: list[dict[str, Any]], epoch: str) -> None:
+def judge_visitor(
+    verdict: Verdict, visitor: Visitor, history: list[dict[str, Any]], epoch: str, handled: set[int]
+) -> None:
     """Compare the final log of a conversation with the frames that its tabs received."""
     acknowledged = acknowledgements(visitor.speaker.record)
-    judge_history(verdict, visitor.sent, acknowledged, history)
+    judge_history(verdict, visitor.sent, acknowledged, history, handled)
     log = {message["id"]: _shown(message) for message in history}
     for tab in (visitor.speaker, visitor.listener):
         delivered = judge_tab(verdict, tab.record, epoch)
@@ -78,9 +81,12 @@ def acknowledgements(record: Iterable[Frame]) -> dict[str, int]:
 
 
 def judge_history(
-    verdict: Verdict, sent: list[Sent], acknowledged: dict[str, int], history: list[dict[str, Any]]
+    verdict: Verdict, sent: list[Sent], acknowledged: dict[str, int], history: list[dict[str, Any]], handled: set[int]
 ) -> None:
-    """Check that the log contains every acknowledged message once, in order, and one answer after each."""
+    """Check that the log contains every acknowledged message once, in order, and one answer after each.
+
+    Messages with a `seq` in `handled` were sent while the bot was silent, and have no answer.
+    """
     places: dict[str, list[int]] = defaultdict(list)
     for index, message in enumerate(history):
         if message["role"] == "user":
@@ -97,7 +103,8 @@ def judge_history(
             verdict.add("acknowledged under another number", (one, number, history[found[0]]["seq"]))
         order += found
         for index in found:
-            _judge_answer(verdict, one, history[index + 1 :])
+            if history[index]["seq"] not in handled:
+                _judge_answer(verdict, one, history[index + 1 :])
     if order != sorted(order):
         verdict.add("out of order", order)
     for before, after in pairwise(history):
@@ -142,7 +149,7 @@ def judge_tab(verdict: Verdict, record: Iterable[Frame], epoch: str) -> dict[str
                 delivered[message["id"]] = _shown(message)
             cursor = answer["seq"]
             connection, last = set(), (cursor, 1_000_000)
-        elif kind == "event" and name in ("bot_uttered", "user_uttered") and mine:
+        elif kind == "event" and name in ("bot_uttered", "user_uttered", "agent_uttered") and mine:
             if data["id"] in connection or data["seq"] <= cursor:
                 verdict.add("delivered twice", ("event", cursor, data["id"]))
             elif _place(data) <= last:
@@ -162,14 +169,14 @@ def _shown(message: dict[str, Any]) -> Any:
     return message.get("text", message.get("message")), message["timestamp"]
 
 
-def judge_plain(verdict: Verdict, plain: Plain, history: list[dict[str, Any]]) -> None:
+def judge_plain(verdict: Verdict, plain: Plain, history: list[dict[str, Any]], handled: set[int]) -> None:
     """Check that a plain page's messages were accepted and answered once, and that it received every answer."""
-    judge_history(verdict, plain.sent, {}, history)
+    judge_history(verdict, plain.sent, {}, history, handled)
     in_log = {message["message_id"] for message in history if message["role"] == "user"}
     for message in plain.sent:
         if message.seq is not None and message.message_id not in in_log:
             verdict.add("acknowledged, then lost", message)
-    said = Counter(message["text"] for message in history if message["role"] == "bot")
+    said = Counter(message.get("text", "") for message in history if message["role"] != "user")
     events = (data for kind, name, data in events_of(plain.record) if kind == "event" and name == "bot_uttered")
     received = Counter(data.get("text", "") for data in events)
     for text, count in (said - received).items():
@@ -177,6 +184,67 @@ def judge_plain(verdict: Verdict, plain: Plain, history: list[dict[str, Any]]) -
     verdict.seen["twice at a plain page, as promised"] += (received - said).total()
     verdict.seen["frames"] += len(plain.record)
     verdict.seen["acknowledged"] += sum(message.seq is not None for message in plain.sent)
+
+
+def judge_handler(verdict: Verdict, sender_id: str, events: list[dict[str, Any]]) -> set[int]:
+    """Check that one person at a time handles a conversation, and that only this person speaks then.
+
+    Returns:
+        `seq` of the visitor's messages that the bot must not answer.
+    """
+    handler, operator = "bot", None
+    handled: set[int] = set()
+    for event in events:
+        where = f"{sender_id} {event['seq']}"
+        match event["event"]:
+            case "handoff_requested" if handler == "bot":
+                handler = "queue"
+            case "operator_joined":
+                if handler == "human":
+                    verdict.add("two operators at once", f"{where}: {operator} and {event['operator']['id']}")
+                handler, operator = "human", event["operator"]["id"]
+                verdict.seen["joined"] += 1
+            case "operator_left":
+                if handler == "human" and event["operator"]["id"] != operator:
+                    verdict.add("left for somebody else", f"{where}: {event['operator']['id']} for {operator}")
+                handler, operator = ("bot" if event["to"]["kind"] == "bot" else "queue"), None
+            case "agent" if event["operator"]["id"] != operator:
+                verdict.add("spoke without the conversation", f"{where}: {event['operator']['id']}, not {operator}")
+            case "bot" if handler != "bot":
+                verdict.add("bot answered while a person handles", f"{where}: {event['text']!r}")
+            case "user" if handler != "bot":
+                handled.add(event["seq"])
+            case _:
+                pass
+    verdict.seen["messages to a person"] += len(handled)
+    return handled
+
+
+def judge_operators(verdict: Verdict, operators: Iterable[Operator], logs: dict[str, dict[str, Any]]) -> None:
+    """Check that every acknowledged message of an operator is in the log once, and no message twice."""
+    places: Counter[tuple[str, str]] = Counter()
+    for sender_id, log in logs.items():
+        for event in log["events"]:
+            if event["event"] == "agent":
+                places[sender_id, event["message_id"]] += 1
+    for operator in operators:
+        verdict.seen["acts of operators"] += operator.acts
+        verdict.seen["conflicts"] += operator.conflicts
+        for said in operator.sent:
+            count = places[said.sender_id, said.message_id]
+            if count > 1:
+                verdict.add("operator's message twice", said)
+            is_lost = said.epoch is not None and said.epoch == logs[said.sender_id]["epoch"] and count == 0
+            if is_lost:
+                verdict.add("operator's message lost", said)
+            verdict.seen["operators' messages"] += count
+
+
+def judge_notes(verdict: Verdict, record: Iterable[Frame]) -> None:
+    """Check that no frame that a visitor received contains a note."""
+    for frame in record:
+        if frame.way == "received" and NOTE in frame.text:
+            verdict.add("note shown to the visitor", frame.text)
 
 
 @dataclass(frozen=True, slots=True)

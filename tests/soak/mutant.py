@@ -1,17 +1,23 @@
-"""Runs the server with one guarantee broken on purpose, to check that `crash.py` finds the violation.
-
-python tests/soak/mutant.py NAME run -p 5005 …
-"""
+"""Breaks one guarantee of the server on purpose, to check that `crash.py` finds the violation (`desk_server.py`)."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from manent.cli.main import main
-from manent.core.conversation_log import Append, LogEntry
+from manent.core import handler, tracker
+from manent.core.conversation_log import Append, Head, LogEntry, View
+from manent.core.events import (
+    BotUttered,
+    ConversationPaused,
+    Event,
+    HandoffRequested,
+    Note,
+    Operator,
+    OperatorJoined,
+)
+from manent.core.tracker import State, Tracker
 from manent.runtime import leases, protocol1, visitor_messages
 from manent.runtime.conversation import feed, registry
 from manent.runtime.conversation.numbering import Numbering
@@ -74,8 +80,8 @@ def part_dropped() -> None:
     """Drop the last part of an event that consists of several messages."""
     messages_of = visitor_messages.messages_of
 
-    def some(entry: LogEntry) -> list[Any]:
-        messages = messages_of(entry)
+    def some(entry: LogEntry, **options: Any) -> list[Any]:
+        messages = messages_of(entry, **options)
         return messages[:-1] if len(messages) > 1 else messages
 
     visitor_messages.messages_of = some
@@ -89,6 +95,38 @@ def lease_ignored() -> None:
     leases.Leases.expired_by = lambda _: float("inf")  # type: ignore[assignment, method-assign]
 
 
+def bot_answers_beside_a_person() -> None:
+    """Answer messages although a person handles the conversation."""
+    Tracker._join = Tracker._ignore  # type: ignore[method-assign,assignment]
+    tracker._TAKE[OperatorJoined] = Tracker._ignore
+    tracker._TAKE[HandoffRequested] = Tracker._ignore
+    State._pause = lambda *_: None  # type: ignore[method-assign,assignment]
+    tracker._APPLY[ConversationPaused] = lambda *_: None
+
+
+def two_operators_win() -> None:
+    """Let an operator take a conversation that another operator has."""
+
+    def take(head: Head, operator: Operator, *, expected: int | None = None) -> list[Event]:
+        del expected
+        return [] if head.handling.operator == operator else [OperatorJoined(operator=operator)]
+
+    handler.take = take
+
+
+def note_shown() -> None:
+    """Show notes to the visitor like messages of the bot."""
+    append_internal = feed.Feed.append_internal
+
+    async def published(self: feed.Feed, *events: Event) -> None:
+        await append_internal(self, *events)
+        head, _ = await self._record.load()
+        notes = [BotUttered(timestamp=event.timestamp, text=event.text) for event in events if isinstance(event, Note)]
+        self.publish([LogEntry(seq=head.version, event=note, view=View(prev=0)) for note in notes])
+
+    feed.Feed.append_internal = published  # type: ignore[method-assign]
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "ack-before-commit": ack_before_commit,
     "emit-before-commit": emit_before_commit,
@@ -96,6 +134,9 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "cursor-off-by-one": cursor_off_by_one,
     "part-dropped": part_dropped,
     "lease-ignored": lease_ignored,
+    "bot-beside-a-person": bot_answers_beside_a_person,
+    "two-operators-win": two_operators_win,
+    "note-shown": note_shown,
 }
 
 CAUGHT_AS = {
@@ -105,10 +146,8 @@ CAUGHT_AS = {
     "cursor-off-by-one": "delivered twice",
     "part-dropped": "part missing",
     "lease-ignored": "action run twice without a crash",
+    "bot-beside-a-person": "bot answered while a person handles",
+    "two-operators-win": "two operators at once",
+    "note-shown": "note shown to the visitor",
 }
 """Mutation → the violation that it must cause. It may cause others, too."""
-
-
-if __name__ == "__main__":
-    MUTATIONS[sys.argv[1]]()
-    sys.exit(main(sys.argv[2:]))

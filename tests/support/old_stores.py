@@ -36,6 +36,12 @@ def shape(path: Path) -> dict[str, object]:
         return found
 
 
+def upgraded(rows: dict[str, list[tuple[object, ...]]]) -> dict[str, list[tuple[object, ...]]]:
+    """Return what `contents` returns after an upgrade: later schemas add two empty columns to the conversations."""
+    conversations = sorted(((*row, None, None) for row in rows["conversations"]), key=repr)
+    return rows | {"conversations": conversations}
+
+
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Return the rows of all tables except the table with the version."""
     with closing(sqlite3.connect(path)) as connection:

@@ -1,4 +1,4 @@
-"""Real load balancers in front of servers: nginx and HAProxy, with the configurations of docs/operations/several-servers.md."""
+"""Real load balancers in front of servers: nginx and HAProxy, as configured in docs/operations/several-servers.md."""
 
 import contextlib
 import shutil

@@ -14,15 +14,18 @@ from typing import Any
 from starlette.requests import Request
 
 from manent.core.conversation_log import LogEntry
-from manent.core.events import ActionExecuted, BotUttered, Json, UserUttered
+from manent.core.events import ActionExecuted, AgentUttered, BotUttered, Json, UserUttered
 from manent.core.postbox import ReceivedMessage
 from manent.runtime.choices import LOOK_BACK
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.conversation.ticket import Ticket
+from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Caller, Identity
 from manent.runtime.rate_limits import address_of
 from manent.runtime.user_messages import user_message
+
+MISSED = 100
+"""Maximum number of visible entries in which an operator's messages are looked up."""
 
 Receive = Callable[[ReceivedMessage], Awaitable[bool]]
 """Stores a message that a platform delivered, as `Receiver.receive` does."""
@@ -211,6 +214,24 @@ class Inbox:
         )
         messages = [entry.event for entry in entries if isinstance(entry.event, BotUttered)]
         return Answers(messages=messages, upto=entries[-1].seq if entries else after, is_finished=is_finished)
+
+    async def missed(self, ticket: Ticket, receipt: Receipt) -> list[LogEntry]:
+        """Return what operators said between the visitor's previous message and this one.
+
+        For channels that can send only in the response to a message.
+        """
+        conversation = self._conversations.get(ticket.message.sender_id)
+        head = conversation.record.head
+        if head is None or head.handling.since == 0:
+            return []
+        page = await conversation.engine.store.page(conversation.sender_id, limit=MISSED, before=receipt.seq)
+        missed: list[LogEntry] = []
+        for entry in reversed(page.entries if page is not None else ()):
+            if isinstance(entry.event, UserUttered):
+                break
+            if isinstance(entry.event, AgentUttered):
+                missed.insert(0, entry)
+        return missed
 
     async def follow(self, ticket: Ticket) -> AsyncIterator[Sequence[LogEntry]]:
         """Yield the entries that the turn of an accepted message commits, each as soon as it is durable."""

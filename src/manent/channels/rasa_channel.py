@@ -24,6 +24,7 @@ from manent.core.conversation_log import LogEntry
 from manent.core.errors import Problem, ProjectError, RequestError
 from manent.core.events import BotUttered, Json
 from manent.extensions.finding import Site
+from manent.runtime.visitor_messages import spoken
 
 log = logging.getLogger("manent.rasa_channel")
 
@@ -158,8 +159,9 @@ class _Output:
 
 async def _send(output: Any, sender_id: str, entries: Sequence[LogEntry]) -> None:
     for entry in entries:
-        if isinstance(entry.event, BotUttered):
-            await output.send_response(sender_id, _message(entry.event))
+        said = spoken(entry.event)
+        if said is not None:
+            await output.send_response(sender_id, _message(said))
 
 
 def _message(event: BotUttered) -> Json:

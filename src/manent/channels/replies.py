@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import BotUttered, Json
+from manent.runtime.visitor_messages import spoken
 
 
 def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
@@ -32,10 +33,7 @@ def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
 
 
 def replies_in(sender_id: str, entries: Sequence[LogEntry]) -> list[Json]:
-    """Convert the bot events among these entries to messages, in order."""
+    """Return the messages of the bot and of operators in these entries, in order."""
     return [
-        reply
-        for entry in entries
-        if isinstance(entry.event, BotUttered)
-        for reply in replies_of(sender_id, entry.event)
+        reply for entry in entries if (said := spoken(entry.event)) is not None for reply in replies_of(sender_id, said)
     ]

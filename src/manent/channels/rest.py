@@ -1,7 +1,7 @@
 """The REST channel. A request contains a visitor's message, and its response contains the bot's replies."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from manent.channels.identity_options import ModeOptions
 from manent.channels.inbox import Inbox
 from manent.channels.replies import replies_in
 from manent.channels.webhook import take_message, webhook_route
+from manent.core.conversation_log import LogEntry
 from manent.runtime.conversation.ticket import Ticket
 
 OUTPUT_CHANNEL = "collector"
@@ -51,15 +52,25 @@ class RestChannel:
         With `?stream=true`, send each reply as soon as it is committed.
         """
         ticket = await take_message(request, self._inbox, output_channel=OUTPUT_CHANNEL, has_metadata=True)
-        await ticket.accepted
+        receipt = await ticket.accepted
+        missed = await self._inbox.missed(ticket, receipt)
         if request.query_params.get("stream", "").lower() in ("true", "1"):
-            return StreamingResponse(self._lines(ticket), media_type="text/event-stream")
+            return StreamingResponse(self._lines(ticket, missed), media_type="text/event-stream")
         entries = await ticket.finished
         if ticket.error is not None:
             raise ticket.error
-        return Response(_encode(replies_in(ticket.message.sender_id, entries)), media_type="application/json")
+        return Response(
+            _encode(replies_in(ticket.message.sender_id, [*missed, *entries])), media_type="application/json"
+        )
 
-    async def _lines(self, ticket: Ticket) -> AsyncIterator[bytes]:
+    async def _lines(self, ticket: Ticket, missed: Sequence[LogEntry]) -> AsyncIterator[bytes]:
+        for line in _lines_of(ticket, missed):
+            yield line
         async for entries in self._inbox.follow(ticket):
-            for reply in replies_in(ticket.message.sender_id, entries):
-                yield json.dumps(reply, default=str).encode() + b"\n"  # Rasa sends the same bytes, including the spaces
+            for line in _lines_of(ticket, entries):
+                yield line
+
+
+def _lines_of(ticket: Ticket, entries: Sequence[LogEntry]) -> Iterator[bytes]:
+    for reply in replies_in(ticket.message.sender_id, entries):
+        yield json.dumps(reply, default=str).encode() + b"\n"  # the same bytes as Rasa, including spaces

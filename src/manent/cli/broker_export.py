@@ -11,7 +11,7 @@ from manent.brokers.opening import open_broker
 from manent.cli.project_store import read_project_endpoints
 from manent.core.conversation_log import Head
 from manent.core.errors import BrokerError
-from manent.core.events import encode_event
+from manent.core.events import encode_event, outside
 from manent.runtime.background.publishing import message_of
 from manent.runtime.export import PAGE
 from manent.runtime.ports.store import ConversationStore
@@ -37,13 +37,13 @@ async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Pa
         for head in heads:
             after = 0
             while entries := await store.entries(head.sender_id, after=after, limit=PAGE):
-                await broker.publish(
-                    [
-                        message_of(head.sender_id, encode_event(entry.event), epoch=head.epoch, seq=entry.seq)
-                        for entry in entries
-                    ]
-                )
-                count += len(entries)
+                messages = [
+                    message_of(head.sender_id, encode_event(event), epoch=head.epoch, seq=entry.seq)
+                    for entry in entries
+                    if (event := outside(entry.event)) is not None
+                ]
+                await broker.publish(messages)
+                count += len(messages)
                 after = entries[-1].seq
     finally:
         await broker.close()

@@ -14,7 +14,7 @@ from manent.cli.project_store import with_store
 from manent.cli.shared_options import Endpoints
 from manent.core.conversation_log import Head
 from manent.core.errors import StoreError
-from manent.core.events import event_to_wire
+from manent.core.events import event_to_wire, outside
 from manent.runtime.export import entries_of, moment, pieces, printable, transcript_lines
 from manent.runtime.ports.store import ConversationStore
 
@@ -147,7 +147,10 @@ async def _heads(store: ConversationStore) -> AsyncIterator[Head]:
 
 async def _lines(store: ConversationStore, head: Head) -> AsyncIterator[bytes]:
     async for entry in entries_of(store, head.sender_id):
-        line = {"sender_id": head.sender_id, "seq": entry.seq, **event_to_wire(entry.event)}
+        event = outside(entry.event)
+        if event is None:
+            continue
+        line = {"sender_id": head.sender_id, "seq": entry.seq, **event_to_wire(event)}
         yield msgspec.json.encode(line) + b"\n"
 
 

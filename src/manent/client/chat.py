@@ -8,7 +8,7 @@ the session is joined again.
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,6 +43,15 @@ class ChatClient:
         auth: payload of the connection, for example `{"token": <JWT>}`.
         on_event: called with the name and payload of every event that arrives.
         limit: number of events to request when the client joins.
+        accepts: what the client understands beyond the first version of the protocol. With `agent`, messages of
+            operators have the role `agent` and name the operator. Without it, they look like messages of the bot.
+
+    Attributes:
+        typing: whether the bot is busy.
+        handler: who handles the conversation: `bot`, `queue` or `human`. None: the client does not accept `agent`.
+        operator: the operator, if `handler` is `human`.
+        agent_typing: whether the operator types.
+        errors: payloads of all `error` events.
     """
 
     def __init__(
@@ -57,6 +66,7 @@ class ChatClient:
         auth: Json | None = None,
         on_event: Callable[[str, Json], None] | None = None,
         limit: int = 50,
+        accepts: Sequence[str] = (),
     ) -> None:
         state = state or {}
         self.url = url
@@ -66,7 +76,11 @@ class ChatClient:
             epoch=state.get("epoch", ""), cursor=state.get("cursor", 0), messages=state.get("messages", ())
         )
         self.typing = False
+        self.handler: str | None = None
+        self.operator: Json | None = None
+        self.agent_typing = False
         self.errors: list[Json] = []
+        self._accepts = list(accepts)
         self._path = path
         self._namespace = namespace
         self._auth = auth
@@ -201,6 +215,24 @@ class ChatClient:
         """
         await self._enter("session_erase", self._session())
 
+    async def rate(self, score: int, *, comment: str | None = None, of: int | None = None) -> None:
+        """Rate the conversation from 1 to 5, or the message whose `seq` is `of`.
+
+        Raises:
+            Refused: the server rejected the rating.
+        """
+        optional = {"epoch": self.transcript.epoch or None, "comment": comment, "of": of}
+        given = {key: value for key, value in optional.items() if value is not None}
+        await self._request("rate", {**self._session(), "score": score, **given})
+
+    async def show_typing(self, *, on: bool) -> None:
+        """Show the operator that the visitor types, or has stopped.
+
+        Raises:
+            Refused: the client is not connected.
+        """
+        await self._request("user_typing", {**self._session(), "on": on})
+
     # the one task ---------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
@@ -286,6 +318,8 @@ class ChatClient:
     async def _join(self) -> None:
         self._rejoin = False
         request: Json = {"protocol": 1, "limit": self._limit, **self._session()}
+        if self._accepts:
+            request["accepts"] = self._accepts
         if self.transcript.epoch:
             request["cursor"] = {"epoch": self.transcript.epoch, "seq": self.transcript.cursor}
         await self._enter("session_request", request)
@@ -302,6 +336,7 @@ class ChatClient:
         self.session_id = answer["session_id"]
         self.session_token = answer.get("session_token", self.session_token)
         self.typing = bool(answer.get("typing"))
+        self.handler, self.operator = answer.get("handler"), answer.get("operator")
         self._has_gap = self.transcript.begin(answer)
         self._moving = False
 
@@ -354,16 +389,20 @@ class ChatClient:
         if not isinstance(payload, dict):
             return
         match event:
-            case "bot_uttered" | "user_uttered" if self._moving:
+            case "bot_uttered" | "user_uttered" | "agent_uttered" if self._moving:
                 pass  # the event belongs to the previous conversation
-            case "bot_uttered" | "user_uttered":
-                role = "bot" if event == "bot_uttered" else "user"
-                if role == "bot":
-                    self.typing = False
+            case "bot_uttered" | "user_uttered" | "agent_uttered":
+                role = event.removesuffix("_uttered")
+                if role != "user":
+                    self.typing = self.agent_typing = False
                 if not self.transcript.live({"role": role, **payload}):
                     self._join_again()
             case "bot_typing":
                 self.typing = bool(payload.get("on"))
+            case "agent_typing":
+                self.agent_typing = bool(payload.get("on"))
+            case "handler_changed":
+                self.handler, self.operator = payload.get("handler"), payload.get("operator")
             case "session_changed":
                 self.session_id = payload.get("session_id", self.session_id)
                 self.session_token = payload.get("session_token", self.session_token)

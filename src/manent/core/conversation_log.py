@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from manent.core.events import Event
+from manent.core.events import Event, Operator
 
 Divider = Literal["restart", "session"]
+
+Handler = Literal["bot", "queue", "human"]
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,28 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     until: float
 
 
+class Handling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who handles a conversation. `core/handler.py` computes it from the events.
+
+    Attributes:
+        handler: the bot; the queue, if a person was requested and nobody has taken the conversation yet; or a person.
+        operator: the person, if `handler` is `human`.
+        since: `seq` of the event that changed the handler last, 0 for none.
+        waiting_since: time at which the conversation joined the queue, in seconds since the epoch.
+        closed_at: time at which an operator closed the conversation. None: it is open.
+    """
+
+    handler: Handler = "bot"
+    operator: Operator | None = None
+    since: int = 0
+    waiting_since: float | None = None
+    closed_at: float | None = None
+
+
+BOT = Handling()
+"""The handling of a conversation that no operator has touched."""
+
+
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """The current state of a conversation, read and written with every append.
 
@@ -80,6 +104,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         owner: the token subject that owns the conversation (`jwt` mode). None if the conversation has no owner.
         started: time of the first event, in seconds since the epoch.
         updated: time of the newest append, in seconds since the epoch.
+        handling: who handles the conversation.
     """
 
     sender_id: str
@@ -94,6 +119,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None = None
     started: float = 0.0
     updated: float = 0.0
+    handling: Handling = BOT
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

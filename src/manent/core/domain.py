@@ -35,6 +35,9 @@ DEFAULT_ACTIONS = (
 )
 """Actions that every assistant has, in the order of Rasa's action index."""
 
+OWN_ACTIONS = ("action_human_handoff",)
+"""Built-in actions that Rasa does not have. A domain that lists one under `actions:` replaces it by a custom action."""
+
 REQUESTED_SLOT = "requested_slot"
 SESSION_METADATA_SLOT = "session_started_metadata"
 
@@ -156,6 +159,8 @@ class Domain:
         original: the merged domain as a JSON object in format 3.1, for action servers and `GET /domain`.
         legacy_forms: the `forms` section of a domain of format 2.0, for action servers that use SDK 2.x. None if the
             domain has a different format.
+        own_actions: the actions of `OWN_ACTIONS` that stories or rules name. Other domains do not contain them, so that
+            their action index is Rasa's.
         is_legacy: whether the domain was written in format 2.0, in which some rules differ.
     """
 
@@ -171,6 +176,7 @@ class Domain:
     store_entities_as_slots: bool = True
     original: Json = field(default_factory=dict)
     legacy_forms: Json | None = None
+    own_actions: tuple[str, ...] = ()
     is_legacy: bool = False
 
     @functools.cached_property
@@ -199,6 +205,7 @@ class Domain:
         names |= dict.fromkeys(f"utter_{intent.name}" for intent in self.intents.values() if intent.is_retrieval)
         names |= dict.fromkeys(self.forms)
         names |= dict.fromkeys(self.e2e_actions)
+        names |= dict.fromkeys(self.own_actions)
         return tuple(names)
 
     @functools.cached_property

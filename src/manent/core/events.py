@@ -6,10 +6,11 @@ are msgspec structs instead of dataclasses, because every commit encodes its eve
 a few microseconds.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from manent.core.errors import RequestError
 
@@ -175,11 +176,97 @@ class StoryExported(_Event, frozen=True, kw_only=True, tag="export"):
     path: str | None = None
 
 
+class Operator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person who answers in place of the bot.
+
+    Attributes:
+        id: identifies the person.
+        name: the name that visitors and other operators see.
+        avatar: URL of a picture.
+    """
+
+    id: str
+    name: str
+    avatar: str | None = None
+
+
 class AgentUttered(_Event, frozen=True, kw_only=True, tag="agent"):
-    """A human agent sent a message in place of the bot."""
+    """A person sent a message in place of the bot.
+
+    Attributes:
+        operator: who sent it from the desk. Not set: another program added the event. The visitor does not see it then,
+            because that program sent the message itself.
+        message_id: the operator's id of the message.
+    """
 
     text: str | None = None
     data: Any = None
+    operator: Operator | UnsetType = UNSET
+    message_id: str | UnsetType = UNSET
+
+
+class HandoffRequested(_Event, frozen=True, kw_only=True, tag="handoff_requested"):
+    """A person was requested for this conversation. The bot does not answer until an operator hands it back."""
+
+    reason: str | None = None
+    priority: int | None = None
+
+
+class OperatorJoined(_Event, frozen=True, kw_only=True, tag="operator_joined"):
+    """An operator took the conversation."""
+
+    operator: Operator
+
+
+class NextHandler(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who handles a conversation after an operator has left. `operator_id` is set if `kind` is `operator`."""
+
+    kind: Literal["bot", "queue", "operator"]
+    operator_id: str | None = None
+
+
+class OperatorLeft(_Event, frozen=True, kw_only=True, tag="operator_left"):
+    """An operator handed the conversation over, or nobody took it in time.
+
+    Attributes:
+        operator: who handed it over. None: nobody took the conversation in time.
+        to: who handles it next.
+        closed: whether the conversation was closed.
+        asks_rating: whether the visitor is asked for a rating.
+    """
+
+    operator: Operator | None = None
+    to: NextHandler
+    closed: bool = False
+    asks_rating: bool = False
+
+
+class Note(_Event, frozen=True, kw_only=True, tag="note"):
+    """An operator's note. Only operators see it."""
+
+    text: str
+    operator: Operator
+
+
+class Labelled(_Event, frozen=True, kw_only=True, tag="labelled"):
+    """Labels were added to the conversation or removed. `operator` None: the bot did it."""
+
+    add: list[str] = []
+    remove: list[str] = []
+    operator: Operator | None = None
+
+
+class Rated(_Event, frozen=True, kw_only=True, tag="rated"):
+    """The visitor rated the conversation, or one message.
+
+    Attributes:
+        score: 1 to 5. For a message, thumbs down is 1 and thumbs up is 5.
+        of: `seq` of the rated message. None: the whole conversation.
+    """
+
+    score: int
+    comment: str | None = None
+    of: int | None = None
 
 
 Event = (
@@ -204,10 +291,28 @@ Event = (
     | ReminderCancelled
     | StoryExported
     | AgentUttered
+    | HandoffRequested
+    | OperatorJoined
+    | OperatorLeft
+    | Note
+    | Labelled
+    | Rated
 )
 
-EVENT_KINDS = frozenset(kind.__struct_config__.tag for kind in Event.__args__) | {"form", "form_validation"}
-"""All values that the key `event` can have, including legacy names."""
+INTERNAL_EVENTS = (HandoffRequested, OperatorJoined, OperatorLeft, Note, Labelled, Rated)
+"""Events of the desk. They stay in the log: only operators see them, and only Manent adds them.
+
+Rasa does not know them. Trackers, action servers, event brokers and exports contain `pause` and `resume` instead, and
+`agent` with Rasa's keys. `outside` and `outside_json` remove the rest for every reader outside the desk.
+"""
+
+INTERNAL_KINDS = frozenset(str(kind.__struct_config__.tag) for kind in INTERNAL_EVENTS)
+
+EVENT_KINDS = frozenset(kind.__struct_config__.tag for kind in Event.__args__) - INTERNAL_KINDS | {
+    "form",
+    "form_validation",
+}
+"""All values that the key `event` can have outside this server, including legacy names."""
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -233,16 +338,59 @@ def event_to_wire(event: Event) -> Json:
     return wire
 
 
+_INTERNAL_PREFIXES = tuple(b'{"event":"%s"' % kind.encode() for kind in sorted(INTERNAL_KINDS))
+_AGENT_PREFIX = b'{"event":"agent"'
+
+
+def outside(event: Event) -> Event | None:
+    """Return the event as readers outside the desk may see it. None: they may not see it.
+
+    All code that shows, sends or exports events calls this function, `outside_events` or `outside_json`.
+    """
+    if isinstance(event, INTERNAL_EVENTS):
+        return None
+    if isinstance(event, AgentUttered):
+        return msgspec.structs.replace(event, operator=UNSET, message_id=UNSET)
+    return event
+
+
+def outside_events(events: Iterable[Event]) -> list[Event]:
+    """Return the events that readers outside the desk may see, like `outside`."""
+    return [shown for event in events if (shown := outside(event)) is not None]
+
+
+def outside_json(events: Iterable[bytes]) -> list[bytes]:
+    """Return the events that readers outside the desk may see, like `outside`, from and to stored JSON."""
+    return [
+        _agent_outside(event) if event.startswith(_AGENT_PREFIX) else event
+        for event in events
+        if not event.startswith(_INTERNAL_PREFIXES)
+    ]
+
+
+def _agent_outside(event: bytes) -> bytes:
+    wire: Json = msgspec.json.decode(event)
+    wire.pop("operator", None)
+    wire.pop("message_id", None)
+    return msgspec.json.encode(wire)
+
+
 def event_from_wire(wire: Mapping[str, Any]) -> Event:
     """Read an event from an external source: the response of an action server, a request body, another store.
 
     Like Rasa, this accepts the legacy names `form` and `form_validation`, absent optional keys, and null metadata.
 
     Raises:
-        RequestError: `invalid_event`: the value is not an event, or a key is missing or has the wrong type.
+        RequestError: `invalid_event`: the value is not an event, a key is missing or has the wrong type, or only Manent
+            itself adds events of this kind.
     """
     known = {key: value for key, value in wire.items() if value is not None or key in ("value", "name")}
     match known.get("event"):
+        case str(kind) if kind in INTERNAL_KINDS:
+            raise RequestError("invalid_event", f"{kind!r} is an event of the desk, which other programs cannot add")
+        case "agent":
+            known.pop("operator", None)
+            known.pop("message_id", None)
         case "form":
             known["event"] = "active_loop"
         case "form_validation":

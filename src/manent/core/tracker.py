@@ -22,6 +22,7 @@ from manent.core.events import (
     ActionExecutionRejected,
     ActionReverted,
     ActiveLoop,
+    AgentUttered,
     AllSlotsReset,
     BotUttered,
     ConversationPaused,
@@ -30,8 +31,14 @@ from manent.core.events import (
     EntitiesAdded,
     Event,
     FollowupAction,
+    HandoffRequested,
     Json,
+    Labelled,
     LoopInterrupted,
+    Note,
+    OperatorJoined,
+    OperatorLeft,
+    Rated,
     Restarted,
     SessionStarted,
     SlotSet,
@@ -40,6 +47,9 @@ from manent.core.events import (
 )
 
 _LISTEN = "action_listen"
+
+AFTER_ERROR = "error"
+"""Reason of a handoff that was requested because the bot failed."""
 _RECENT = 3
 """Number of user turns, including reverted turns, whose intents are kept. A two-stage fallback needs this many."""
 
@@ -195,6 +205,8 @@ class _Dump(msgspec.Struct, kw_only=True):
     loops: list[str]
     recent_intents: tuple[str | None, ...] = ()
     outdated: bool = False
+    is_handled: bool = False
+    failed_over: float | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -227,7 +239,10 @@ class Tracker:
             value, because each turn ends with an action.
         outdated: whether `state` still contains a form turn that was removed from `applied`. The state is computed
             again when the bot listens.
-        counted: number of actions in `applied`. None if the actions must be counted again.
+        is_handled: whether a person handles the conversation or was requested. Then the visitor's messages do not
+            change the state, so that the bot later continues where it stopped.
+        failed_over: timestamp of the newest handoff that was requested because the bot failed.
+        counted: number of actions in `applied`. None if they must be counted again.
         derived: cache for values that other code derives from `applied`. Not stored.
     """
 
@@ -248,6 +263,8 @@ class Tracker:
     recent_intents: tuple[str | None, ...] = ()
     declined: str | None = None
     outdated: bool = False
+    is_handled: bool = False
+    failed_over: float | None = None
     counted: int | None = None
     derived: Any = None
 
@@ -344,10 +361,30 @@ class Tracker:
             self._take(event)
 
     def _take_message(self, event: UserUttered) -> None:
-        self._take(event)
         self.last_user_time = event.timestamp
         self.latest_input_channel = event.input_channel
+        if self.is_handled:
+            return
+        self._take(event)
         self._remember(event.intent or "")
+
+    def _take_agent_message(self, event: AgentUttered) -> None:
+        if not (self.is_handled or event.operator):
+            self._take(event)
+
+    def _request_handoff(self, event: HandoffRequested) -> None:
+        self.is_handled = True
+        if event.reason == AFTER_ERROR:
+            self.failed_over = event.timestamp
+
+    def _join(self, _: OperatorJoined) -> None:
+        self.is_handled = True
+
+    def _leave(self, event: OperatorLeft) -> None:
+        self.is_handled = event.to.kind != "bot"
+
+    def _ignore(self, _: Note | Labelled | Rated) -> None:
+        """Do nothing: the event does not concern the dialogue."""
 
     def _take_rejection(self, event: ActionExecutionRejected) -> None:
         self._take(event)
@@ -478,6 +515,8 @@ class Tracker:
                 loops=sorted(self.loops),
                 recent_intents=self.recent_intents,
                 outdated=self.outdated,
+                is_handled=self.is_handled,
+                failed_over=self.failed_over,
             )
         )
 
@@ -503,6 +542,8 @@ class Tracker:
             loops=set(dump.loops),
             recent_intents=dump.recent_intents,
             outdated=dump.outdated,
+            is_handled=dump.is_handled,
+            failed_over=dump.failed_over,
         )
 
 
@@ -516,5 +557,12 @@ _TAKE: dict[type, Callable[[Tracker, Any], None]] = {
     SessionStarted: Tracker._start_session,  # noqa: SLF001
     UserUtteranceReverted: Tracker._revert_message,  # noqa: SLF001
     ActionReverted: Tracker._revert_action,  # noqa: SLF001
+    AgentUttered: Tracker._take_agent_message,  # noqa: SLF001
+    HandoffRequested: Tracker._request_handoff,  # noqa: SLF001
+    OperatorJoined: Tracker._join,  # noqa: SLF001
+    OperatorLeft: Tracker._leave,  # noqa: SLF001
+    Note: Tracker._ignore,  # noqa: SLF001
+    Labelled: Tracker._ignore,  # noqa: SLF001
+    Rated: Tracker._ignore,  # noqa: SLF001
 }
 """Event class → the method that applies its events, for events that change more than `state` and `applied`."""

@@ -6,13 +6,13 @@ tracker.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from manent.core.domain import Domain
 from manent.core.errors import ActionError, RequestError
-from manent.core.events import BotUttered, Event, Json, SlotSet, event_from_wire
+from manent.core.events import EVENT_KINDS, BotUttered, Event, Json, SlotSet, event_from_wire
 from manent.core.tracker import Tracker
 from manent.dialogue.responses import Responses, bot_event
 from manent.dialogue.steps import Activity, CallAction, Env, Generate
@@ -168,11 +168,7 @@ def _read_event(action: str, wire: Json) -> Event | None:
     try:
         return event_from_wire(wire)
     except RequestError:
-        if wire.get("event") not in _KNOWN:
+        if wire.get("event") not in EVENT_KINDS:
             log.warning("action %r returned the unknown event %r; the event is ignored", action, wire.get("event"))
             return None
         raise
-
-
-_KNOWN = frozenset((*(kind.__struct_config__.tag for kind in get_args(Event)), "form", "form_validation"))
-"""Names of the events that `event_from_wire` reads, including the legacy names."""

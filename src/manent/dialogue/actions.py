@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from manent.core.domain import REQUESTED_SLOT, Domain
 from manent.core.events import ActiveLoop, BotUttered, Event, Restarted, SlotSet, UserUtteranceReverted
-from manent.dialogue import fallback
+from manent.dialogue import fallback, handoff
 from manent.dialogue.acting import Acting
 from manent.dialogue.forms import run_form
 from manent.dialogue.responses import bot_event
@@ -126,4 +126,5 @@ _BUILT_IN: dict[str, Callable[[Acting], Done]] = {
     "action_unlikely_intent": _listen,
     "action_back": _back,
     "action_send_text": _send_text,
+    handoff.HANDOFF: handoff.human_handoff,
 }

@@ -7,11 +7,29 @@ only data. Like events, steps are msgspec structs, because every turn creates so
 
 import random
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from manent.core.events import Event, Json
+
+
+class Handoff(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a turn may request a person.
+
+    Attributes:
+        is_staffed: returns whether a person can answer at a time, in seconds since the epoch.
+        when_away: what happens if nobody can answer. `answer`: the bot says so. `queue`: the conversation waits.
+        on_error: whether a failure of the bot requests a person.
+    """
+
+    is_staffed: Callable[[float], bool]
+    when_away: Literal["answer", "queue"] = "answer"
+    on_error: bool = False
+
+
+UNSTAFFED = Handoff(is_staffed=lambda _: False)
+"""For servers without a desk: nobody answers."""
 
 
 class Env(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,13 +39,15 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
         now: returns the time, in seconds since the epoch, UTC.
         new_id: returns a new unique id, for a message without an id or a reminder without a name.
         rng: selects among the variations of a response.
-        stamp: data to add to each new event's metadata (`model_id`, `assistant_id`). It never changes.
+        stamp: data to add to the metadata of each new event (`model_id`, `assistant_id`). It never changes.
+        handoff: whether the turn may request a person.
     """
 
     now: Callable[[], float]
     new_id: Callable[[], str]
     rng: random.Random
     stamp: Json
+    handoff: Handoff = UNSTAFFED
 
 
 class Understand(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,14 +30,19 @@ from manent.core.errors import ActionError, RequestError
 from manent.core.events import (
     ActionExecuted,
     ActionExecutionRejected,
+    ConversationPaused,
     Event,
+    HandoffRequested,
     Json,
+    OperatorJoined,
+    OperatorLeft,
     SlotSet,
     UserUtteranceReverted,
     UserUttered,
 )
 from manent.core.messages import UserMessage
 from manent.core.tracker import Tracker
+from manent.dialogue import handoff
 from manent.dialogue.acting import Acting, ActionRejected
 from manent.dialogue.actions import SESSION_START
 from manent.dialogue.forms import candidate_slots
@@ -65,6 +70,7 @@ class State(Enum):
     PREDICTING = "selects the next action"
     ACTING = "runs the action"
     APOLOGISING = "reports that an action failed"
+    RETURNING = "reports that nobody took the conversation"
     ADDING = "adds given events"
     FINISHED = "has ended"
 
@@ -97,6 +103,7 @@ TABLE: dict[tuple[State, Outcome], State] = {
     (State.OPENING, Outcome.OPENED_TO_ACT): State.ACTING,
     (State.OPENING, Outcome.OPENED_TO_ADD): State.ADDING,
     (State.UNDERSTANDING, Outcome.MESSAGE_ADDED): State.FILLING,
+    (State.UNDERSTANDING, Outcome.RECORDED): State.FINISHED,
     (State.UNDERSTANDING, Outcome.FAILED): State.APOLOGISING,
     (State.FILLING, Outcome.FILLED): State.PREDICTING,
     (State.FILLING, Outcome.RECORDED): State.FINISHED,
@@ -111,6 +118,7 @@ TABLE: dict[tuple[State, Outcome], State] = {
     (State.ACTING, Outcome.RAN_ALONE): State.FINISHED,
     (State.ACTING, Outcome.FAILED): State.APOLOGISING,
     (State.APOLOGISING, Outcome.LISTENED): State.FINISHED,
+    (State.RETURNING, Outcome.LISTENED): State.FINISHED,
     (State.ADDING, Outcome.RECORDED): State.FINISHED,
 }
 """The next state for each state and outcome."""
@@ -183,6 +191,7 @@ class Turn:
         *,
         channel: str = "",
         input_channel: str | None = None,
+        first: Iterable[Event] = (),
     ) -> Step:
         """Act as if the user had sent `intent` (`EXTERNAL: <intent>`). For external triggers and reminders.
 
@@ -192,7 +201,11 @@ class Turn:
             metadata: metadata of the user event. `is_external` is added.
             channel: name of the output channel.
             input_channel: name of the input channel. None: the input channel of the latest message.
+            first: events to add before.
         """
+        self._given = tuple(first)
+        self._add()
+        self._given = ()
         if isinstance(entities, dict):
             entities = [{"entity": name, "value": value} for name, value in entities.items()]
         text = f"EXTERNAL: {intent}"
@@ -244,12 +257,37 @@ class Turn:
         Raises:
             RequestError: `unknown_action`: the domain does not contain the action.
         """
-        if action not in self._model.domain.action_index:
+        if action not in self._model.domain.action_index and action != handoff.HANDOFF:
             raise RequestError("unknown_action", f"the domain does not contain the action {action!r}", status=404)
         self._acting.channel = channel
         self._acts_alone = True
         self._choice = Choice(action=action, policy=policy, confidence=confidence if confidence is not None else 0.0)
         return self._go(State.OPENING)
+
+    def handle(self, events: Iterable[Event]) -> Step:
+        """Add the events with which operators change who handles the conversation, or answer.
+
+        If the session has expired when a person is requested or joins, a new session starts first, so that the bot
+        later does not continue an old form. It starts without a custom action: the bot sends nothing.
+        """
+        self._given = tuple(events)
+        tracker, domain = self._tracker, self._model.domain
+        begins = any(isinstance(event, HandoffRequested | OperatorJoined) for event in self._given)
+        if begins and not tracker.is_handled and needs_new_session(tracker, domain.session, self._env.now()):
+            self._append(ActionExecuted(name=SESSION_START, confidence=1.0))
+            self._append_all(session_start_events(tracker, domain))
+        return self._go(State.ADDING)
+
+    def return_to_bot(self, events: Iterable[Event], channel: str) -> Step:
+        """Add the events with which a conversation leaves the queue, and report that nobody took it in time.
+
+        Args:
+            events: the events of `core.handler.expire`.
+            channel: name of the output channel; `UserMessage.output_channel` describes it.
+        """
+        self._given = tuple(events)
+        self._acting.channel = channel
+        return self._go(State.RETURNING)
 
     def apply(self, events: Iterable[Event]) -> Step:
         """Add given events. A session starts first if none exists or the last one has expired.
@@ -306,6 +344,8 @@ class Turn:
                 outcome = Outcome.FAILED
             self._work, result, error = None, None, None
             self._state = TABLE[self._state, outcome]
+        if self._tracker.is_handled and not self._tracker.state.paused:
+            self._append(ConversationPaused())  # a restart or a new session has removed the pause
         return _FINISHED
 
     def _append(self, event: Event) -> None:
@@ -324,7 +364,7 @@ class Turn:
 
     def _open(self) -> _Work:
         tracker = self._tracker
-        if needs_new_session(tracker, self._model.domain.session, self._env.now()):
+        if not tracker.is_handled and needs_new_session(tracker, self._model.domain.session, self._env.now()):
             return self._begin_session()
         if self._message is not None and not tracker.state.paused and self._is_open():
             self._append(ActionExecuted(name=LISTEN))
@@ -382,6 +422,8 @@ class Turn:
                 metadata=message.metadata,
             )
         )
+        if self._tracker.is_handled:
+            return Outcome.RECORDED
         return Outcome.FAILED if self._has_failed else Outcome.MESSAGE_ADDED
 
     def _fill(self) -> _Work:
@@ -407,7 +449,7 @@ class Turn:
         if not ensemble.policies:
             return Outcome.SILENT
         if state.paused:
-            if state.latest_message is None or state.latest_message.intent != "restart":
+            if self._tracker.is_handled or state.latest_message is None or state.latest_message.intent != "restart":
                 return Outcome.SILENT
             if self._tracker.latest_action_name != LISTEN:
                 # The pause interrupted a turn, so the policies would not see a message to answer.
@@ -418,7 +460,7 @@ class Turn:
             self._append(ActionExecuted(name=LISTEN))
             return Outcome.LISTENED
         followup = state.followup_action
-        if followup is not None and followup in self._model.domain.action_index:
+        if followup is not None and (followup in self._model.domain.action_index or followup == handoff.HANDOFF):
             self._choice = Choice(action=followup, policy="followup_action", confidence=1.0)
         else:
             if followup is not None:
@@ -507,12 +549,40 @@ class Turn:
             log.warning("could not generate the response %r externally", ACTION_FAILED)
         self._append(bot_event(message or {"text": ACTION_FAILED_TEXT}, utter_action=ACTION_FAILED))
         self._append(ActionExecuted(name=LISTEN))
+        for event in handoff.after_failure(self._tracker, self._env):
+            self._append(event)
+        return Outcome.LISTENED
+
+    def _return(self) -> Activity[Outcome]:
+        """Report that nobody took the conversation in time, and return it to the bot."""
+        message = None
+        try:
+            if handoff.TIMEOUT in self._model.responses:
+                message = yield from self._acting.message(handoff.TIMEOUT)
+        except ActionError:
+            log.warning("could not generate the response %r externally", handoff.TIMEOUT)
+        self._add()
+        self._append(bot_event(message or {"text": handoff.TIMEOUT_TEXT}, utter_action=handoff.TIMEOUT))
+        if self._is_open():
+            self._append(ActionExecuted(name=LISTEN))
         return Outcome.LISTENED
 
     def _add(self) -> Outcome:
         for event in self._given:
             self._append(event)
+        if any(isinstance(event, OperatorLeft) for event in self._given):
+            self._return_to_form()
         return Outcome.RECORDED
+
+    def _return_to_form(self) -> None:
+        """Let the active form wait for the answer to its question again, if the request for a person interrupted it.
+
+        Without a person, the form would have run again after `action_human_handoff` and repeated its question.
+        """
+        loop = self._tracker.state.active_loop
+        if loop is not None and loop.rejected and not self._tracker.is_handled:
+            self._append(ActionExecuted(name=loop.name))
+            self._append(ActionExecuted(name=LISTEN))
 
     # slots under validation ---------------------------------------------------------------------------------------
 
@@ -547,5 +617,6 @@ _WORK: dict[State, Callable[[Turn], _Work]] = {
     State.PREDICTING: Turn._predict,  # noqa: SLF001
     State.ACTING: Turn._act,  # noqa: SLF001
     State.APOLOGISING: Turn._apologise,  # noqa: SLF001
+    State.RETURNING: Turn._return,  # noqa: SLF001
     State.ADDING: Turn._add,  # noqa: SLF001
 }

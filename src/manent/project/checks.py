@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, Domain
+from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, OWN_ACTIONS, Domain
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
 from manent.dialogue.responses import ACTION_FAILED
 from manent.project.data.story_checks import StoryNames, check_stories
@@ -78,7 +78,7 @@ def _story_names(parsed: Parsed) -> StoryNames:
         intents=(*raw.intents, *DEFAULT_INTENTS),
         entities=tuple(raw.entities),
         slots=(*raw.slots, *parsed.domain.slots),
-        actions=(*raw.actions, *DEFAULT_ACTIONS, *responses, *retrieval, *raw.forms, *raw.listed_forms),
+        actions=(*raw.actions, *DEFAULT_ACTIONS, *OWN_ACTIONS, *responses, *retrieval, *raw.forms, *raw.listed_forms),
         responses=(*responses, *retrieval),
         loops=(*raw.forms, *raw.listed_forms, *raw.actions, "action_two_stage_fallback"),
         categories={slot.name: slot.values for slot in parsed.domain.slots.values() if slot.type == "categorical"},

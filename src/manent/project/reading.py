@@ -9,10 +9,11 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from manent.core.domain import Domain, Intent
+from manent.core.domain import OWN_ACTIONS, Domain, Intent
 from manent.core.errors import Problem
 from manent.core.events import Json
 from manent.core.training_data import ActionStep, AssistantConfig, NluData, Stories
@@ -505,7 +506,7 @@ def _retrieval_responses(raw: RawDomain) -> dict[str, list[Json]]:
 
 
 def _with_training_data(domain: Domain, nlu: NluFiles, stories: Stories) -> Domain:
-    """Add the retrieval intents and the bot texts of end-to-end stories to the domain.
+    """Add the retrieval intents, the bot texts of end-to-end stories, and Manent's own actions to the domain.
 
     Only the training data contain these intents and texts.
     """
@@ -517,12 +518,16 @@ def _with_training_data(domain: Domain, nlu: NluFiles, stories: Stories) -> Doma
     texts = set(domain.e2e_actions)
     for story in stories.stories:
         texts |= {step.text for step in story.steps if isinstance(step, ActionStep) and step.text}
+    steps = [*chain.from_iterable(story.steps for story in stories.stories)]
+    steps += chain.from_iterable(rule.steps for rule in stories.rules)
+    named = {step.name for step in steps if isinstance(step, ActionStep)}
+    own = tuple(name for name in OWN_ACTIONS if name in named and name not in domain.actions)
     original = dict(domain.original)
     if retrieval:
         original["intents"] = [_marked(item, intents) for item in original.get("intents", [])]
     if texts:
         original["e2e_actions"] = sorted(texts)
-    return replace(domain, intents=intents, e2e_actions=tuple(sorted(texts)), original=original)
+    return replace(domain, intents=intents, e2e_actions=tuple(sorted(texts)), own_actions=own, original=original)
 
 
 def _marked(item: Any, intents: dict[str, Intent]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import BotUttered, UserUttered
+from manent.runtime.visitor_messages import spoken
 
 _SHORT_KEY: Final = re.compile(r"~[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]?[.)]?")
@@ -50,8 +51,8 @@ def find_choice(text: str, entries: Sequence[LogEntry], *, max_buttons: int) -> 
         max_buttons: see `Messenger`.
     """
     if _SHORT_KEY.fullmatch(text):
-        bot = [entry.event for entry in reversed(entries) if isinstance(entry.event, BotUttered)]
-        for button in (button for event in bot for button in buttons_of(event)):
+        bot = [spoken(entry.event) for entry in reversed(entries)]
+        for button in (button for event in bot if event is not None for button in buttons_of(event)):
             if short_payload(payload_of(button), 0) == text:
                 return payload_of(button), str(button["title"])
         return None
@@ -59,7 +60,8 @@ def find_choice(text: str, entries: Sequence[LogEntry], *, max_buttons: int) -> 
     for entry in reversed(entries):
         if isinstance(entry.event, UserUttered):
             return None
-        if isinstance(entry.event, BotUttered) and (buttons := buttons_of(entry.event)):
+        said = spoken(entry.event)
+        if said is not None and (buttons := buttons_of(said)):
             if max_buttons < len(buttons) and number <= len(buttons):
                 return payload_of(buttons[number - 1]), str(buttons[number - 1]["title"])
             return None

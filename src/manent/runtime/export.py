@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from manent.core.conversation_log import Head, LogEntry
-from manent.core.events import AllSlotsReset, Json, Restarted, SessionStarted, SlotSet, event_to_wire
+from manent.core.events import AllSlotsReset, Json, Restarted, SessionStarted, SlotSet, event_to_wire, outside
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.visitor_messages import messages_of
 
@@ -50,7 +50,10 @@ async def _json(store: ConversationStore, head: Head) -> AsyncIterator[bytes]:
     between = b"\n"
     async for entry in entries_of(store, head.sender_id):
         _remember(slots, entry)
-        wire: Json = {"seq": entry.seq, **event_to_wire(entry.event)}
+        shown = outside(entry.event)
+        if shown is None:
+            continue
+        wire: Json = {"seq": entry.seq, **event_to_wire(shown)}
         if entry.view is not None and entry.view.title is not None:
             wire["title"] = entry.view.title
         yield between + _encode(wire)

@@ -8,13 +8,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from manent.core.conversation_log import FireReminder, LogEntry, Reminder
 from manent.core.errors import ManentError, RequestError
-from manent.core.events import Event, Json
+from manent.core.events import Event, Json, ReminderScheduled
+from manent.core.handler import HandlerConflict
 from manent.core.messages import UserMessage
 from manent.dialogue.turn import Step, Turn
 from manent.runtime.conversation.conversation import Conversation
@@ -54,6 +56,8 @@ async def trigger(
 ) -> list[LogEntry]:
     """Run a turn as if the user had sent `intent`.
 
+    While a person handles the conversation, schedule a reminder instead. It is due after the hand-back.
+
     Args:
         conversation: may be new.
         intent: an intent of the domain.
@@ -66,10 +70,12 @@ async def trigger(
     """
 
     def begin(turn: Turn) -> Step:
+        if not is_with_bot(conversation):
+            return turn.apply([_postponed(intent, entities)])
         channel = output_of(conversation, output_channel)
         return turn.trigger(intent, entities, metadata, channel=channel, input_channel=_latest_input(conversation))
 
-    return await _run(conversation, begin)
+    return await run(conversation, begin)
 
 
 async def remind(conversation: Conversation, reminder: Reminder) -> list[LogEntry]:
@@ -77,10 +83,12 @@ async def remind(conversation: Conversation, reminder: Reminder) -> list[LogEntr
 
     Raises:
         ReminderGone: another server fired the reminder, or it was cancelled. Nothing was written.
+        HandlerConflict: a person handles the conversation. The reminder remains and is due after the hand-back.
         ManentError: the turn failed, and the reminder remains.
     """
 
     def begin(turn: Turn) -> Step:
+        _check_with_bot(conversation)
         return turn.trigger(
             reminder.intent,
             reminder.entities,
@@ -88,7 +96,8 @@ async def remind(conversation: Conversation, reminder: Reminder) -> list[LogEntr
             input_channel=_latest_input(conversation),
         )
 
-    return await _run(conversation, begin, reminder=FireReminder(name=reminder.name, seq=reminder.seq))
+    cause = TurnCause(reminder=FireReminder(name=reminder.name, seq=reminder.seq))
+    return await run(conversation, begin, cause)
 
 
 async def execute(
@@ -103,14 +112,16 @@ async def execute(
 
     Raises:
         RequestError: `unknown_action`.
+        HandlerConflict: a person handles the conversation.
         ManentError: the action failed.
     """
-    return await _run(
-        conversation,
-        lambda turn: turn.execute(
-            action, policy=policy, confidence=confidence, channel=output_of(conversation, output_channel)
-        ),
-    )
+
+    def begin(turn: Turn) -> Step:
+        _check_with_bot(conversation)
+        channel = output_of(conversation, output_channel)
+        return turn.execute(action, policy=policy, confidence=confidence, channel=channel)
+
+    return await run(conversation, begin)
 
 
 async def log_message(conversation: Conversation, message: UserMessage) -> None:
@@ -119,7 +130,7 @@ async def log_message(conversation: Conversation, message: UserMessage) -> None:
     Raises:
         ManentError: nothing was written.
     """
-    await _run(conversation, lambda turn: turn.log_message(message))
+    await run(conversation, lambda turn: turn.log_message(message))
 
 
 async def apply_events(
@@ -135,7 +146,7 @@ async def apply_events(
     Raises:
         ManentError: nothing was written.
     """
-    return await _run(conversation, lambda turn: turn.apply(events), schedules_reminders=schedules)
+    return await run(conversation, lambda turn: turn.apply(events), TurnCause(schedules_reminders=schedules))
 
 
 async def replace_events(conversation: Conversation, events: Sequence[Event]) -> None:
@@ -218,18 +229,37 @@ def _latest_input(conversation: Conversation) -> str | None:
     return tracker.latest_input_channel if tracker is not None else None
 
 
-async def _run(
-    conversation: Conversation,
-    begin: Callable[[Turn], Step],
-    *,
-    reminder: FireReminder | None = None,
-    schedules_reminders: bool = True,
+def is_with_bot(conversation: Conversation) -> bool:
+    """Return whether the bot handles the conversation, by its record, which must be loaded."""
+    head = conversation.record.head
+    return head is None or head.handling.handler == "bot"
+
+
+def _check_with_bot(conversation: Conversation) -> None:
+    head = conversation.record.head
+    if head is not None and head.handling.handler != "bot":
+        raise HandlerConflict(head, "a person handles the conversation, so the bot does not act")
+
+
+def _postponed(intent: str, entities: Any) -> Event:
+    now = datetime.now(UTC).isoformat()
+    return ReminderScheduled(intent=intent, entities=entities, date_time=now, kill_on_user_msg=False)
+
+
+async def run(
+    conversation: Conversation, begin: Callable[[Turn], Step], cause: TurnCause | None = None
 ) -> list[LogEntry]:
+    """Run a turn in the mailbox. Return the visible entries that it committed.
+
+    Raises:
+        ManentError: the turn was not written, or only a part of it.
+    """
+
     async def work(alone: Conversation) -> list[LogEntry]:
         collector = _Collector()
         alone.subscribers.append(collector)
         try:
-            await alone.turns.decide(begin, TurnCause(reminder=reminder, schedules_reminders=schedules_reminders))
+            await alone.turns.decide(begin, cause or TurnCause())
         finally:
             alone.subscribers.remove(collector)
         return collector.entries

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from manent.core.conversation_log import Head, Page
+import msgspec
+
+from manent.core.conversation_log import Handling, Head, Page
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
-from manent.runtime import operations
+from manent.runtime import handling, operations
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import Moved, Subscriber
 from manent.runtime.conversation.registry import Conversations
@@ -25,6 +27,10 @@ from manent.runtime.user_messages import user_message
 from manent.runtime.visitor_messages import messages_of
 
 PROTOCOLS = [1]
+
+AGENT = "agent"
+"""In `accepts`: the client knows messages of operators and `handler_changed`."""
+
 DEFAULT_LIMIT = 50
 
 MAX_LISTED = 50
@@ -107,8 +113,9 @@ class Sessions:
             raise UnsupportedProtocol
         limit = self._limit(request)
         cursor = _cursor(request)
+        accepts = _accepts(request)
         admission = await self.admit(request, caller, member)
-        return await self._join(admission, follow, cursor, limit, caller)
+        return await self._join(admission, follow, cursor, limit, caller, accepts=accepts)
 
     async def reset(
         self, request: Json, follow: Follow, caller: Caller = ANYBODY, member: Admission | None = None
@@ -122,7 +129,8 @@ class Sessions:
             RequestError: an identity error.
         """
         old = await self.admit_named(request, caller, member)
-        joined = await self._join(await self.identity.new(caller), follow, None, DEFAULT_LIMIT, caller)
+        accepts = _accepts(request)
+        joined = await self._join(await self.identity.new(caller), follow, None, DEFAULT_LIMIT, caller, accepts=accepts)
         successor = Successor(joined.admission.sender_id, joined.answer["epoch"], joined.admission.token is not None)
         naming = operations.name_successor(self.conversations.get(old.sender_id), successor)
         self.conversations.track(asyncio.get_running_loop().create_task(naming))
@@ -140,6 +148,7 @@ class Sessions:
         Raises:
             RequestError: an identity error.
         """
+        accepts = _accepts(request)
         old = await self.admit_named(request, caller, member)
         head = await self.engine.store.head(old.sender_id)
         if head is not None:
@@ -150,7 +159,7 @@ class Sessions:
         )  # the rate limit can reject the request, so check it before the erase
         epoch = secrets.token_hex(8) if same_id else None
         await self.conversations.get(old.sender_id).erase(new_epoch=epoch)
-        return old, await self._join(new, follow, None, DEFAULT_LIMIT, caller)
+        return old, await self._join(new, follow, None, DEFAULT_LIMIT, caller, accepts=accepts)
 
     async def history(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Json:
         """Serve `history_request`: return the page before a `seq`.
@@ -158,6 +167,7 @@ class Sessions:
         Raises:
             RequestError: `bad_request` or an identity error.
         """
+        accepts = _accepts(request)
         admission = await self.admit_named(request, caller, member)
         before = request.get("before")
         if not isinstance(before, int) or isinstance(before, bool) or before < 0:
@@ -168,7 +178,47 @@ class Sessions:
         if page is None:
             return {"ok": True, "messages": [], "has_more": False}
         self.identity.confirm(admission, page.head)
-        return {"ok": True, "messages": _messages(page), "has_more": page.has_more}
+        return {"ok": True, "messages": _messages(page, accepts), "has_more": page.has_more}
+
+    async def rate(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Json:
+        """Serve `rate`: store the visitor's rating of the conversation, or of the message `of`.
+
+        Raises:
+            RequestError: `bad_request`, `too_long`, `conversation_changed`, `unknown_conversation`, `busy`, or an
+                identity error.
+        """
+        admission = await self.admit_named(request, caller, member)
+        score, of, comment, epoch = (request.get(key) for key in ("score", "of", "comment", "epoch"))
+        if not isinstance(score, int) or isinstance(score, bool):
+            raise RequestError("bad_request", "score must be a number from 1 to 5")
+        if of is not None and (not isinstance(of, int) or isinstance(of, bool)):
+            raise RequestError("bad_request", "of must be the seq of a message")
+        if comment is not None and not isinstance(comment, str):
+            raise RequestError("bad_request", "comment must be a string")
+        if epoch is not None and not isinstance(epoch, str):
+            raise RequestError("bad_request", "epoch must be a string")
+        head = await self.engine.store.head(admission.sender_id)
+        if head is not None:
+            self.identity.confirm(admission, head)
+        self.conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
+        conversation = self.conversations.get(admission.sender_id)
+        after = await handling.rate(conversation, score, comment=comment, of=of, epoch=epoch)
+        return {"ok": True, "seq": after.version}
+
+    async def user_typing(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Json:
+        """Serve `user_typing`: show the operator that the visitor types, or has stopped. Nothing is stored.
+
+        Raises:
+            RequestError: `bad_request`, or an identity error.
+        """
+        admission = await self.admit_named(request, caller, member)
+        on = request.get("on")
+        if not isinstance(on, bool):
+            raise RequestError("bad_request", "on must be true or false")
+        self.conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
+        for reader in self.engine.typing_readers:
+            reader(admission.sender_id, on)
+        return {"ok": True}
 
     async def submit(
         self, request: Json, *, input_channel: str, caller: Caller = ANYBODY, member: Admission | None = None
@@ -258,7 +308,14 @@ class Sessions:
         return fresh, {"ok": True, "expires_at": fresh.token.expires_at}
 
     async def _join(
-        self, admission: Admission, follow: Follow, cursor: tuple[str, int] | None, limit: int, caller: Caller
+        self,
+        admission: Admission,
+        follow: Follow,
+        cursor: tuple[str, int] | None,
+        limit: int,
+        caller: Caller,
+        *,
+        accepts: frozenset[str],
     ) -> Joined:
         store = self.engine.store
         conversation = self.conversations.get(admission.sender_id)
@@ -291,11 +348,13 @@ class Sessions:
             "epoch": head.epoch,
             "seq": head.version,
             "resumed": head.visible > 0,
-            "messages": _messages(page),
+            "messages": _messages(page, accepts),
             "has_more": first.prev > 0 if first is not None else head.visible > 0,
             "gap": gap,
             "typing": head.open_turn,
         }
+        if AGENT in accepts:
+            answer |= handler_of(head.handling)
         return Joined(answer=answer, admission=admission, version=head.version)
 
     async def _read(self, sender_id: str, cursor: tuple[str, int] | None, limit: int) -> tuple[Page | None, bool]:
@@ -357,8 +416,25 @@ def _cursor(request: Json) -> tuple[str, int] | None:
     raise RequestError("bad_request", "cursor must be {epoch, seq} from an earlier response")
 
 
-def _messages(page: Page) -> list[Json]:
-    return [message for entry in page.entries for message in messages_of(entry)]
+def _messages(page: Page, accepts: frozenset[str] = frozenset()) -> list[Json]:
+    names = AGENT in accepts
+    return [message for entry in page.entries for message in messages_of(entry, names_operators=names)]
+
+
+def handler_of(present: Handling) -> Json:
+    """Return who handles the conversation, as `handler_changed` and the answer to `session_request` name it."""
+    shown: Json = {"handler": present.handler}
+    if present.operator is not None:
+        shown["operator"] = msgspec.to_builtins(present.operator)
+    return shown
+
+
+def _accepts(request: Json) -> frozenset[str]:
+    """Return what the client understands beyond the first version of protocol 1. Unknown names are ignored."""
+    accepts = request.get("accepts", ())
+    if not isinstance(accepts, list | tuple) or not all(isinstance(name, str) for name in accepts):
+        raise RequestError("bad_request", "accepts must be a list of strings")
+    return frozenset(accepts)
 
 
 def _preview(page: Page) -> str:

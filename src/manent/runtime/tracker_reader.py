@@ -13,7 +13,7 @@ import msgspec
 
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.domain import Domain
-from manent.core.events import ActionExecuted, Event, Json, Restarted
+from manent.core.events import ActionExecuted, Event, Json, Restarted, outside_events
 from manent.core.tracker import State, Tracker, WindowExceeded
 from manent.dialogue.session import session_start_events
 from manent.runtime.assistant import Assistant
@@ -131,11 +131,11 @@ def _show(tracker: Tracker, assistant: Assistant, entries: Sequence[LogEntry], v
             return Reading(tracker=tracker, events=None)
         case Verbosity.APPLIED:
             applied = fold(tracker.sender_id, tracker.domain, events).applied
-            return Reading(tracker=tracker, events=tuple(applied))
+            return Reading(tracker=tracker, events=outside_events(applied))
         case Verbosity.AFTER_RESTART:
-            return Reading(tracker=tracker, events=_after_restart(events))
+            return Reading(tracker=tracker, events=outside_events(_after_restart(events)))
         case Verbosity.ALL:
-            return Reading(tracker=tracker, events=events)
+            return Reading(tracker=tracker, events=outside_events(events))
 
 
 def _after_restart(events: Sequence[Event]) -> Sequence[Event]:

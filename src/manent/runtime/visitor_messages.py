@@ -9,10 +9,25 @@ channel.
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from manent.core.conversation_log import LogEntry
-from manent.core.events import BotUttered, Event, Json, UserUttered
+from manent.core.events import AgentUttered, BotUttered, Event, Json, UserUttered
 
 QUICK_REPLY_TYPE = "text"
+
+
+def spoken(event: Event) -> BotUttered | None:
+    """Return what the bot said, or what an operator said in its place. None for other events.
+
+    Channels without a form for operators send an operator's message like one of the bot.
+    """
+    if isinstance(event, BotUttered):
+        return event
+    if isinstance(event, AgentUttered) and event.operator:
+        data = event.data if isinstance(event.data, dict) else {}
+        return BotUttered(timestamp=event.timestamp, metadata=event.metadata, text=event.text, data=data)
+    return None
 
 
 def bot_parts(event: BotUttered, *, plain: bool = False) -> list[Json]:
@@ -73,18 +88,24 @@ def plain_payload(part: Json) -> Any:
 
 
 def is_visible(event: Event) -> bool:
-    """Return whether a bot event is visible.
+    """Return whether a message of the bot or of an operator is visible.
 
     User events are visible if a channel accepted them. The caller must check this.
     """
-    if not isinstance(event, BotUttered):
+    said = spoken(event)
+    if said is None:
         return False
     # Most events have a text, so the parts need not be built.
-    return bool(event.text) or bool(bot_parts(event))
+    return bool(said.text) or bool(bot_parts(said))
 
 
-def messages_of(entry: LogEntry) -> list[Json]:
+def messages_of(entry: LogEntry, *, names_operators: bool = False) -> list[Json]:
     """Return the protocol-1 messages of a visible entry, one per part.
+
+    Args:
+        entry: the entry.
+        names_operators: whether messages of an operator have the role `agent` and name the operator. If not, they look
+            like messages of the bot.
 
     Raises:
         ValueError: the entry is internal.
@@ -96,8 +117,10 @@ def messages_of(entry: LogEntry) -> list[Json]:
             parts = [_user_message(entry.event, entry.view.title)]
         case BotUttered():
             parts = [{"role": "bot", **part} for part in bot_parts(entry.event)]
+        case AgentUttered():
+            parts = _agent_messages(entry.event, names_operators=names_operators)
         case _:
-            raise ValueError(f"event {entry.seq} is neither a user event nor a bot event")
+            raise ValueError(f"event {entry.seq} is not a message")
     for number, part in enumerate(parts):
         part["seq"] = entry.seq
         part["id"] = f"{entry.seq}.{number}"
@@ -107,6 +130,15 @@ def messages_of(entry: LogEntry) -> list[Json]:
     if parts and entry.view.divider is not None:
         parts[0]["divider"] = entry.view.divider
     return parts
+
+
+def _agent_messages(event: AgentUttered, *, names_operators: bool) -> list[Json]:
+    said = spoken(event)
+    parts = bot_parts(said) if said is not None else []
+    if not names_operators:
+        return [{"role": "bot", **part} for part in parts]
+    operator: Json = msgspec.to_builtins(event.operator)
+    return [{"role": "agent", **part, "operator": operator} for part in parts]
 
 
 def _user_message(event: UserUttered, title: str | None) -> Json:

@@ -36,12 +36,15 @@ from manent.brokers.opening import open_broker
 from manent.channels.opening import Channels, open_channels
 from manent.channels.socketio.send_queue import MAX_PACKET
 from manent.core.errors import ManentError, ModelError
+from manent.dialogue.steps import Handoff
 from manent.extensions.model_code import trust_model_code
 from manent.models.archive import find_model
 from manent.project.settings.credentials import read_credentials
+from manent.project.settings.desk import DeskOptions
 from manent.project.settings.endpoints import Endpoints, read_endpoints
 from manent.runtime.assistant import Assistant
 from manent.runtime.background.publishing import Publisher
+from manent.runtime.background.queue_timeouts import QueueTimeouts
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.background.retention import Retention
 from manent.runtime.conversation.engine import Engine
@@ -160,6 +163,8 @@ def build(options: ServeOptions) -> Application:
         lease_s=endpoints.lease_s or LEASE_S,
         spans=spans or NO_SPANS,
     )
+    if endpoints.desk is not None:
+        engine.handoff = _handoff(endpoints.desk, engine)
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
     revocations = Revocations(store, metrics=counters)
@@ -202,6 +207,7 @@ def build(options: ServeOptions) -> Application:
     api = ModelApi(conversations, guard, models=shared, root=options.root, allowed=allowed)
     reminders = Reminders(conversations)
     delays = delay_meter(counters)
+    queue_timeouts = QueueTimeouts(conversations, endpoints.desk.queue_timeout if endpoints.desk else None)
     if options.enable_api:
         routes += [
             *conversation_routes.routes(conversations, guard),
@@ -252,6 +258,8 @@ def build(options: ServeOptions) -> Application:
             parts.push_async_callback(delays.close)
             await reminders.open()
             parts.push_async_callback(reminders.close)
+            await queue_timeouts.open()
+            parts.push_async_callback(queue_timeouts.close)
             parts.push_async_callback(api.close)
             yield
 
@@ -542,6 +550,15 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
             " every conversation"
         )
     return tuple(notes)
+
+
+def _handoff(desk: DeskOptions, engine: Engine) -> Handoff:
+    hours = desk.opening_hours()
+    return Handoff(
+        is_staffed=lambda now: (hours is None or hours.is_open(now)) and engine.is_staffed(),
+        when_away=desk.when_away,
+        on_error=desk.on_error == "queue",
+    )
 
 
 def _missing_parts(assistant: Assistant) -> tuple[str, ...]:

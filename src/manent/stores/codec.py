@@ -11,7 +11,7 @@ import msgspec
 
 from manent.core.conversation_log import Append, Divider, LogEntry, View
 from manent.core.errors import InternalError, StoreError
-from manent.core.events import Event, Json, decode_event, encode_event, event_from_wire
+from manent.core.events import Event, Json, decode_event, encode_event
 
 FORMAT = 1
 """The format in which events are written."""
@@ -59,9 +59,7 @@ def read_event(data: bytes, written_as: int = FORMAT) -> Event:
         StoreError: `store_event_unreadable`: the bytes are damaged or were written by a newer version.
     """
     try:
-        if written_as == FORMAT:
-            return decode_event(data)
-        return event_from_wire(msgspec.json.decode(current_json(data, written_as)))
+        return decode_event(current_json(data, written_as))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError("store_event_unreadable", f"a stored event cannot be read: {error}") from error
 

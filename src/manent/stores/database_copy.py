@@ -67,7 +67,7 @@ _WHOLES: Final = (
 )
 _HEAD_TYPES: Final = (
     *("text", "text", "bigint", "bigint", "text", "bigint", "bigint", "boolean", "text", "float8", "text"),
-    *("float8", "float8"),
+    *("float8", "float8", "text", "text"),
 )
 _ARRAYS: Final = ", ".join(f"${number}::{name}[]" for number, name in enumerate(_HEAD_TYPES, 1))
 _INSERT_HEADS: Final = (

@@ -3,13 +3,18 @@
 import time
 from typing import Any, cast
 
-from manent.core.conversation_log import Divider, Head, Lease
+import msgspec
+
+from manent.core.conversation_log import BOT, Divider, Handling, Head, Lease
 
 Row = tuple[Any, ...]
 
+_encode_handling = msgspec.json.Encoder().encode
+_decode_handling = msgspec.json.Decoder(Handling).decode
+
 HEAD_COLUMNS = (
     "sender_id, epoch, version, visible, divider, session_seq, plain_seq, open_turn, lease_owner, lease_until, "
-    "owner, started, updated"
+    "owner, started, updated, handler, handling"
 )
 
 
@@ -28,6 +33,14 @@ def lease_of(owner: str | None, until: float | None) -> Lease | None:
     return None if owner is None or until is None else Lease(owner=owner, until=until)
 
 
+def handling_values(handling: Handling) -> tuple[str | None, str | None]:
+    """Return the values of the columns `handler` (None for the bot) and `handling` (JSON)."""
+    if handling is BOT or handling == BOT:
+        return (None, None)
+    handler = None if handling.handler == "bot" else handling.handler
+    return (handler, _encode_handling(handling).decode())
+
+
 def head_values(head: Head) -> Row:
     """Return the values of `HEAD_COLUMNS`."""
     return (
@@ -43,13 +56,14 @@ def head_values(head: Head) -> Row:
         head.owner,
         head.started,
         head.updated,
+        *handling_values(head.handling),
     )
 
 
 def head_of_row(row: Row) -> Head:
     """Convert a row of `HEAD_COLUMNS` to a head."""
     sender_id, epoch, version, visible, divider, session_seq, plain_seq, *rest = row
-    open_turn, lease_owner, lease_until, owner, started, updated = rest
+    open_turn, lease_owner, lease_until, owner, started, updated, _, handling = rest
     return Head(
         sender_id=sender_id,
         epoch=epoch,
@@ -63,6 +77,7 @@ def head_of_row(row: Row) -> Head:
         owner=owner,
         started=started,
         updated=updated,
+        handling=BOT if handling is None else _decode_handling(handling),
     )
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -280,18 +280,26 @@ class MemoryStore(PostboxTables):
         self._find("")
         return [one for one in self._conversations.values() if one.head.open_turn]
 
+    async def handled(self, handler: Literal["queue", "human"], *, after: str = "", limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.handled`."""
+        self._find("")
+        heads = (found.head for found in self._conversations.values())
+        found = [head for head in heads if head.handling.handler == handler and head.sender_id > after]
+        return sorted(found, key=lambda head: head.sender_id)[:limit]
+
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
-        """Return reminders that are due at `now`, the most overdue first."""
+        """See `ConversationStore.due_reminders`."""
         due = [reminder for reminder in self._reminders() if reminder.due <= now]
         return sorted(due, key=lambda reminder: (reminder.due, reminder.sender_id, reminder.name))[:limit]
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
+        """See `ConversationStore.next_reminder`."""
         return min((reminder.due for reminder in self._reminders()), default=None)
 
     def _reminders(self) -> Iterable[Reminder]:
         self._find("")
-        return (reminder for found in self._conversations.values() for reminder in found.reminders.values())
+        free = (found for found in self._conversations.values() if found.head.handling.handler == "bot")
+        return (reminder for found in free for reminder in found.reminders.values())
 
     async def purge(self, *, older_than: float) -> int:
         """Remove conversations that were last changed before this time (seconds since the epoch)."""

@@ -12,9 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from manent.core.conversation_log import (
+    BOT,
     Append,
     CancelReminders,
     FireReminder,
+    Handling,
     Head,
     Lease,
     Reminder,
@@ -23,7 +25,7 @@ from manent.core.conversation_log import (
     View,
 )
 from manent.core.errors import InternalError, StoreError
-from manent.core.events import UserUttered, decode_event
+from manent.core.events import Operator, UserUttered, decode_event
 from manent.runtime.ports.store import ConversationStore, DuplicateMessage, ReminderGone, VersionConflict
 from manent.testing.logs import MakeStore, accept, accepted_message, empty, talk, turn
 
@@ -63,6 +65,61 @@ async def test_append_creates_and_keeps_everything(store: ConversationStore) -> 
     loaded = await store.load("ada")
     assert loaded is not None
     assert (loaded.head, loaded.snapshot, loaded.entries) == (full, append.snapshot, ())
+
+
+HANDLINGS = (
+    Handling(handler="queue", since=3, waiting_since=12.5),
+    Handling(handler="human", operator=Operator(id="ada", name="Ada Ó", avatar="https://example.org/a.png"), since=4),
+    Handling(since=5, closed_at=99.25),
+    BOT,
+)
+
+
+@pytest.mark.parametrize("handling", HANDLINGS)
+async def test_handling_comes_back(store: ConversationStore, handling: Handling) -> None:
+    """A store keeps who handles a conversation, from the first append and from a later one."""
+    first = turn(empty())
+    first = replace(first, head=replace(first.head, handling=handling))
+    await store.append(first)
+    assert await store.head("ada") == first.head
+    second = turn(replace(first.head, handling=HANDLINGS[0]))
+    await asyncio.gather(store.append(second), *(store.append(turn(empty(f"other {n}"))) for n in range(5)))
+    third = turn(replace(second.head, handling=handling))
+    await asyncio.gather(store.append(third), *(store.append(turn(empty(f"third {n}"))) for n in range(5)))
+
+    assert await store.head("ada") == third.head
+    loaded = await store.load("ada")
+    assert loaded is not None
+    assert loaded.head == third.head
+
+
+async def test_handled_conversations_are_found(store: ConversationStore) -> None:
+    """`handled` returns the conversations with a handler, in order and in pages, and no others."""
+    for name, handling in (("a", HANDLINGS[0]), ("b", HANDLINGS[1]), ("c", HANDLINGS[2]), ("d", HANDLINGS[0])):
+        append = turn(empty(name))
+        await store.append(replace(append, head=replace(append.head, handling=handling)))
+    await store.append(turn(empty("e")))
+
+    assert [head.sender_id for head in await store.handled("queue")] == ["a", "d"]
+    assert [head.sender_id for head in await store.handled("queue", limit=1)] == ["a"]
+    assert [head.sender_id for head in await store.handled("queue", after="a")] == ["d"]
+    assert [head.handling for head in await store.handled("human")] == [HANDLINGS[1]]
+
+
+@pytest.mark.parametrize("handling", HANDLINGS[:2])
+async def test_reminders_of_handled_conversations_wait(store: ConversationStore, handling: Handling) -> None:
+    """A reminder is not due while a person handles its conversation, and is due again afterwards."""
+    reminder = Reminder(sender_id="ada", name="call", seq=1, due=50.0, intent="call")
+    first = replace(turn(empty()), reminders=(reminder,))
+    first = replace(first, head=replace(first.head, handling=handling))
+    await store.append(first)
+    assert await store.due_reminders(now=60.0) == []
+    assert await store.next_reminder() is None
+    second = turn(replace(first.head, handling=HANDLINGS[2]))
+    await store.append(second)
+
+    assert await store.due_reminders(now=60.0) == [reminder]
+    assert await store.next_reminder() == 50.0
 
 
 @pytest.mark.parametrize("word", ["", "0", "None", "'; --", None])

@@ -10,7 +10,7 @@ import pytest
 
 from manent.channels.socketio import connection as module
 from manent.channels.socketio.connection import Connection
-from manent.channels.socketio.dialect import Dialect, Request
+from manent.channels.socketio.dialect import Dialect, OtherNews, Request
 from manent.channels.socketio.options import SocketIoOptions
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import ManentError, RequestError
@@ -70,7 +70,7 @@ class Noting:
         """Note the numbers."""
         self.shown += [entry.seq for entry in entries]
 
-    def notify(self, news: Typing | Moved | Failed) -> None:
+    def notify(self, news: OtherNews) -> None:
         """Note it."""
         self.news.append(news)
 

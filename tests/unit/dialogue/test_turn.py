@@ -379,7 +379,7 @@ def test_session_start_on_the_action_server(tmp_path: Path) -> None:
 
 def test_every_state_is_left_and_reached() -> None:
     """The table has no dead end but the end, and no state that nothing leads to."""
-    starts = {State.OPENING, State.FILLING, State.PREDICTING}
+    starts = {State.OPENING, State.FILLING, State.PREDICTING, State.RETURNING}
     assert {state for state, _ in TABLE} == set(State) - {State.FINISHED}
     assert starts | set(TABLE.values()) == set(State)
     assert {outcome for _, outcome in TABLE} == set(Outcome)

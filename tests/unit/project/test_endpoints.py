@@ -9,6 +9,7 @@ import pytest
 from manent.core.errors import ProjectError, StoreError
 from manent.extensions.finding import BadExtension
 from manent.project.problems import Report
+from manent.project.settings.desk import DeskOptions
 from manent.project.settings.endpoints import Endpoints, read_endpoints, trusts_model_code
 from manent.project.strictness import stricter
 from manent.project.yaml.documents import plain, read_document
@@ -54,6 +55,22 @@ def test_defaults(tmp_path: Path) -> None:
     assert Endpoints().durability == "disk"
 
 
+def test_desk(tmp_path: Path) -> None:
+    """A desk is configured by its section alone; its hours are in its time zone."""
+    assert read(tmp_path, "desk:\n").desk == DeskOptions()
+    desk = read(
+        tmp_path,
+        "desk:\n  when_away: queue\n  queue_timeout: 10\n  timezone: Europe/Berlin\n"
+        "  hours:\n    monday-friday: 09:00-17:00\n  closed: [2026-12-25]\n  on_error: queue\n",
+    ).desk
+    assert desk is not None
+    hours = desk.opening_hours()
+    assert hours is not None
+    monday, christmas = 1796025600, 1798185600  # 08:00 UTC of 2026-11-30 and of 2026-12-25
+    assert [hours.is_open(monday), hours.is_open(monday - 7200), hours.is_open(christmas)] == [True, False, False]
+    assert (desk.when_away, desk.queue_timeout, desk.on_error) == ("queue", 10.0, "queue")
+
+
 def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
     """Actions may run in the server's process; limits may be given one by one."""
     endpoints = read(tmp_path, "action_endpoint: {actions_module: actions}\nlimits: {message_bytes: 1000}\n")
@@ -93,6 +110,13 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
         ("tracker_store:\n  type: SQL\n  pgbouncer: perhaps\n", 3, "yaml.type"),
         ("nlg:\n  url: http://x\n  type: my.own.Nlg\n", 3, "endpoints.type"),
         ("lock_store:\n  type: redis\n  port: many\n", 3, "endpoints.port"),
+        ("desk: on\n", 1, "endpoints.section"),
+        ("desk:\n  when_away: wait\n", 2, "endpoints.when-away"),
+        ("desk:\n  queue_timeout: 0\n", 2, "endpoints.queue-timeout"),
+        ("desk:\n  timezone: Europe/Atlantis\n", 2, "endpoints.timezone"),
+        ("desk:\n  hours:\n    funday: 09:00-17:00\n", 3, "endpoints.hours"),
+        ("desk:\n  closed: [christmas]\n", 2, "endpoints.closed"),
+        ("desk:\n  on_error: cry\n", 2, "endpoints.on-error"),
         ("durability: disc\n", 1, "endpoints.durability"),
         ("conversations: {retention_days: 0}\n", 1, "endpoints.retention"),
         ("allow_private_addresses: 10.0.0.0/8\n", 1, "endpoints.private-addresses"),

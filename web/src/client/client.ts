@@ -44,6 +44,8 @@ export interface ClientOptions extends PlainOptions {
   metadata?: () => JsonObject;
   /** Number of log events in a page. Default: 50. */
   limit?: number;
+  /** What the page understands beyond the first version of the protocol: `agent` for messages of operators. */
+  accepts?: readonly string[];
 }
 
 export class ConversationClient {
@@ -86,6 +88,7 @@ export class ConversationClient {
       memory: this.memory,
       typing: this.typing,
       limit: this.limit,
+      accepts: options.accepts ?? [],
       report,
       entered: (session, message_ids, seq) => this.entered(session, message_ids, seq),
       echoed: (message_id) => this.delivery.echoed(message_id),
@@ -170,6 +173,19 @@ export class ConversationClient {
   /** List the visitor's conversations, newest first. Rejects on plain servers. */
   async list(): Promise<SessionSummary[]> {
     return this.dialect.list();
+  }
+
+  /**
+   * Rate the conversation from 1 to 5, or the message with the number `of`. Rejects on plain servers and without a
+   * connection.
+   */
+  async rate(score: number, extra: { comment?: string; of?: number } = {}): Promise<void> {
+    await this.dialect.rate(score, extra.comment, extra.of);
+  }
+
+  /** Show the operator that the visitor types, or has stopped. Does nothing without a connection. */
+  userTyping(on: boolean): void {
+    this.dialect.userTyping(on).catch(() => undefined);
   }
 
   /** Change to another conversation of this visitor. */

@@ -5,7 +5,7 @@
  */
 
 import type { OutboxEntry } from "./outbox";
-import type { Message } from "./wire";
+import type { Handler, Message, Operator } from "./wire";
 
 export type ConnectionStatus = "connecting" | "online" | "offline" | "refused";
 
@@ -38,4 +38,7 @@ export type ClientEvent =
   | { type: "older_failed" }
   | { type: "outbox"; entries: readonly OutboxEntry[] }
   | { type: "typing"; on: boolean }
+  /** Who handles the conversation, after each join and each change; only if the client accepts `agent`. */
+  | { type: "handler"; handler: Handler; operator?: Operator; rate?: true }
+  | { type: "agent_typing"; on: boolean }
   | { type: "notice"; notice: Notice };

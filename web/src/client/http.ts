@@ -7,12 +7,14 @@
  */
 
 import type { Transport, TransportListener } from "./ports";
-import { isAnswer, isObject, readError, type JsonObject } from "./wire";
+import { isAnswer, isObject, readError, readHandler, type JsonObject } from "./wire";
 
 /** How long the server waits for new messages. Many proxies end a request without data after 30 s. */
 const WAIT_S = 25;
 /** Additional time for a request, after the wait of the server. */
 const SLACK_MS = 15_000;
+
+const EVENTS: Record<string, string> = { user: "user_uttered", agent: "agent_uttered" };
 
 type Fetch = typeof fetch;
 
@@ -24,6 +26,8 @@ export function httpTransport(url: string, fetcher: Fetch = (...request) => fetc
   let following = new AbortController();
   let bearer: Record<string, string> = {};
   let session: JsonObject = {};
+  /** What the page's last `session_request` accepts. */
+  let accepted: JsonObject = {};
 
   async function post(request: string, body: JsonObject, timeout_ms: number): Promise<unknown> {
     const ending = new AbortController();
@@ -53,16 +57,23 @@ export function httpTransport(url: string, fetcher: Fetch = (...request) => fetc
     session = { session_id: String(answer["session_id"]) };
     const token = answer["session_token"] ?? request["session_token"];
     if (typeof token === "string") session["session_token"] = token;
-    void follow({ epoch: String(answer["epoch"]), seq: Number(answer["seq"]) }, following.signal);
+    const cursor = { epoch: String(answer["epoch"]), seq: Number(answer["seq"]) };
+    void follow(cursor, JSON.stringify(readHandler(answer)), following.signal);
   }
 
-  async function follow(cursor: { epoch: string; seq: number }, signal: AbortSignal): Promise<void> {
+  async function follow(
+    cursor: { epoch: string; seq: number },
+    handling: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const own = connection;
     const isOver = (): boolean => signal.aborted || own.signal.aborted;
+    let shown = handling;
     while (!isOver()) {
       let answer: unknown;
       try {
-        answer = await post("events", { ...session, cursor, wait_s: WAIT_S }, WAIT_S * 1000 + SLACK_MS);
+        const request = { ...session, ...accepted, cursor, wait_s: WAIT_S };
+        answer = await post("events", request, WAIT_S * 1000 + SLACK_MS);
       } catch (error) {
         if (!isOver()) listener?.disconnected(String(error));
         return;
@@ -76,9 +87,12 @@ export function httpTransport(url: string, fetcher: Fetch = (...request) => fetc
       }
       cursor = { ...cursor, seq: Number(page["seq"]) };
       for (const message of list(page["messages"]))
-        listener?.received(message["role"] === "user" ? "user_uttered" : "bot_uttered", message);
+        listener?.received(EVENTS[String(message["role"])] ?? "bot_uttered", message);
       for (const error of list(page["errors"])) listener?.received("error", error);
       listener?.received("bot_typing", { on: page["typing"] === true });
+      const present = JSON.stringify(readHandler(page));
+      if (present !== shown) listener?.received("handler_changed", page);
+      shown = present;
     }
   }
 
@@ -99,6 +113,8 @@ export function httpTransport(url: string, fetcher: Fetch = (...request) => fetc
     async request(event, payload, timeout_ms) {
       if (event === "token_refresh") bearer = { Authorization: `Bearer ${String(payload["token"])}` };
       const own = connection;
+      if (event === "session_request")
+        accepted = payload["accepts"] === undefined ? {} : { accepts: payload["accepts"] };
       const isJoined = payload["session_id"] === session["session_id"];
       const answer = await post(event, isJoined ? { ...session, ...payload } : payload, timeout_ms);
       if (own.signal.aborted) throw new Error("the connection has ended");

@@ -7,9 +7,11 @@
  */
 
 import type {
+  HandlerChanged,
   Json,
   JsonObject,
   Numbered,
+  Operator,
   PageAnswer as WirePage,
   SessionAnswer as WireSession,
   SessionSummary,
@@ -30,7 +32,13 @@ export type BotMessage = Numbered & { role: "bot"; body: JsonObject };
 /** A message from the visitor. `message_id` is `""` if the message was sent without an id. */
 export type UserMessage = Omit<WireUserMessage, "message_id"> & { message_id: string };
 
-export type Message = UserMessage | BotMessage;
+/** A message from an operator; only if the client accepts `agent`. */
+export type AgentMessage = Numbered & { role: "agent"; body: JsonObject; operator: Operator };
+
+export type Message = UserMessage | BotMessage | AgentMessage;
+
+/** Who handles the conversation. */
+export type Handler = HandlerChanged["handler"];
 
 /** An answer to `session_request`, `session_reset` or `session_erase`. */
 export type SessionAnswer = Omit<WireSession, "ok" | "messages" | "errors"> & { messages: Message[] };
@@ -39,6 +47,7 @@ export type SessionAnswer = Omit<WireSession, "ok" | "messages" | "errors"> & { 
 export type PageAnswer = Omit<WirePage, "ok" | "messages"> & { messages: Message[] };
 
 const NUMBERING = new Set(["role", "seq", "id", "parts", "prev", "timestamp", "divider"]);
+const HANDLERS: readonly unknown[] = ["bot", "queue", "human"];
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -78,7 +87,7 @@ export function isAnswer(value: unknown): boolean {
 }
 
 /** Read a message. Returns null if it has no number. Live events contain no role, so `role` is an argument. */
-export function readMessage(value: unknown, role?: "user" | "bot"): Message | null {
+export function readMessage(value: unknown, role?: Message["role"]): Message | null {
   if (!isObject(value) || typeof value["seq"] !== "number") return null;
   const seq = value["seq"];
   const numbers: Numbered = {
@@ -103,7 +112,27 @@ export function readMessage(value: unknown, role?: "user" | "bot"): Message | nu
   }
   const body: JsonObject = {};
   for (const [key, item] of Object.entries(value)) if (!NUMBERING.has(key)) body[key] = item as Json;
-  return { ...numbers, role: "bot", body };
+  const operator = (role ?? value["role"]) === "agent" ? readOperator(value["operator"]) : undefined;
+  if (operator === undefined) return { ...numbers, role: "bot", body };
+  delete body["operator"];
+  return { ...numbers, role: "agent", body, operator };
+}
+
+function readOperator(value: unknown): Operator | undefined {
+  if (!isObject(value) || typeof value["id"] !== "string") return undefined;
+  const operator: Operator = { id: value["id"], name: text(value["name"]) };
+  if (typeof value["avatar"] === "string") operator.avatar = value["avatar"];
+  return operator;
+}
+
+/** Read who handles the conversation, from an answer or from `handler_changed`; null if the value does not say. */
+export function readHandler(value: unknown): HandlerChanged | null {
+  if (!isObject(value) || !HANDLERS.includes(value["handler"])) return null;
+  const changed: HandlerChanged = { handler: value["handler"] as Handler };
+  const operator = readOperator(value["operator"]);
+  if (operator !== undefined) changed.operator = operator;
+  if (value["rate"] === true) changed.rate = true;
+  return changed;
 }
 
 /** Convert a message back to JSON. This is the inverse of `readMessage`. */
@@ -131,6 +160,9 @@ export function readSessionAnswer(answer: unknown): SessionAnswer | null {
     typing: answer["typing"] === true,
   };
   if (typeof answer["session_token"] === "string") session.session_token = answer["session_token"];
+  const handling = readHandler(answer);
+  if (handling !== null) session.handler = handling.handler;
+  if (handling?.operator !== undefined) session.operator = handling.operator;
   return session;
 }
 

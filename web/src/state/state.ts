@@ -179,6 +179,9 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       return { ...state, outbox: event.entries };
     case "typing":
       return { ...state, typing: event.on };
+    case "handler":
+    case "agent_typing":
+      return state; // this page does not accept messages of operators
     case "notice":
     case "noticed":
       return noticed(state, event.notice);

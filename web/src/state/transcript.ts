@@ -5,7 +5,7 @@
  */
 
 import type { OutboxEntry } from "../client/outbox";
-import type { BotMessage, Message, UserMessage } from "../client/wire";
+import type { AgentMessage, BotMessage, Message, UserMessage } from "../client/wire";
 import { contents, type Button, type Content } from "./content";
 import type { ChatState } from "./state";
 
@@ -15,7 +15,7 @@ export type Item =
   | {
       kind: "bot";
       key: string;
-      message: BotMessage;
+      message: BotMessage | AgentMessage;
       contents: readonly Content[];
       starts: boolean;
       choice: Choice;
@@ -48,7 +48,7 @@ export function chosenOf(buttons: readonly Button[], choice: Choice): readonly B
 
 /** Return whether a message is shown. Payloads without a title (`/greet`) are in the log but not shown. */
 function isDrawn(message: Message): boolean {
-  return message.role === "bot" || message.payload !== true;
+  return message.role !== "user" || message.payload !== true;
 }
 
 function isEntryDrawn(entry: OutboxEntry): boolean {
@@ -56,10 +56,10 @@ function isEntryDrawn(entry: OutboxEntry): boolean {
 }
 
 // The result is cached for each message, because messages are never changed in place.
-const contentsByMessage = new WeakMap<BotMessage, readonly Content[]>();
+const contentsByMessage = new WeakMap<BotMessage | AgentMessage, readonly Content[]>();
 const dayByMessage = new WeakMap<Message, string>();
 
-function contentsOf(message: BotMessage): readonly Content[] {
+function contentsOf(message: BotMessage | AgentMessage): readonly Content[] {
   let found = contentsByMessage.get(message);
   if (found === undefined) contentsByMessage.set(message, (found = contents(message.body)));
   return found;
@@ -132,7 +132,7 @@ function joinCards(items: Item[], message: Message): boolean {
 }
 
 function item(message: Message, starts: boolean, choice: Choice): Item {
-  if (message.role === "bot") {
+  if (message.role !== "user") {
     return { kind: "bot", key: message.id, message, contents: contentsOf(message), starts, choice };
   }
   const text = message.title ?? message.message;

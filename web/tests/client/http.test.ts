@@ -70,6 +70,29 @@ it("joins, waits for news after the answer, and passes them on", async () => {
   expect(sent[2]!.body["cursor"]).toEqual({ epoch: "e", seq: 7 });
 });
 
+it("passes on messages of operators, and who handles the conversation", async () => {
+  transport.open({});
+  void transport.request("session_request", { protocol: 1, accepts: ["agent"] }, 5_000);
+  sent[0]!.answer({ ...SESSION, handler: "queue" });
+  await settle();
+  expect(sent[1]!.body["accepts"]).toEqual(["agent"]);
+
+  const message = { role: "agent", seq: 6, id: "6.0", text: "hi", operator: { id: "1", name: "Ada" } };
+  const answer = { ...SESSION, seq: 7, messages: [message], handler: "human", operator: message.operator };
+  sent[1]!.answer(answer);
+  await settle();
+  sent[2]!.answer(answer);
+  await settle();
+  expect(heard.map(([, event]) => event)).toEqual([
+    undefined,
+    "agent_uttered",
+    "bot_typing",
+    "handler_changed",
+    "agent_uttered",
+    "bot_typing",
+  ]);
+});
+
 it("sends the session's token with every request", async () => {
   await join();
   void transport.request("user_uttered", { session_id: "s", message: "hello", message_id: "1" }, 5_000);

@@ -17,7 +17,7 @@ from manent.channels.socketio.send_queue import MAX_WAITING, SendQueue
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import InternalError, ManentError, RequestError
 from manent.runtime.conversation.conversation import Conversation
-from manent.runtime.conversation.feed import Committed, Failed, Moved, News, Typing
+from manent.runtime.conversation.feed import AgentTyping, Committed, Failed, HandlerChanged, Moved, News, Typing
 from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import ANYBODY, Admission, Caller
 from manent.runtime.identity.tokens import VerifiedToken
@@ -101,7 +101,7 @@ class Connection:
         self._dialects = tuple(make(self) for make in dialects)
         self.dialect = self._dialects[0]
         self._disconnect = disconnect
-        self._held: list[LogEntry] | None = None
+        self._held: list[LogEntry | HandlerChanged] | None = None
         self._queue: list[Request] = []  # a list, because it is nearly always empty and a deque takes 0.6 kB
         self._waiting = 0
         self._worker: asyncio.Task[None] | None = None
@@ -220,7 +220,10 @@ class Connection:
         """Send the held-back entries after `cursor`, the newest `seq` that the client has. Then send new entries."""
         self.cursor = cursor
         held, self._held = self._held or [], None
-        self.deliver(held)
+        self.deliver([each for each in held if isinstance(each, LogEntry)])
+        for each in held:
+            if isinstance(each, HandlerChanged):
+                self.dialect.notify(each)
 
     def leave(self) -> None:
         """Stop following."""
@@ -262,7 +265,9 @@ class Connection:
                 self.deliver(entries)
             case Moved():
                 self._move(news)
-            case Typing() | Failed():
+            case HandlerChanged() if self._held is not None:
+                self._held.append(news)  # the answer to the request may show an older handler
+            case HandlerChanged() | Typing() | AgentTyping() | Failed():
                 self.dialect.notify(news)
 
     def deliver(self, entries: Sequence[LogEntry]) -> None:

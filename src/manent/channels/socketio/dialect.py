@@ -5,13 +5,16 @@ until a `session_request` selects the other one (`Connection.follow`).
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import ManentError
 from manent.core.events import Json
-from manent.runtime.conversation.feed import Failed, Moved, Typing
+from manent.runtime.conversation.feed import AgentTyping, Failed, HandlerChanged, Moved, Typing
 from manent.runtime.conversation.ticket import Receipt, Ticket
+
+OtherNews: TypeAlias = Typing | AgentTyping | HandlerChanged | Moved | Failed
+"""News of a conversation other than entries of its log."""
 
 
 class Request(NamedTuple):
@@ -63,7 +66,7 @@ class Dialect(Protocol):
     def show(self, entries: Sequence[LogEntry]) -> None:
         """Send new committed entries, oldest first."""
 
-    def notify(self, news: Typing | Moved | Failed) -> None:
+    def notify(self, news: OtherNews) -> None:
         """Send changes of the conversation other than new log entries."""
 
     def ended(self, reason: str) -> None:

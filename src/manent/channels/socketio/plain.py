@@ -17,18 +17,17 @@ import msgspec
 
 from manent.channels.socketio import heartbeat
 from manent.channels.socketio.connection import Connection
-from manent.channels.socketio.dialect import Request, error_of, names_protocol
+from manent.channels.socketio.dialect import OtherNews, Request, error_of, names_protocol
 from manent.channels.socketio.options import CHANNEL
 from manent.core.conversation_log import LogEntry, Page
 from manent.core.errors import ManentError, RequestError
-from manent.core.events import BotUttered, Json
+from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
-from manent.runtime.conversation.feed import Failed, Moved, Typing
 from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Admission
 from manent.runtime.protocol1 import refusal
 from manent.runtime.user_messages import checked_message_id, user_message
-from manent.runtime.visitor_messages import bot_parts, plain_payload
+from manent.runtime.visitor_messages import bot_parts, plain_payload, spoken
 
 log = logging.getLogger("manent.socketio")
 
@@ -272,14 +271,15 @@ class Plain:
             self._confirm_soon()
 
     def _send(self, entry: LogEntry) -> bool:
-        """Send a bot event. Return False for any other event."""
-        if not isinstance(entry.event, BotUttered):
+        """Send what the bot or an operator said. Return False for any other event."""
+        said = spoken(entry.event)
+        if said is None:
             return False
-        for part in bot_parts(entry.event, plain=True):
+        for part in bot_parts(said, plain=True):
             self._connection.send_queue.emit(self._connection.options.bot_message_evt, plain_payload(part))
         return True
 
-    def notify(self, news: Typing | Moved | Failed) -> None:
+    def notify(self, news: OtherNews) -> None:
         """Do nothing, because Rasa's channel has no such events."""
 
     def ended(self, reason: str) -> None:

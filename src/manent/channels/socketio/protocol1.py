@@ -7,34 +7,39 @@ from collections.abc import Sequence
 from typing import Final
 
 from manent.channels.socketio.connection import Connection
-from manent.channels.socketio.dialect import Request, error_of, names_protocol
+from manent.channels.socketio.dialect import OtherNews, Request, error_of, names_protocol
 from manent.channels.socketio.options import CHANNEL
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
-from manent.runtime.conversation.feed import Failed, Moved, Typing
+from manent.runtime.conversation.feed import AgentTyping, Failed, HandlerChanged, Moved, Typing
 from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Admission
-from manent.runtime.protocol1 import Joined, notify_changed, refusal
+from manent.runtime.protocol1 import Joined, handler_of, notify_changed, refusal
 from manent.runtime.visitor_messages import messages_of
 
-WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
+WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh",
+                          "rate")  # fmt: skip
 """Requests that do not need an earlier `session_request`, because they contain the session id or need no session.
 
 A tuple, because an event name from a client can have any type, and a lookup of a list in a set raises an error.
 """
 
+_EVENTS: Final = {"bot": "bot_uttered", "user": "user_uttered", "agent": "agent_uttered"}
+"""Role of a message → the event that carries it."""
+
 
 class Protocol1:
-    """The dialect of clients that use protocol 1. It has no state, because the connection contains the cursor."""
+    """The dialect of clients that use protocol 1. The connection contains the cursor."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_accepts", "_connection")
 
     protocol = 1
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._accepts: Sequence[str] = ()  # what the client's last session_request said that it understands
 
     def claims(self, request: Request) -> bool:
         """Return whether only clients of protocol 1 send this request. A `session_request` must name a protocol."""
@@ -47,7 +52,7 @@ class Protocol1:
         return True
 
     def left(self) -> None:
-        """Do nothing, because this dialect has no state."""
+        """Do nothing, because this dialect has no state of a conversation."""
 
     # requests -------------------------------------------------------------------------------------------------------
 
@@ -61,10 +66,14 @@ class Protocol1:
         if not isinstance(payload, dict):
             raise RequestError("bad_request", f"a request must be an object; found {type(payload).__name__}")
         connection = self._connection
+        if self._accepts and request.event != "session_request":
+            payload = {"accepts": self._accepts, **payload}
         sessions, caller, member = connection.sessions, connection.caller, connection.admission
         match request.event:
             case "session_request":
-                self._joined(await sessions.join(payload, self._follow, caller, member), request)
+                joined = await sessions.join(payload, self._follow, caller, member)
+                self._accepts = payload.get("accepts", ())
+                self._joined(joined, request)
             case "user_uttered":
                 ticket = await sessions.submit(payload, input_channel=CHANNEL, caller=caller, member=member)
                 self.accepted(request, await ticket.accepted)
@@ -80,6 +89,10 @@ class Protocol1:
                 self._notify_others(old, "erased", joined)
             case "session_list":
                 self._answer(request, await sessions.mine(caller))
+            case "rate":
+                self._answer(request, await sessions.rate(payload, caller, member))
+            case "user_typing":
+                self._answer(request, await sessions.user_typing(payload, caller, member))
             case "token_refresh":
                 fresh, answer = await sessions.refresh(payload, caller)
                 connection.call_as(fresh)
@@ -130,18 +143,22 @@ class Protocol1:
     # events ---------------------------------------------------------------------------------------------------------
 
     def show(self, entries: Sequence[LogEntry]) -> None:
-        """Send the messages of the visitor and the bot among committed entries."""
+        """Send the messages of the visitor, the bot and operators among committed entries."""
+        names_operators = "agent" in self._accepts
         for entry in entries:
-            for message in messages_of(entry):
-                event = "bot_uttered" if message.pop("role") == "bot" else "user_uttered"
-                self._connection.send_queue.emit(event, message)
+            for message in messages_of(entry, names_operators=names_operators):
+                self._connection.send_queue.emit(_EVENTS[message.pop("role")], message)
 
-    def notify(self, news: Typing | Moved | Failed) -> None:
+    def notify(self, news: OtherNews) -> None:
         """Send changes of the conversation other than new log entries."""
         emit = self._connection.send_queue.emit
         match news:
             case Typing(on):
                 emit("bot_typing", {"on": on})
+            case HandlerChanged(handling, asks_rating) if "agent" in self._accepts:
+                emit("handler_changed", handler_of(handling) | ({"rate": True} if asks_rating else {}))
+            case AgentTyping(on) if "agent" in self._accepts:
+                emit("agent_typing", {"on": on})
             case Moved(payload):
                 emit("session_changed", payload)
             case Failed(error, message_id, seq):

@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 from manent.core.errors import Problem
 from manent.core.events import Json
 from manent.project.problems import Report, Spot, did_you_mean, one_of
+from manent.project.settings.desk import DeskOptions, read_desk
 from manent.project.settings.event_broker import check_event_broker
 from manent.project.settings.options import check_options
 from manent.project.settings.tracker_store import check_tracker_store
@@ -31,6 +32,7 @@ KEYS = (
     "limits",
     "allow_private_addresses",
     "trust_model_code",
+    "desk",
 )
 SERVER_KEYS = ("url", "params", "headers", "basic_auth", "token", "token_name", "cafile", "type")
 _SERVER_SECTIONS = ("action_endpoint", "nlg", "nlu", "models")
@@ -74,7 +76,8 @@ class Endpoints:
         unsupported_store: type of a `tracker_store` that only Rasa supports. If it is set, `tracker_store` is None, and
             a warning names the store that the server uses instead. None: the store is supported.
         trust_model_code: whether components of the project may run code from the model, such as pickled objects.
-        warnings: the warnings about the file, by line.
+        desk: the options of the desk. None: no desk is configured.
+        warnings: the warnings of the file, by line.
     """
 
     action_endpoint: Json | None = None
@@ -92,6 +95,7 @@ class Endpoints:
     allow_private_addresses: bool | tuple[str, ...] = False
     unsupported_store: str | None = None
     trust_model_code: bool = False
+    desk: DeskOptions | None = None
     warnings: tuple[Problem, ...] = ()
 
 
@@ -138,6 +142,7 @@ def read_sections(root: Spot) -> Endpoints:
         allow_private_addresses=_private_addresses(root),
         unsupported_store=unsupported.get("tracker_store"),
         trust_model_code=_trust(root),
+        desk=read_desk(desk) if (desk := root.get("desk")) is not None else None,
     )
 
 

@@ -21,6 +21,7 @@ import msgspec
 
 from manent.core.conversation_log import Cursor, Lease, LogEntry, UnpublishedEvents
 from manent.core.errors import BrokerError, ManentError
+from manent.core.events import outside_json
 from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.broker import Broker, Outgoing
@@ -276,7 +277,11 @@ def messages_of(unpublished: UnpublishedEvents) -> list[Outgoing]:
     if unpublished.epoch != epoch:
         notice = msgspec.json.encode({"event": ERASED, "timestamp": time.time()})
         return [message_of(sender_id, notice, epoch=epoch, seq="erased")]
-    return [message_of(sender_id, event, epoch=epoch, seq=seq) for seq, event in unpublished.events]
+    return [
+        message_of(sender_id, shown, epoch=epoch, seq=seq)
+        for seq, event in unpublished.events
+        for shown in outside_json((event,))
+    ]
 
 
 def cursor_after(unpublished: UnpublishedEvents) -> Cursor | None:

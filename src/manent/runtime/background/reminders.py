@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from manent.core.conversation_log import Append, FireReminder, LogEntry, Reminder
 from manent.core.errors import ManentError, RequestError
-from manent.core.events import ReminderScheduled
+from manent.core.events import OperatorLeft, ReminderScheduled
+from manent.core.handler import HandlerConflict
 from manent.runtime import operations
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.registry import Conversations
@@ -67,7 +68,7 @@ class Reminders:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _notice(self, _: str, entries: Sequence[LogEntry]) -> None:
-        if any(isinstance(entry.event, ReminderScheduled) for entry in entries):
+        if any(isinstance(entry.event, ReminderScheduled | OperatorLeft) for entry in entries):
             self._loop.wake()
 
     async def _round(self) -> float:
@@ -99,6 +100,9 @@ class Reminders:
                 await self._fire(reminder)
             except (ReminderGone, VersionConflict):
                 log.debug("another server fired a reminder first", extra=extra)
+                return
+            except HandlerConflict:  # the store returns the reminder again after the hand-back
+                log.debug("a reminder waits, because a person handles the conversation", extra=extra)
                 return
             except RequestError as error:
                 log.warning("postponed a reminder", extra={**extra, "code": error.code, "error": error.message})

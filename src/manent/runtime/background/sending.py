@@ -28,6 +28,7 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.ports.channel import Messenger, SendLater, Undeliverable
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.server_name import is_dead
+from manent.runtime.visitor_messages import spoken
 
 log = logging.getLogger("manent.channels")
 
@@ -262,8 +263,9 @@ class Sender:
             return replace(route, epoch=head.epoch, seq=head.version, part=0, failures=0), True
         entries = await self._store.entries(route.sender_id, after=route.seq, limit=PAGE)
         for entry in entries:
-            if isinstance(entry.event, BotUttered) and entry.view is not None:
-                moved = await self._send_message(lane, route, entry.seq, entry.event)
+            said = spoken(entry.event) if entry.view is not None else None
+            if said is not None:
+                moved = await self._send_message(lane, route, entry.seq, said)
                 if moved is None:
                     return None
                 route = moved

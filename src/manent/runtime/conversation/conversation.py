@@ -49,7 +49,7 @@ class Conversation:
         tickets: tickets of messages that are waiting or being processed, by message id.
     """
 
-    __slots__ = ("engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
+    __slots__ = ("__weakref__", "engine", "feed", "mailbox", "record", "sender_id", "tickets", "turns")
 
     def __init__(
         self,

@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.errors import ActionError, RequestError
-from manent.core.events import Json
+from manent.core.events import Json, outside_json
 from manent.core.tracker import Tracker
-from manent.dialogue.steps import ActionResult
+from manent.dialogue.steps import UNSTAFFED, ActionResult
 from manent.dialogue.turn import CallAction, Env, Generate
 from manent.runtime.assistant import Assistant
 from manent.runtime.leases import LEASE_S, Leases
@@ -45,7 +45,10 @@ class Engine:
             after an erase.
         outputs: output channels that can send without a request, by channel name. None if the channel's sockets
             subscribe to the conversation instead.
+        typing_readers: functions that are called with `sender_id` when a visitor starts (True) or stops typing.
         session_token: returns the token that proves ownership of a conversation.
+        is_staffed: returns whether an operator is at the desk now. The desk sets it.
+        handoff: whether turns may request a person, and whether one is there to answer.
     """
 
     def __init__(
@@ -70,8 +73,11 @@ class Engine:
         self.leases = Leases(store, metrics=self.metrics, duration_s=lease_s)
         self.is_closing = False
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
+        self.typing_readers: list[Callable[[str, bool], None]] = []
         self.outputs: dict[str, Output | None] = {}
         self.session_token: Callable[[str], str] = lambda _: ""
+        self.is_staffed: Callable[[], bool] = lambda: False
+        self.handoff = UNSTAFFED
         self._batcher = ParseBatcher()
         # the random numbers only select response variations and generate ids
         self._rng = random.Random(secrets.randbits(256))  # noqa: S311
@@ -107,8 +113,10 @@ class Engine:
 
     def env(self, assistant: Assistant) -> Env:
         """Return the clock, the id generator and the random generator for a turn of this assistant."""
-        if self._env.stamp is not assistant.stamp:
-            self._env = Env(now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp)
+        if self._env.stamp is not assistant.stamp or self._env.handoff is not self.handoff:
+            self._env = Env(
+                now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp, handoff=self.handoff
+            )
         return self._env
 
     async def parse(self, assistant: Assistant, text: str) -> Json:
@@ -151,7 +159,7 @@ class Engine:
         if len(events) == newest:
             turns = (index for index, event in enumerate(events) if event.startswith(b'{"event":"user"'))
             del events[: next(turns, 0)]
-        return events
+        return outside_json(events)
 
     def notify_log_readers(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
         """Notify the event broker, reminders and other readers of the entries that were appended."""

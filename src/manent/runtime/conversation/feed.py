@@ -10,9 +10,9 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from manent.core.conversation_log import Head, LogEntry
+from manent.core.conversation_log import Handling, Head, LogEntry
 from manent.core.errors import ManentError
-from manent.core.events import Event, Json
+from manent.core.events import Event, Json, OperatorLeft
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied
 from manent.runtime.conversation.record import Record
@@ -65,7 +65,29 @@ class Failed(msgspec.Struct, frozen=True):
     seq: int | None = None
 
 
-News: TypeAlias = Committed | Typing | Moved | Failed
+class HandlerChanged(msgspec.Struct, frozen=True):
+    """Another one handles the conversation now.
+
+    Attributes:
+        handling: who handles it.
+        asks_rating: whether the visitor is asked for a rating.
+    """
+
+    handling: Handling
+    asks_rating: bool = False
+
+
+class AgentTyping(msgspec.Struct, frozen=True):
+    """The operator has started or stopped to type.
+
+    Attributes:
+        on: whether to show that the operator types.
+    """
+
+    on: bool
+
+
+News: TypeAlias = Committed | Typing | Moved | Failed | HandlerChanged | AgentTyping
 
 
 class Subscriber(Protocol):
@@ -127,14 +149,17 @@ class Feed:
                 engine.metrics.accepted += 1
                 ticket.accepted.set_result(Receipt(seq=message_seq))
         self.publish(visible)
+        if record.head is not None and record.head.handling is not before.handling:
+            self._notify_handling(record.head.handling, entries)
         engine.notify_log_readers(record.sender_id, entries)
 
-    async def append_internal(self, event: Event) -> None:
-        """Append an internal event, as `Record.append_internal` does."""
+    async def append_internal(self, *events: Event) -> None:
+        """Append internal events, as `Record.append_internal` does."""
         before, _ = await self._record.load()
-        await self._record.append_internal(event)
+        entries = await self._record.append_internal(events)
         if self.position == (before.epoch, before.version):
-            self.position = (before.epoch, before.version + 1)
+            self.position = (before.epoch, before.version + len(entries))
+        self._engine.notify_log_readers(self._record.sender_id, entries)
 
     def publish(self, entries: Sequence[LogEntry]) -> None:
         """Send committed visible entries to every subscriber in this process."""
@@ -175,6 +200,8 @@ class Feed:
                 return
             self._check_owner(head)
             self.publish([entry for entry in entries if entry.view is not None])
+            if entries[-1].seq >= head.handling.since > after:
+                self._notify_handling(head.handling, entries)
             self.position = (epoch, entries[-1].seq)
             for successor in filter(None, (successor_of(entry.event) for entry in entries)):
                 self._notify_successor(successor)
@@ -204,6 +231,10 @@ class Feed:
         `reason`: `erased` or `claimed`.
         """
         self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
+
+    def _notify_handling(self, handling: Handling, entries: Sequence[LogEntry]) -> None:
+        asks = any(isinstance(entry.event, OperatorLeft) and entry.event.asks_rating for entry in entries)
+        self.notify(HandlerChanged(handling, asks))
 
     def _check_owner(self, head: Head) -> None:
         """If another server has claimed this anonymous conversation, notify its subscribers."""

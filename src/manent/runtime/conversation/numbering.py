@@ -10,14 +10,36 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from manent.core import handler
 from manent.core.conversation_log import Divider, Head, LogEntry, View
-from manent.core.events import BotUttered, Event, Restarted, SessionStarted, UserUttered
+from manent.core.events import (
+    AgentUttered,
+    BotUttered,
+    Event,
+    HandoffRequested,
+    OperatorJoined,
+    OperatorLeft,
+    Restarted,
+    SessionStarted,
+    UserUttered,
+)
 from manent.core.tracker import Tracker
 from manent.runtime import visitor_messages
 from manent.runtime.conversation.ticket import Ticket
 
-_SHOWN_OR_DIVIDING = frozenset((BotUttered, Restarted, SessionStarted, UserUttered))
-"""Event types that visitors see or that add a dividing line.
+_RELEVANT = frozenset(
+    (
+        AgentUttered,
+        BotUttered,
+        HandoffRequested,
+        OperatorJoined,
+        OperatorLeft,
+        Restarted,
+        SessionStarted,
+        UserUttered,
+    )
+)
+"""Event types that visitors see, that add a dividing line, or that change who handles the conversation.
 
 Most events of a turn have other types and need no further checks.
 """
@@ -48,13 +70,14 @@ class Numbering:
         message_seq: `seq` of the ticket's message. None if the append does not contain the message.
     """
 
-    __slots__ = ("_divider", "_seq", "_session_seq", "_ticket", "_tracker", "_visible", "message_seq")
+    __slots__ = ("_divider", "_handling", "_seq", "_session_seq", "_ticket", "_tracker", "_visible", "message_seq")
 
     def __init__(self, head: Head, tracker: Tracker, ticket: Ticket | None = None) -> None:
         self._seq = head.version
         self._visible = head.visible
         self._divider: Divider | None = head.divider
         self._session_seq = head.session_seq
+        self._handling = head.handling
         self._tracker = tracker
         self._ticket = ticket if ticket is not None and not ticket.accepted.done() else None
         self.message_seq: int | None = None
@@ -73,12 +96,13 @@ class Numbering:
             visible=self._visible,
             divider=self._divider,
             session_seq=self._session_seq,
+            handling=self._handling,
             **changes,
         )
 
     def _entry(self, event: Event) -> LogEntry:
         self._seq += 1
-        if type(event) not in _SHOWN_OR_DIVIDING:
+        if type(event) not in _RELEVANT:
             return LogEntry(seq=self._seq, event=event)
         return LogEntry(seq=self._seq, event=event, view=self._view(event))
 
@@ -103,8 +127,10 @@ class Numbering:
             case Restarted():
                 if self._visible:
                     self._divider = "restart"
+            case AgentUttered():
+                return self._show() if visitor_messages.is_visible(event) else None
             case _:
-                pass
+                self._handling = handler.after(self._handling, event, self._seq)
         return None
 
     def _user(self, event: UserUttered) -> View | None:
@@ -116,6 +142,7 @@ class Numbering:
         self.message_seq = self._seq
         if ticket.message.external:
             return None
+        self._handling = handler.reopened(self._handling)
         title = ticket.message.title
         if title is None:
             before = iter(reversed(self._tracker.applied))

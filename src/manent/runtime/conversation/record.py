@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
-from manent.core.events import Event
+from manent.core.events import AgentUttered, Event
 from manent.core.tracker import Tracker, WindowExceeded
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied, Numbering
@@ -187,6 +187,9 @@ class Record:
             accepted = Accepted(message_id=copied.message_id, seq=after.version, digest=b"")
         elif message_seq is not None and ticket is not None and ticket.digest is not None:
             accepted = Accepted(message_id=ticket.message_id, seq=message_seq, digest=ticket.digest)
+        elif (sent := cause.operator_message) is not None:
+            seqs = [entry.seq for entry in entries if isinstance(entry.event, AgentUttered)]
+            accepted = Accepted(message_id=sent.message_id, seq=seqs[0], digest=sent.digest) if seqs else None
         fires = None if cause.is_written else cause.reminder
         await self._engine.store.append(
             Append(
@@ -207,8 +210,8 @@ class Record:
             self._snapshot_version = snapshot.version
         return entries, message_seq
 
-    async def append_internal(self, event: Event) -> None:
-        """Append an event that the visitor does not see, without changing the conversation's `updated` time.
+    async def append_internal(self, events: Sequence[Event]) -> tuple[LogEntry, ...]:
+        """Append events that the visitor does not see, without changing the `updated` time of the conversation.
 
         So the conversation does not become the newest conversation of its owner.
 
@@ -217,13 +220,15 @@ class Record:
             StoreError: nothing was written.
         """
         head, tracker = await self.load()
-        entry = LogEntry(seq=head.version + 1, event=event)
-        after = replace(head, version=entry.seq)
+        entries = tuple(LogEntry(seq=seq, event=event) for seq, event in enumerate(events, head.version + 1))
+        after = replace(head, version=head.version + len(entries))
         await self._engine.store.append(
-            Append(head=after, expected_version=head.version, expected_lease=head.lease, entries=(entry,))
+            Append(head=after, expected_version=head.version, expected_lease=head.lease, entries=entries)
         )
-        tracker.update(event)
+        for event in events:
+            tracker.update(event)
         self.head = after
+        return entries
 
     async def replace(self, events: Sequence[Event]) -> Head:
         """Replace the log by a log with these events and a new epoch. Return its head.

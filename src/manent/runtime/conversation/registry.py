@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from functools import partial
+from weakref import WeakValueDictionary
 
 from manent.core.conversation_log import Head
 from manent.core.errors import ManentError
@@ -50,6 +51,9 @@ class Conversations:
         self.rates = rates or Rates()
         self.workers: set[asyncio.Task[None]] = set()
         self._all: dict[str, Conversation] = {}
+        # Conversations that were removed and that some code still refers to. Without this, `get` would create a second
+        # one beside it, and the two could run turns at the same time.
+        self._alive: WeakValueDictionary[str, Conversation] = WeakValueDictionary()
         self._cached: OrderedDict[str, Conversation] = OrderedDict()
         self._recovery = Loop("recovery", self._recover, metrics=engine.metrics)
         self._recovering: dict[str, asyncio.Task[None]] = {}
@@ -87,9 +91,12 @@ class Conversations:
         """Return the conversation with this id, whether or not the store contains it."""
         conversation = self._all.get(sender_id)
         if conversation is None:
-            conversation = self._all[sender_id] = Conversation(
-                sender_id, self.engine, on_start=self.workers.add, on_rest=partial(self._rest, sender_id)
-            )
+            conversation = self._alive.get(sender_id)
+            if conversation is None:
+                conversation = self._alive[sender_id] = Conversation(
+                    sender_id, self.engine, on_start=self.workers.add, on_rest=partial(self._rest, sender_id)
+                )
+            self._all[sender_id] = conversation
         return conversation
 
     async def create(self, sender_id: str) -> Head:

@@ -78,6 +78,18 @@ class Ticket:
             self.finished.set_result(self.entries)
 
 
+class OperatorMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of an operator as the store accepts it.
+
+    Attributes:
+        message_id: its id among the accepted messages of the conversation.
+        digest: SHA-256 of its content. The same id with another digest is rejected.
+    """
+
+    message_id: str
+    digest: bytes
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class TurnCause:
     """The cause of a turn. The turn's first commit contains data that depend on the cause.
@@ -86,6 +98,7 @@ class TurnCause:
         ticket: the message that the turn answers.
         reminder: the reminder that the first commit fires.
         schedules_reminders: whether reminder events of the turn have an effect.
+        operator_message: the message of an operator that the turn adds. Its id cannot be used again.
         is_written: whether the log contains a part of the turn.
         parsed: the NLU result and the assistant that computed it, which are reused if the turn runs again.
     """
@@ -93,6 +106,7 @@ class TurnCause:
     ticket: Ticket | None = None
     reminder: FireReminder | None = None
     schedules_reminders: bool = True
+    operator_message: OperatorMessage | None = None
     is_written: bool = False
     parsed: tuple[Assistant, Json] | None = None
 

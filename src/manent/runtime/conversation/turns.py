@@ -140,6 +140,26 @@ class TurnRunner:
 
         await self._until_decided(work)
 
+    async def append_internal(self, make: Callable[[Head], Sequence[Event]]) -> None:
+        """Append events that neither the visitor nor the bot sees. If a turn is open, finish it first.
+
+        Args:
+            make: called with the head. It returns the events. It is called again after a conflict.
+
+        Raises:
+            RequestError: `busy`, or what `make` raises.
+            VersionConflict: other servers wrote first in all attempts.
+            StoreError: nothing was written.
+        """
+
+        async def work(head: Head, tracker: Tracker) -> None:
+            if head.open_turn:
+                await self._finish(head, tracker)
+                head, _ = await self._record.load()
+            await self._feed.append_internal(*make(head))
+
+        await self._until_decided(work)
+
     async def recover(self) -> None:
         """Finish the open turn, if any. If the turn fails again, end it with a message to the visitor.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from manent.core.conversation_log import (
     Accepted,
@@ -336,11 +336,20 @@ class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
     async def release_leases(self, owner: str) -> None:
         """Remove all leases of an owner on open turns."""
 
+    async def handled(self, handler: Literal["queue", "human"], *, after: str = "", limit: int = 100) -> Sequence[Head]:
+        """Return heads of conversations with this handler, all after `after` in order of `sender_id`.
+
+        The cost does not depend on the number of other conversations.
+        """
+
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
-        """Return reminders that are due at `now`, the most overdue first."""
+        """Return reminders that are due at `now` in conversations that the bot handles, the most overdue first."""
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
+        """Return the time of the next reminder of a conversation that the bot handles. It may be in the past.
+
+        Return None if there is none.
+        """
 
     async def purge(self, *, older_than: float) -> int:
         """Remove conversations that were last changed before this time (seconds since the epoch).

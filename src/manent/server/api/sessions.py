@@ -19,7 +19,7 @@ from manent.channels.inbox import caller_of
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime.conversation.conversation import Conversation
-from manent.runtime.conversation.feed import Committed, Failed, Moved, News, Typing
+from manent.runtime.conversation.feed import AgentTyping, Committed, Failed, HandlerChanged, Moved, News, Typing
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Admission, Caller
 from manent.runtime.json_input import read_body
@@ -60,7 +60,8 @@ class Cursor(msgspec.Struct, kw_only=True):
 class JoinRequest(msgspec.Struct, kw_only=True):
     """The conversation to join.
 
-    Without an id, a new conversation starts. `limit` is the maximum number of messages in the response.
+    Without an id, a new conversation starts. `limit` is the maximum number of messages in the response. `accepts` lists
+    what the client understands beyond the first version of the protocol: `agent`.
     """
 
     protocol: Annotated[int, Meta(extra_json_schema={"const": 1})]
@@ -68,6 +69,7 @@ class JoinRequest(msgspec.Struct, kw_only=True):
     session_token: str | UnsetType = UNSET
     cursor: Cursor | UnsetType = UNSET
     limit: int | UnsetType = UNSET
+    accepts: list[str] | UnsetType = UNSET
 
 
 class SayRequest(msgspec.Struct, kw_only=True):
@@ -87,6 +89,35 @@ class SessionRequest(msgspec.Struct, kw_only=True):
 
     session_id: str
     session_token: str | UnsetType = UNSET
+    accepts: list[str] | UnsetType = UNSET
+
+
+class RateRequest(SessionRequest, kw_only=True):
+    """A rating, from 1 to 5, of the conversation or of the message with the `seq` `of`."""
+
+    score: Annotated[int, Meta(ge=1, le=5)]
+    comment: str | UnsetType = UNSET
+    of: Seq | UnsetType = UNSET
+    epoch: str | UnsetType = UNSET
+
+
+class TypingRequest(SessionRequest, kw_only=True):
+    """Whether the visitor types."""
+
+    on: bool
+
+
+class Rating(msgspec.Struct, kw_only=True):
+    """The rating was stored. `seq` is the position of the log."""
+
+    ok: Ok
+    seq: int
+
+
+class Served(msgspec.Struct, kw_only=True):
+    """The request was served."""
+
+    ok: Ok
 
 
 class HistoryRequest(SessionRequest, kw_only=True):
@@ -110,10 +141,18 @@ class RefreshRequest(msgspec.Struct, kw_only=True):
     token: str
 
 
+class Operator(msgspec.Struct, kw_only=True):
+    """A person who answers in place of the bot."""
+
+    id: str
+    name: str
+    avatar: str | UnsetType = UNSET
+
+
 class Message(msgspec.Struct, kw_only=True):
     """A message, or a part of a message. Bot messages have additional keys."""
 
-    role: Literal["user", "bot"]
+    role: Literal["user", "bot", "agent"]
     seq: int
     id: str
     parts: int
@@ -125,6 +164,7 @@ class Message(msgspec.Struct, kw_only=True):
     message_id: str | UnsetType | None = UNSET
     title: str | UnsetType = UNSET
     payload: bool | UnsetType = UNSET
+    operator: Operator | UnsetType = UNSET
 
 
 class Session(msgspec.Struct, kw_only=True):
@@ -140,6 +180,8 @@ class Session(msgspec.Struct, kw_only=True):
     gap: bool
     typing: bool
     session_token: str | UnsetType = UNSET
+    handler: Literal["bot", "queue", "human"] | UnsetType = UNSET
+    operator: Operator | UnsetType = UNSET
     errors: list[dict[str, Any]] | UnsetType = UNSET
 
 
@@ -201,8 +243,10 @@ RESET = _declare("session_reset", "Start another conversation", SessionRequest, 
 ERASE = _declare("session_erase", "Erase a conversation", SessionRequest, Session)
 LIST = _declare("session_list", "List the visitor's own conversations", dict[str, Any], SessionList, 401)
 REFRESH = _declare("token_refresh", "Check another token", RefreshRequest, Refreshed, 401, 503)
+RATE = _declare("rate", "Rate a conversation or a message", RateRequest, Rating, 404, 409, 413, 429, 503)
+TYPING = _declare("user_typing", "Show the operator that the visitor types", TypingRequest, Served, 429)
 EVENTS = _declare("events", "Wait for messages after a cursor", EventsRequest, Session)
-OPERATIONS = (JOIN, SAY, HISTORY, RESET, ERASE, LIST, REFRESH, EVENTS)
+OPERATIONS = (JOIN, SAY, HISTORY, RESET, ERASE, LIST, REFRESH, RATE, TYPING, EVENTS)
 
 
 def routes(sessions: Sessions) -> list[Route]:
@@ -233,6 +277,8 @@ def routes(sessions: Sessions) -> list[Route]:
         ERASE.route(endpoint(requests.session_erase)),
         LIST.route(endpoint(requests.session_list)),
         REFRESH.route(endpoint(requests.token_refresh)),
+        RATE.route(endpoint(requests.rate)),
+        TYPING.route(endpoint(requests.user_typing)),
         EVENTS.route(endpoint(requests.events)),
         Route("/sessions/{request:path}", unknown, methods=["POST"]),
     ]
@@ -269,6 +315,14 @@ class SessionRequests:
         old, joined = await self.sessions.erase(request, _nobody, caller)
         notify_changed(self.sessions.conversations.get(old.sender_id), "erased", joined)
         return joined.answer
+
+    async def rate(self, request: Json, caller: Caller) -> Json:
+        """Store the visitor's rating."""
+        return await self.sessions.rate(request, caller)
+
+    async def user_typing(self, request: Json, caller: Caller) -> Json:
+        """Show the operator that the visitor types."""
+        return await self.sessions.user_typing(request, caller)
 
     async def session_list(self, _: Json, caller: Caller) -> Json:
         """List the conversations of the caller."""
@@ -342,13 +396,13 @@ class _Waiter:
         Collect errors, because the log does not contain them.
         """
         match news:
-            case Typing():
+            case Typing() | AgentTyping():
                 return
             case Failed(error, message_id, seq):
                 shown = dict(refusal(error)["error"])
                 shown |= {key: value for key, value in (("message_id", message_id), ("seq", seq)) if value is not None}
                 self.errors.append(shown)
-            case Committed() | Moved():
+            case Committed() | Moved() | HandlerChanged():
                 pass
         self._news.set()
 

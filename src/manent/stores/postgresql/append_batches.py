@@ -106,7 +106,7 @@ async def append_many(connection: Connection, appends: Sequence[Append]) -> set[
     accepted = [(one.message_id, one.seq, one.digest, n) for n, append in enumerate(appends) for one in append.accepted]
     found = await connection.fetch(
         sql.APPEND_MANY,
-        *([row[column] for row in heads] for column in range(16)),
+        *([row[column] for row in heads] for column in range(18)),
         *([row[column] for row in events] for column in range(5)),
         [row[5].decode() for row in events],
         [row[6] for row in events],

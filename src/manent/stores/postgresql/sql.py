@@ -10,45 +10,47 @@ _WRITE_HEAD = """
     UPDATE conversations SET
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
         lease_owner = $9, owner = $11, started = $12, updated = $13,
+        handler = $14, handling = $15,
         lease_until = CASE WHEN lease_owner = $9 THEN greatest(lease_until, $10) ELSE $10 END
-    WHERE sender_id = $1 AND epoch = $2 AND version = $14
-        AND lease_owner IS NOT DISTINCT FROM $26
+    WHERE sender_id = $1 AND epoch = $2 AND version = $16
+        AND lease_owner IS NOT DISTINCT FROM $28
     RETURNING id
 """
 _WRITE_FIRST_HEAD = f"""
-    INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, 14))})
+    INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, 16))})
     ON CONFLICT (sender_id) DO UPDATE SET
         version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
         lease_owner = $9, owner = $11, started = $12, updated = $13,
+        handler = $14, handling = $15,
         lease_until = CASE WHEN conversations.lease_owner = $9
             THEN greatest(conversations.lease_until, $10) ELSE $10 END
-    WHERE conversations.epoch = $2 AND conversations.version = $14
-        AND conversations.lease_owner IS NOT DISTINCT FROM $26
+    WHERE conversations.epoch = $2 AND conversations.version = $16
+        AND conversations.lease_owner IS NOT DISTINCT FROM $28
     RETURNING id
 """
 _WRITE_REST = """
 ), new_events AS (
     INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
     SELECT head.id, new.* FROM head, unnest(
-        $15::bigint[], $16::smallint[], $17::bigint[], $18::text[], $19::text[], $20::text[]
+        $17::bigint[], $18::smallint[], $19::bigint[], $20::text[], $21::text[], $22::text[]
     ) AS new
 ), new_accepted AS (
     INSERT INTO accepted (conversation_id, message_id, seq, digest)
-    SELECT head.id, new.* FROM head, unnest($21::text[], $22::bigint[], $23::bytea[]) AS new
+    SELECT head.id, new.* FROM head, unnest($23::text[], $24::bigint[], $25::bytea[]) AS new
 ), new_snapshot AS (
     INSERT INTO snapshots (conversation_id, version, data)
-    SELECT head.id, $24::bigint, $25::bytea FROM head WHERE $24::bigint IS NOT NULL
+    SELECT head.id, $26::bigint, $27::bytea FROM head WHERE $26::bigint IS NOT NULL
     ON CONFLICT (conversation_id, version) DO UPDATE SET data = excluded.data
 ), gone_snapshots AS (
-    DELETE FROM snapshots USING head WHERE conversation_id = head.id AND snapshots.version = ANY($27::bigint[])
+    DELETE FROM snapshots USING head WHERE conversation_id = head.id AND snapshots.version = ANY($29::bigint[])
 )
 SELECT id FROM head
 """
 APPEND = f"WITH head AS ({_WRITE_HEAD}{_WRITE_REST}"
-"""Writes an append if the head has epoch $2, version $14 and a lease of $26.
+"""Writes an append if the head has epoch $2, version $16 and a lease of $28.
 
 If it does not, the statement writes nothing and returns no row. If the owner has renewed its lease in the meantime, the
-statement keeps the later end. $1 to $13 are `head_values`, $27 the versions of the snapshots to delete.
+statement keeps the later end. $1 to $15 are `head_values`, $29 the versions of the snapshots to delete.
 """
 
 APPEND_FIRST = f"WITH head AS ({_WRITE_FIRST_HEAD}{_WRITE_REST}"
@@ -58,11 +60,11 @@ APPEND_MANY = """
 WITH expected AS (
     SELECT conversations.id, new.* FROM unnest(
         $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[],
-        $9::text[], $10::float8[], $11::text[], $12::float8[], $13::float8[],
-        $14::bigint[], $15::text[], $16::integer[]
+        $9::text[], $10::float8[], $11::text[], $12::float8[], $13::float8[], $14::text[], $15::text[],
+        $16::bigint[], $17::text[], $18::integer[]
     ) AS new (
         sender_id, epoch, version, visible, divider, session_seq, plain_seq, open_turn,
-        lease_owner, lease_until, owner, started, updated,
+        lease_owner, lease_until, owner, started, updated, handler, handling,
         expected_version, expected_owner, number
     ) JOIN conversations ON conversations.sender_id = new.sender_id
     WHERE conversations.epoch = new.epoch AND conversations.version = new.expected_version
@@ -74,18 +76,19 @@ WITH expected AS (
         plain_seq = new.plain_seq, open_turn = new.open_turn, lease_owner = new.lease_owner,
         lease_until = CASE WHEN conversations.lease_owner = new.lease_owner
             THEN greatest(conversations.lease_until, new.lease_until) ELSE new.lease_until END,
-        owner = new.owner, started = new.started, updated = new.updated
+        owner = new.owner, started = new.started, updated = new.updated,
+        handler = new.handler, handling = new.handling
     FROM expected AS new WHERE conversations.id = new.id
     RETURNING conversations.id, new.number
 ), new_events AS (
     INSERT INTO events (conversation_id, seq, format, prev, divider, title, data)
     SELECT head.id, seq, format, prev, divider, title, data FROM head JOIN unnest(
-        $17::bigint[], $18::smallint[], $19::bigint[], $20::text[], $21::text[], $22::text[], $23::integer[]
+        $19::bigint[], $20::smallint[], $21::bigint[], $22::text[], $23::text[], $24::text[], $25::integer[]
     ) AS new (seq, format, prev, divider, title, data, number) USING (number)
 ), new_accepted AS (
     INSERT INTO accepted (conversation_id, message_id, seq, digest)
     SELECT head.id, message_id, seq, digest FROM head JOIN unnest(
-        $24::text[], $25::bigint[], $26::bytea[], $27::integer[]
+        $26::text[], $27::bigint[], $28::bytea[], $29::integer[]
     ) AS new (message_id, seq, digest, number) USING (number)
 )
 SELECT number FROM head
@@ -97,7 +100,7 @@ conversation is locked by another transaction. So it never waits for a lock, and
 """
 
 INSERT_HEAD = (
-    f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 14))}) "
+    f"INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 16))}) "
     "ON CONFLICT (sender_id) DO NOTHING RETURNING id"
 )
 """Inserts a conversation. Returns no row if the conversation exists."""
@@ -115,6 +118,7 @@ HEAD = f"{_HEADS} WHERE sender_id = $1"
 PLACES = "SELECT sender_id, epoch, version FROM conversations WHERE sender_id = ANY($1::text[])"
 HEAD_FOR_UPDATE = f"{HEAD} FOR UPDATE"
 HEADS_AFTER = f"{_HEADS} WHERE sender_id > $1 ORDER BY sender_id LIMIT $2"
+HANDLED = f"{_HEADS} WHERE handler = $1 AND sender_id > $2 ORDER BY sender_id LIMIT $3"
 HEADS_OF_OWNER = f'{_HEADS} WHERE owner = $1 ORDER BY updated DESC, sender_id COLLATE "C" LIMIT $2'
 UNFINISHED = (
     f"{_HEADS} WHERE open_turn AND (lease_until IS NULL OR lease_until <= $1 OR lease_owner = ANY($2::text[]))"
@@ -199,8 +203,10 @@ ON CONFLICT (conversation_id, name) DO UPDATE SET seq = excluded.seq, due = excl
 REMINDERS = "SELECT data FROM reminders WHERE conversation_id = $1"
 DROP_REMINDER = "DELETE FROM reminders WHERE conversation_id = $1 AND name = $2"
 FIRE_REMINDER = f"{DROP_REMINDER} AND seq = $3 RETURNING seq"
-DUE_REMINDERS = "SELECT data FROM reminders WHERE due <= $1 ORDER BY due LIMIT $2"
-NEXT_REMINDER = "SELECT min(due) FROM reminders"
+_FREE_REMINDERS = "reminders JOIN conversations ON conversations.id = conversation_id AND handler IS NULL"
+"""The reminders of conversations that the bot handles. The others wait."""
+DUE_REMINDERS = f"SELECT data FROM {_FREE_REMINDERS} WHERE due <= $1 ORDER BY due LIMIT $2"
+NEXT_REMINDER = f"SELECT due FROM {_FREE_REMINDERS} ORDER BY due LIMIT 1"
 
 REVOKE = """
 INSERT INTO revocations (kind, value, issued_before, lifted, made) VALUES ($1, $2, $3, $4, $5)

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
@@ -56,7 +56,7 @@ _PURGE_BATCH: Final = 100
 T = TypeVar("T")
 
 _LONG_STATEMENT: Final = f"SET LOCAL statement_timeout = {int(UPGRADE_TIMEOUT_S * 1000)}"
-_HEAD_COLUMN_COUNT: Final = 13
+_HEAD_COLUMN_COUNT: Final = 15
 
 
 class PostgresqlStore(PostboxTables):
@@ -298,13 +298,19 @@ class PostgresqlStore(PostboxTables):
         async with self._connection() as connection:
             await connection.execute(sql.RELEASE_LEASES, owner)
 
+    async def handled(self, handler: Literal["queue", "human"], *, after: str = "", limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.handled`."""
+        async with self._connection() as connection:
+            found = await connection.fetch(sql.HANDLED, handler, after, limit)
+        return [head_of_row(tuple(row)) for row in found]
+
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
-        """Return reminders that are due at `now`, the most overdue first."""
+        """See `ConversationStore.due_reminders`."""
         async with self._connection() as connection:
             return [decode_reminder(row[0]) for row in await connection.fetch(sql.DUE_REMINDERS, now, limit)]
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
+        """See `ConversationStore.next_reminder`."""
         async with self._connection() as connection:
             due: float | None = await connection.fetchval(sql.NEXT_REMINDER)
             return due

@@ -2,11 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterable
+from typing import cast
 
 import msgspec
 
 from manent.core.conversation_log import CancelReminders, FireReminder, Reminder, ReminderChange
 from manent.runtime.ports.store import ReminderGone
+
+_FREE = "reminders JOIN conversations ON conversations.id = conversation_id AND handler IS NULL"
+"""The reminders of conversations that the bot handles. The others wait."""
 
 
 def check_reminders(
@@ -49,15 +53,15 @@ def change_reminders(cursor: sqlite3.Cursor, conversation_id: int, changes: Iter
 
 
 def due_reminders(cursor: sqlite3.Cursor, now: float, limit: int) -> list[Reminder]:
-    """Return reminders that are due, the most overdue first."""
-    found = cursor.execute("SELECT data FROM reminders WHERE due <= ? ORDER BY due LIMIT ?", (now, limit))
+    """Return reminders that are due in conversations that the bot handles, the most overdue first."""
+    found = cursor.execute(f"SELECT data FROM {_FREE} WHERE due <= ? ORDER BY due LIMIT ?", (now, limit))
     return [_decode(data) for (data,) in found.fetchall()]
 
 
 def next_reminder(cursor: sqlite3.Cursor) -> float | None:
-    """Return the time of the next reminder, or None if no reminder is stored."""
-    due: float | None = cursor.execute("SELECT min(due) FROM reminders").fetchone()[0]
-    return due
+    """Return the time of the next reminder of a conversation that the bot handles, or None if there is none."""
+    found = cursor.execute(f"SELECT due FROM {_FREE} ORDER BY due LIMIT 1").fetchone()
+    return None if found is None else cast("float", found[0])
 
 
 def _cancel(cursor: sqlite3.Cursor, conversation_id: int, change: CancelReminders) -> None:

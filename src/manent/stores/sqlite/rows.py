@@ -23,7 +23,7 @@ import msgspec
 
 from manent.core.conversation_log import Append, LogEntry
 from manent.stores.codec import entry_to_row
-from manent.stores.head_row import Row, lease_values, owner_of
+from manent.stores.head_row import Row, handling_values, lease_values, owner_of
 from manent.stores.thinning import superfluous
 
 NO_TEXT = 0
@@ -51,7 +51,8 @@ UPDATE_HEADS = (
         plain_seq = new.column9, open_turn = new.column10, lease_owner = new.column11, lease_until = CASE
             WHEN new.column11 = conversations.lease_owner
             THEN max(coalesce(conversations.lease_until, 0), new.column12) ELSE new.column12 END,
-        owner = new.column13, started = new.column14, updated = new.column15
+        owner = new.column13, started = new.column14, updated = new.column15,
+        handler = new.column17, handling = new.column18
     FROM (VALUES """,
     """) AS new
     WHERE conversations.id = new.column1 AND conversations.version = new.column2
@@ -73,7 +74,7 @@ The module sqlite3 prepares one statement per number of rows.
 _TEXT = f"NULLIF(?,{NO_TEXT})"
 _NUMBER = f"NULLIF(?,'{NO_NUMBER}')"
 _EVENT_ROW = f"(?,?,?,{_NUMBER},{_TEXT},{_TEXT},?)"
-_HEAD_ROW = f"(?,?,?,?,?,?,{_TEXT},?,?,?,{_TEXT},{_NUMBER},{_TEXT},?,?,{_TEXT})"
+_HEAD_ROW = f"(?,?,?,?,?,?,{_TEXT},?,?,?,{_TEXT},{_NUMBER},{_TEXT},?,?,{_TEXT},{_TEXT},{_TEXT})"
 
 
 class AppendRows(msgspec.Struct, frozen=True, array_like=True):
@@ -153,7 +154,7 @@ def thin_snapshots(cursor: sqlite3.Cursor, number: int) -> None:
 
 def insert_conversation(cursor: sqlite3.Cursor, rows: AppendRows) -> int:
     """Insert the conversation of a first append, without its events, and return its row id."""
-    version, sender_id, epoch, *_, lease_owner = rows.head
+    version, sender_id, epoch, *_, lease_owner, _, _ = rows.head
     cursor.execute(INSERT_CONVERSATION, (version, sender_id, epoch, lease_owner or None))
     return cast("int", cursor.lastrowid)
 
@@ -182,6 +183,7 @@ def _head_row(append: Append) -> Row:
     """Convert an append's head to a row for `UPDATE_HEADS`, without the conversation's row id."""
     head = append.head
     owner, until = lease_values(head.lease)
+    handler, handling = handling_values(head.handling)
     expected_owner = owner_of(append.expected_lease)
     return (
         append.expected_version,
@@ -199,6 +201,8 @@ def _head_row(append: Append) -> Row:
         head.started,
         head.updated,
         NO_TEXT if expected_owner is None else expected_owner,
+        NO_TEXT if handler is None else handler,
+        NO_TEXT if handling is None else handling,
     )
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -206,12 +206,17 @@ class SqliteStore(PostboxTables):
         if owner in await self.lease_owners():
             await self._write(lambda cursor: _set_leases(cursor, owner, None))
 
+    async def handled(self, handler: Literal["queue", "human"], *, after: str = "", limit: int = 100) -> Sequence[Head]:
+        """See `ConversationStore.handled`."""
+        where = "handler = ? AND sender_id > ? ORDER BY sender_id LIMIT ?"
+        return await self._read(lambda cursor: _heads(cursor, where, (handler, after, limit)))
+
     async def due_reminders(self, *, now: float, limit: int = 100) -> Sequence[Reminder]:
-        """Return reminders that are due at `now`, the most overdue first."""
+        """See `ConversationStore.due_reminders`."""
         return await self._read(lambda cursor: due_reminders(cursor, now, limit))
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder, possibly in the past, or None if no reminder exists."""
+        """See `ConversationStore.next_reminder`."""
         return await self._read(next_reminder)
 
     async def purge(self, *, older_than: float) -> int:

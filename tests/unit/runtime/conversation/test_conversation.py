@@ -469,3 +469,16 @@ async def test_only_so_many_trackers_are_loaded() -> None:
         assert there == {"visitor 4", "visitor 2", *(f"followed {number}" for number in range(50))}
         assert "nobody" not in conversations._all
         assert len(followers[7].entries) == 2
+
+
+async def test_a_conversation_in_use_has_no_second_object() -> None:
+    """While code refers to a conversation, it is found again, even after the registry has removed it."""
+    async with opened(MemoryStore()) as conversations:
+        held = conversations.get("ada")
+        conversations.release(held)
+        assert conversations.count == 0
+        assert conversations.get("ada") is held
+        await asyncio.gather(say(conversations, "hello"), held.perform(lambda alone: alone.record.load()))
+        del held
+        conversations.release(conversations.get("ada"))
+        assert len(conversations._alive) == conversations.count

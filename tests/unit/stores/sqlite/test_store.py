@@ -119,13 +119,14 @@ async def test_reads_and_writes_use_indexes(tmp_path: Path) -> None:
     before, after = rows.UPDATE_HEADS
     head = "SELECT version FROM conversations WHERE "
     statements = [
-        before + f"({','.join('1' * 17)})" + after,
+        before + f"({','.join('1' * 18)})" + after,
         f"SELECT seq {sqlite_store._EVENTS_OF} AND seq > 3 ORDER BY seq LIMIT 2".replace("?", "'ada'"),
         f"SELECT seq {sqlite_store._EVENTS_OF} AND seq < 3 AND prev IS NOT NULL ORDER BY seq DESC".replace(
             "?", "'ada'"
         ),
         head + "sender_id = 'ada'",
         head + "owner = 'o' ORDER BY updated DESC, sender_id LIMIT 3",
+        head + "handler = 'queue' AND sender_id > 'a' ORDER BY sender_id LIMIT 3",
         head + "open_turn AND (lease_until IS NULL OR lease_until <= 5) ORDER BY updated, sender_id LIMIT 3",
     ]
     with closing(connect(tmp_path / "store.db", durability="process")) as connection:

@@ -27,6 +27,10 @@ export interface Dialect {
   /** Start a new conversation, or erase this one. */
   begin(request: "session_reset" | "session_erase"): Promise<void>;
   refreshToken(token: string): Promise<void>;
+  /** Rate the conversation, or the message with the number `of`, from 1 to 5. */
+  rate(score: number, comment?: string, of?: number): Promise<void>;
+  /** Show the operator whether the visitor types. */
+  userTyping(on: boolean): Promise<void>;
   /** Fetch missed messages, and find out within `timeout_ms` whether the connection is alive. */
   resync(timeout_ms?: number): void;
   /** Another tab has stored a session. */
@@ -42,6 +46,8 @@ export interface Conversation {
   readonly typing: Typing;
   /** Number of log events in a page. */
   readonly limit: number;
+  /** What the page understands beyond the first version of the protocol. */
+  readonly accepts: readonly string[];
   report(event: ClientEvent): void;
   /** The log contains `message_ids` and all messages up to `seq`. Remove these from the outbox. */
   entered(session: JoinedSession, message_ids: readonly string[], seq: number): void;

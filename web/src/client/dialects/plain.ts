@@ -119,6 +119,14 @@ export class Plain implements Dialect {
     return unsupported("cannot take a new token; reconnect instead");
   }
 
+  rate(): Promise<void> {
+    return unsupported("takes no ratings");
+  }
+
+  userTyping(): Promise<void> {
+    return unsupported("does not show that the visitor types");
+  }
+
   resync(): void {
     // A plain server has no history from which missed messages could be fetched.
   }

@@ -15,6 +15,7 @@ import {
   isObject,
   PROTOCOL,
   readError,
+  readHandler,
   readMessage,
   readPage,
   readSessionAnswer,
@@ -111,7 +112,13 @@ export class Protocol1 implements Dialect {
       ...(token === undefined ? {} : { session_token: token }),
       ...(joined === null ? {} : { cursor: { ...this.position.cursor } }),
       limit: this.conversation.limit,
+      ...this.accepted(),
     };
+  }
+
+  private accepted(): { accepts?: readonly string[] } {
+    const { accepts } = this.conversation;
+    return accepts.length === 0 ? {} : { accepts };
   }
 
   private async resyncOnce(timeout_ms: number): Promise<void> {
@@ -171,6 +178,7 @@ export class Protocol1 implements Dialect {
       typing: session.typing,
       plain: false,
     });
+    this.handler(session);
   }
 
   /** Use the session, token, epoch and cursor of a response. */
@@ -208,7 +216,8 @@ export class Protocol1 implements Dialect {
     const { connection, memory } = this.conversation;
     if (memory.joined === null) throw new Error(NO_SESSION);
     const { session_id } = memory.joined;
-    return readPage(await connection.ask("history_request", { session_id, before, limit }));
+    const accepted = this.accepted();
+    return readPage(await connection.ask("history_request", { session_id, before, limit, ...accepted }));
   }
 
   async list(): Promise<SessionSummary[]> {
@@ -230,11 +239,34 @@ export class Protocol1 implements Dialect {
     await this.conversation.connection.ask("token_refresh", { token });
   }
 
+  async rate(score: number, comment?: string, of?: number): Promise<void> {
+    const { connection, memory } = this.conversation;
+    if (memory.joined === null) throw new Error(NO_SESSION);
+    const { session_id, epoch } = memory.joined;
+    await connection.ask("rate", {
+      session_id,
+      ...(epoch === undefined ? {} : { epoch }),
+      score,
+      ...(comment === undefined ? {} : { comment }),
+      ...(of === undefined ? {} : { of }),
+    });
+  }
+
+  async userTyping(on: boolean): Promise<void> {
+    const { connection, memory } = this.conversation;
+    if (memory.joined === null) throw new Error(NO_SESSION);
+    await connection.ask("user_typing", { session_id: memory.joined.session_id, on });
+  }
+
   // -- events from the server ---------------------------------------------------------------------------------
 
   receive(event: string, payload: unknown): void {
     if (event === "bot_uttered") this.message(readMessage(payload, "bot"));
     else if (event === "user_uttered") this.message(readMessage(payload, "user"));
+    else if (event === "agent_uttered") this.message(readMessage(payload, "agent"));
+    else if (event === "handler_changed") this.handler(payload);
+    else if (event === "agent_typing")
+      this.conversation.report({ type: "agent_typing", on: isObject(payload) && payload["on"] === true });
     else if (event === "bot_typing")
       this.conversation.typing.set(isObject(payload) && payload["on"] === true);
     else if (event === "session_changed") this.sessionChanged(payload);
@@ -249,13 +281,18 @@ export class Protocol1 implements Dialect {
     if (message === null || memory.joined === null) return;
     const { position, outcome } = advance(this.position, message);
     this.position = position;
-    if (message.role === "bot") typing.set(false);
+    if (message.role !== "user") typing.set(false);
     if (outcome !== "known") {
       if (connection.phase !== "ready" || this.resyncing !== null) this.arrived.push(message);
       this.conversation.report({ type: "message", message });
     }
     if (message.role === "user") this.conversation.echoed(message.message_id);
     if (outcome === "gap") this.resync();
+  }
+
+  private handler(value: unknown): void {
+    const changed = readHandler(value);
+    if (changed !== null) this.conversation.report({ type: "handler", ...changed });
   }
 
   private sessionChanged(payload: unknown): void {
