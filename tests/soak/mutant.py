@@ -74,8 +74,8 @@ def part_dropped() -> None:
     """Drop the last part of an event that consists of several messages."""
     messages_of = visitor_messages.messages_of
 
-    def some(entry: LogEntry) -> list[Any]:
-        messages = messages_of(entry)
+    def some(entry: LogEntry, *, link: visitor_messages.Link | None = None) -> list[Any]:
+        messages = messages_of(entry, link=link)
         return messages[:-1] if len(messages) > 1 else messages
 
     visitor_messages.messages_of = some

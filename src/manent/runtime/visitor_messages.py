@@ -6,13 +6,16 @@ is also a part, as in Rasa, although this splits code and lists. Messages have t
 channel.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import BotUttered, Event, Json, UserUttered
 
 QUICK_REPLY_TYPE = "text"
+
+Link = Callable[[str], str]
+"""Returns a link for the id of a file."""
 
 
 def bot_parts(event: BotUttered, *, plain: bool = False) -> list[Json]:
@@ -83,8 +86,12 @@ def is_visible(event: Event) -> bool:
     return bool(event.text) or bool(bot_parts(event))
 
 
-def messages_of(entry: LogEntry) -> list[Json]:
+def messages_of(entry: LogEntry, *, link: Link | None = None) -> list[Json]:
     """Return the protocol-1 messages of a visible entry, one per part.
+
+    Args:
+        entry: the entry.
+        link: returns a link for the id of a file. None: files have no links.
 
     Raises:
         ValueError: the entry is internal.
@@ -93,7 +100,7 @@ def messages_of(entry: LogEntry) -> list[Json]:
         raise ValueError(f"event {entry.seq} is not visible")
     match entry.event:
         case UserUttered():
-            parts = [_user_message(entry.event, entry.view.title)]
+            parts = [_user_message(entry.event, entry.view.title, link)]
         case BotUttered():
             parts = [{"role": "bot", **part} for part in bot_parts(entry.event)]
         case _:
@@ -109,13 +116,27 @@ def messages_of(entry: LogEntry) -> list[Json]:
     return parts
 
 
-def _user_message(event: UserUttered, title: str | None) -> Json:
+def _user_message(event: UserUttered, title: str | None, link: Link | None) -> Json:
     message: Json = {"role": "user", "message": event.text or "", "message_id": event.message_id}
     if title is not None:
         message["title"] = title
     elif message["message"].startswith("/"):
         message["payload"] = True
+    if attachments := _attachments(event, link):
+        message["attachments"] = attachments
     return message
+
+
+def _attachments(event: UserUttered, link: Link | None) -> list[Json]:
+    """Return the files of a message, with new links. Metadata of other shapes comes from messengers."""
+    found = event.metadata.get("attachments")
+    files: list[Json] = []
+    for one in found if isinstance(found, list) else ():
+        match one:
+            case {"file_id": str(file_id), "name": str(name), "mime": str(mime), "size": int(size), "url": str()}:
+                file: Json = {"file_id": file_id, "name": name, "mime": mime, "size": size}
+                files.append({**file, "url": link(file_id)} if link is not None else file)
+    return files
 
 
 def title_of(text: str, events: Iterable[Event]) -> str | None:

@@ -17,7 +17,6 @@ from manent.runtime.conversation.feed import Failed, Moved, Typing
 from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Admission
 from manent.runtime.protocol1 import Joined, notify_changed, refusal
-from manent.runtime.visitor_messages import messages_of
 
 WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh")
 """Requests that do not need an earlier `session_request`, because they contain the session id or need no session.
@@ -97,7 +96,7 @@ class Protocol1:
         member = connection.admission
         if request.event != "user_uttered" or member is None or not isinstance(payload, dict):
             return None
-        if payload.get("session_id") != member.sender_id:
+        if payload.get("session_id") != member.sender_id or payload.get("attachments"):
             return None
         return connection.sessions.submit_as(member, payload, input_channel=CHANNEL, caller=connection.caller)
 
@@ -132,7 +131,7 @@ class Protocol1:
     def show(self, entries: Sequence[LogEntry]) -> None:
         """Send the messages of the visitor and the bot among committed entries."""
         for entry in entries:
-            for message in messages_of(entry):
+            for message in self._connection.sessions.messages_of(entry):
                 event = "bot_uttered" if message.pop("role") == "bot" else "user_uttered"
                 self._connection.send_queue.emit(event, message)
 

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.errors import ActionError, RequestError
@@ -23,9 +24,11 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.parse_batching import ParseBatcher
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionRunner, Generator
 from manent.runtime.ports.channel import Output
+from manent.runtime.ports.files import Attachments
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.spans import NO_SPANS, Spans
 from manent.runtime.tracker_json import tracker_to_wire
+from manent.runtime.user_messages import without_attachments
 
 
 class Engine:
@@ -45,6 +48,7 @@ class Engine:
             after an erase.
         outputs: output channels that can send without a request, by channel name. None if the sockets of this channel
             subscribe to the conversation instead.
+        files: the files that messages can name. None if visitors cannot send files.
         session_token: returns the token that proves ownership of a conversation.
     """
 
@@ -71,6 +75,7 @@ class Engine:
         self.is_closing = False
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.outputs: dict[str, Output | None] = {}
+        self.files: Attachments | None = None
         self.session_token: Callable[[str], str] = lambda _: ""
         self._batcher = ParseBatcher()
         # the random numbers only select response variations and generate ids
@@ -100,6 +105,10 @@ class Engine:
         if self.model is None:
             raise RequestError("no_model", "no model is loaded", status=409)
         return self.model
+
+    def metadata_of_client(self, metadata: Any) -> Any:
+        """Return metadata that a client sent, of any type, without the keys that this server sets."""
+        return metadata if self.files is None else without_attachments(metadata)
 
     def new_id(self) -> str:
         """Return a unique id, for example for a message. Such ids can be guessed, so use `secrets` for tokens."""
