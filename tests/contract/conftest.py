@@ -14,7 +14,7 @@ from support.postgres import Cluster, programs, running
 
 TABLES = (
     "conversations, events, accepted, snapshots, reminders, meta, published, servers, model_parts, "
-    "inbox, routes, undelivered"
+    "inbox, routes, undelivered, files"
 )
 
 

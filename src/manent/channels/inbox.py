@@ -89,6 +89,10 @@ class Inbox:
         """
         return await caller_of(request, self.identity)
 
+    def metadata_of_client(self, metadata: Any) -> Any:
+        """Return metadata that a visitor's client sent, without the keys that the server sets."""
+        return self._conversations.engine.metadata_of_client(metadata)
+
     async def take(
         self,
         sender: Any,

@@ -26,7 +26,7 @@ from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.extensions.finding import Site, create, find
 from manent.extensions.options import options_of
-from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER
+from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.admission import Mode
 from manent.runtime.identity.revocations import Revocations
@@ -129,7 +129,7 @@ def open_channels(
     created: dict[str, tuple[Channel, Any]] = {}
     unknown = []
     for name, own_section in (credentials or {"rest": {}}).items():
-        if name == SocketIoChannel.name or name in CHANNELS_WITHOUT_SERVER:
+        if name in (SocketIoChannel.name, FILES) or name in CHANNELS_WITHOUT_SERVER:
             continue
         found = find(CHANNELS, name)
         if found is None:

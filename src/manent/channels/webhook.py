@@ -65,7 +65,7 @@ async def take_message(
         str(sender) if isinstance(sender, int) else sender,
         text,
         message_id=body.get("message_id"),
-        metadata=body.get("metadata") if has_metadata else None,
+        metadata=inbox.metadata_of_client(body.get("metadata")) if has_metadata else None,
         caller=caller,
         session_token=body.get("session_token"),
         input_channel=input_channel,

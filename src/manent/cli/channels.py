@@ -12,7 +12,7 @@ from manent.core.errors import ManentError
 from manent.core.events import Json
 from manent.extensions.finding import Site, create, find
 from manent.extensions.options import options_of
-from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER
+from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
 from manent.project.settings.credentials import read_credentials
 
 FILE = "credentials.yml"
@@ -64,7 +64,9 @@ def set_webhook(
 
 
 def _configured(given: Path | None) -> dict[str, Json]:
-    return read_credentials(given or Path(FILE))
+    found = read_credentials(given or Path(FILE))
+    found.pop(FILES, None)
+    return found
 
 
 def _created(name: str, section: Json) -> Any:

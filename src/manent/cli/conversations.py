@@ -11,10 +11,12 @@ import typer
 
 from manent.cli.broker_export import publish
 from manent.cli.project_store import with_store
-from manent.cli.shared_options import Endpoints
+from manent.cli.shared_options import Credentials, Endpoints
 from manent.core.conversation_log import Head
 from manent.core.errors import StoreError
 from manent.core.events import event_to_wire, outside
+from manent.files.opening import open_files
+from manent.project.settings.credentials import read_credentials
 from manent.runtime.export import entries_of, moment, pieces, printable, transcript_lines
 from manent.runtime.ports.store import ConversationStore
 
@@ -122,6 +124,7 @@ def erase_conversation(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     endpoints: Endpoints = None,
+    credentials: Credentials = None,
 ) -> None:
     """Erase a conversation and all data stored about it."""
     if not yes:
@@ -131,9 +134,18 @@ def erase_conversation(
         await _existing(store, sender_id)
         # The new epoch notifies open pages that the conversation was erased.
         await store.erase(sender_id, new_epoch=secrets.token_hex(8))
+        await _remove_files(store, credentials)
         print(f"Erased {sender_id}.")
 
     with_store(endpoints, work)
+
+
+async def _remove_files(store: ConversationStore, credentials: Path | None) -> None:
+    """Remove the bytes of erased files, which a running server would remove later."""
+    files = open_files(read_credentials(credentials or Path("credentials.yml")), store, root=Path())
+    if files is not None:
+        await files.prepare()
+        await files.remove_due()
 
 
 async def _heads(store: ConversationStore) -> AsyncIterator[Head]:

@@ -18,6 +18,7 @@ class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
         output_channel: name of the channel for which response variations are selected (`collector` for REST).
         title: text of the clicked button, if `text` is its payload.
         metadata: metadata that the client sent.
+        file_ids: ids of the files that the message names. The metadata contains the other data about the files.
         parse_data: parse result to use instead of running the NLU.
         external: whether the message was created by an external trigger (`EXTERNAL: <intent>`) instead of the visitor.
     """
@@ -29,5 +30,6 @@ class UserMessage(msgspec.Struct, frozen=True, kw_only=True):
     output_channel: str = "collector"
     title: str | None = None
     metadata: Json = {}
+    file_ids: tuple[str, ...] = ()
     parse_data: Json | None = None
     external: bool = False

@@ -60,6 +60,9 @@ CHANNELS = ExtensionPoint(
 CHANNELS_WITHOUT_SERVER = ("cmdline",)
 """Sections of `credentials.yml` that do not need a channel in the server."""
 
+FILES = "files"
+"""The section of `credentials.yml` for files of visitors. It is not a channel."""
+
 BROKERS = ExtensionPoint(
     what="event broker",
     group="manent.brokers",

@@ -102,6 +102,9 @@ def moment(seconds: float) -> str:
 def _shown(message: Json) -> str:
     said = message.get("title") or message.get("message") or message.get("text") or ""
     replies = "".join(f" [{reply['title']}]" for reply in message.get("quick_replies", ()))
+    replies += "".join(
+        f" [{file['name']}, {file['mime']}, {file['size']} B]" for file in message.get("attachments", ())
+    )
     other: Any = message.get("attachment") or message.get("custom")
     return f"{said}{replies}" if other is None else f"{said}{replies}{_encode(other).decode()}"
 

@@ -7,13 +7,13 @@ decides who has access to a conversation. `visitor_messages.py` determines which
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 
-from manent.core.conversation_log import Handling, Head, Page
+from manent.core.conversation_log import Handling, Head, LogEntry, Page
 from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.runtime import handling, operations
@@ -23,7 +23,7 @@ from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.successor import Successor
 from manent.runtime.conversation.ticket import Ticket
 from manent.runtime.identity.admission import ANYBODY, Admission, Caller, Identity
-from manent.runtime.user_messages import user_message
+from manent.runtime.user_messages import checked_message_id, user_message, with_attachments
 from manent.runtime.visitor_messages import messages_of
 
 PROTOCOLS = [1]
@@ -178,7 +178,7 @@ class Sessions:
         if page is None:
             return {"ok": True, "messages": [], "has_more": False}
         self.identity.confirm(admission, page.head)
-        return {"ok": True, "messages": _messages(page, accepts), "has_more": page.has_more}
+        return {"ok": True, "messages": self._messages(page, accepts), "has_more": page.has_more}
 
     async def rate(self, request: Json, caller: Caller = ANYBODY, member: Admission | None = None) -> Json:
         """Serve `rate`: store the visitor's rating of the conversation, or of the message `of`.
@@ -220,20 +220,61 @@ class Sessions:
             reader(admission.sender_id, on)
         return {"ok": True}
 
+    def messages_of(self, entry: LogEntry, *, names_operators: bool = False) -> list[Json]:
+        """Return the messages of a visible entry, with links to files that are valid from now on.
+
+        `names_operators`: see `visitor_messages.messages_of`.
+        """
+        files = self.engine.files
+        return messages_of(entry, link=files.link if files is not None else None, names_operators=names_operators)
+
+    def _messages(self, page: Page, accepts: frozenset[str] = frozenset()) -> list[Json]:
+        names = AGENT in accepts
+        return [message for entry in page.entries for message in self.messages_of(entry, names_operators=names)]
+
     async def submit(
         self, request: Json, *, input_channel: str, caller: Caller = ANYBODY, member: Admission | None = None
     ) -> Ticket:
         """Serve `user_uttered`: add a message to the mailbox of its conversation.
 
         Raises:
-            RequestError: `bad_request`, `too_long`, `busy`, `server_closing`, `message_id_conflict`, or an identity
-                error.
+            RequestError: `bad_request`, `too_long`, `busy`, `server_closing`, `message_id_conflict`, `files_off`,
+                `unknown_file`, `too_many_files`, or an identity error.
         """
         admission = await self.admit_named(request, caller, member)
-        return self.submit_as(admission, request, input_channel=input_channel, caller=caller)
+        attachments = await self._attach(admission, request) if request.get("attachments") else []
+        return self.submit_as(admission, request, input_channel=input_channel, caller=caller, attachments=attachments)
 
-    def submit_as(self, admission: Admission, request: Json, *, input_channel: str, caller: Caller = ANYBODY) -> Ticket:
+    async def _attach(self, admission: Admission, request: Json) -> list[Json]:
+        """Reserve the files that a message names. Return what the log contains about them."""
+        if self.engine.files is None:
+            raise files_off()
+        file_ids, message_id = request["attachments"], checked_message_id(request.get("message_id"))
+        if not isinstance(file_ids, list) or not all(isinstance(file_id, str) for file_id in file_ids):
+            raise RequestError("bad_request", "attachments must be a list of file ids, which are strings")
+        if len(set(file_ids)) < len(file_ids):
+            raise RequestError("bad_request", "attachments contains the same file id twice")
+        if message_id is None:
+            raise RequestError("bad_request", "message_id is missing")
+        return await self.engine.files.attach(admission.sender_id, message_id, file_ids)
+
+    def submit_as(
+        self,
+        admission: Admission,
+        request: Json,
+        *,
+        input_channel: str,
+        caller: Caller = ANYBODY,
+        attachments: Sequence[Json] = (),
+    ) -> Ticket:
         """Add a message to the mailbox of a conversation to which the caller has permission.
+
+        Args:
+            admission: the permission.
+            request: the request `user_uttered`.
+            input_channel: name of the channel that received the request.
+            caller: the sender.
+            attachments: the files of the message, as they are written to the log.
 
         Raises:
             RequestError: the errors of `submit` except identity errors.
@@ -257,8 +298,10 @@ class Sessions:
             output_channel=input_channel,
             message_id=request.get("message_id"),
             title=title,
-            metadata=request.get("metadata"),
+            metadata=self.engine.metadata_of_client(request.get("metadata")),
         )
+        if attachments and self.engine.files is not None:
+            message = with_attachments(message, attachments, intent=self.engine.files.intent)
         self.conversations.rates.speak(caller.address, caller.subject or admission.sender_id)
         confirm = partial(self.identity.confirm, admission)
         return self.conversations.get(admission.sender_id).submit(message, epoch=epoch, confirm=confirm)
@@ -280,7 +323,7 @@ class Sessions:
                 "session_id": head.sender_id,
                 "started": head.started,
                 "last": head.updated,
-                "preview": _preview(page) if page is not None else "",
+                "preview": _preview(self._messages(page)) if page is not None else "",
             }
             for head, page in zip(heads, pages, strict=True)
         ]
@@ -348,13 +391,15 @@ class Sessions:
             "epoch": head.epoch,
             "seq": head.version,
             "resumed": head.visible > 0,
-            "messages": _messages(page, accepts),
+            "messages": self._messages(page, accepts),
             "has_more": first.prev > 0 if first is not None else head.visible > 0,
             "gap": gap,
             "typing": head.open_turn,
         }
         if AGENT in accepts:
             answer |= handler_of(head.handling)
+        if self.engine.files is not None:
+            answer["files"] = self.engine.files.offer
         return Joined(answer=answer, admission=admission, version=head.version)
 
     async def _read(self, sender_id: str, cursor: tuple[str, int] | None, limit: int) -> tuple[Page | None, bool]:
@@ -416,11 +461,6 @@ def _cursor(request: Json) -> tuple[str, int] | None:
     raise RequestError("bad_request", "cursor must be {epoch, seq} from an earlier response")
 
 
-def _messages(page: Page, accepts: frozenset[str] = frozenset()) -> list[Json]:
-    names = AGENT in accepts
-    return [message for entry in page.entries for message in messages_of(entry, names_operators=names)]
-
-
 def handler_of(present: Handling) -> Json:
     """Return who handles the conversation, as `handler_changed` and the answer to `session_request` name it."""
     shown: Json = {"handler": present.handler}
@@ -437,7 +477,12 @@ def _accepts(request: Json) -> frozenset[str]:
     return frozenset(accepts)
 
 
-def _preview(page: Page) -> str:
-    shown = _messages(page)[-1:]
+def files_off() -> RequestError:
+    """Return the error for a file that was sent to a server that accepts none."""
+    return RequestError("files_off", "this server does not accept files", status=403)
+
+
+def _preview(messages: Sequence[Json]) -> str:
+    shown = messages[-1:]
     text = next((str(one.get("title") or one.get("text") or one.get("message") or "") for one in shown), "")
     return text if len(text) <= MAX_PREVIEW else text[: MAX_PREVIEW - 1] + "…"

@@ -1,12 +1,18 @@
 """Builds visitor messages from the values that clients send, and checks these values. All channels use it."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from manent.core.errors import RequestError
 from manent.core.events import Json
 from manent.core.finite import storable
 from manent.core.messages import UserMessage
 from manent.runtime.limits import Limits
+
+ATTACHMENTS = "attachments"
+"""Key of a message's files in its metadata."""
 
 MAX_MESSAGE_ID = 128
 """Maximum number of characters of a message id."""
@@ -48,6 +54,36 @@ def user_message(
         output_channel=output_channel,
         title=checked_text(title, limits.text, field="title") if title is not None else None,
         metadata=checked_metadata(metadata),
+        parse_data=parse_data,
+    )
+
+
+def without_attachments(metadata: Any) -> Any:
+    """Return the metadata of a client without the key `attachments`.
+
+    On a server that accepts files, the server sets this key, so that action servers can rely on it.
+    """
+    if not isinstance(metadata, dict) or ATTACHMENTS not in metadata:
+        return metadata
+    return {key: value for key, value in metadata.items() if key != ATTACHMENTS}
+
+
+def with_attachments(message: UserMessage, attachments: Sequence[Json], *, intent: str | None) -> UserMessage:
+    """Return a message with files.
+
+    Args:
+        message: the message.
+        attachments: the files: `{file_id, name, mime, size, url}` for each.
+        intent: intent of the message if it has no text. None: the NLU parses the empty text.
+    """
+    parse_data = message.parse_data
+    if intent is not None and not message.text:
+        found: Json = {"name": intent, "confidence": 1.0}
+        parse_data = {"text": "", "intent": found, "entities": [], "intent_ranking": [dict(found)]}
+    return replace(
+        message,
+        metadata={**message.metadata, ATTACHMENTS: list(attachments)},
+        file_ids=tuple(one["file_id"] for one in attachments),
         parse_data=parse_data,
     )
 

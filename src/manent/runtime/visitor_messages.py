@@ -6,7 +6,7 @@ is also a part, as in Rasa, although this splits code and lists. Messages have t
 channel.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -15,6 +15,9 @@ from manent.core.conversation_log import LogEntry
 from manent.core.events import AgentUttered, BotUttered, Event, Json, UserUttered
 
 QUICK_REPLY_TYPE = "text"
+
+Link = Callable[[str], str]
+"""Returns a link for the id of a file."""
 
 
 def spoken(event: Event) -> BotUttered | None:
@@ -99,13 +102,14 @@ def is_visible(event: Event) -> bool:
     return bool(said.text) or bool(bot_parts(said))
 
 
-def messages_of(entry: LogEntry, *, names_operators: bool = False) -> list[Json]:
+def messages_of(entry: LogEntry, *, link: Link | None = None, names_operators: bool = False) -> list[Json]:
     """Return the protocol-1 messages of a visible entry, one per part.
 
     Args:
         entry: the entry.
         names_operators: whether messages of an operator have the role `agent` and name the operator. If not, they look
             like messages of the bot.
+        link: returns a link for the id of a file. None: files have no links.
 
     Raises:
         ValueError: the entry is internal.
@@ -114,7 +118,7 @@ def messages_of(entry: LogEntry, *, names_operators: bool = False) -> list[Json]
         raise ValueError(f"event {entry.seq} is not visible")
     match entry.event:
         case UserUttered():
-            parts = [_user_message(entry.event, entry.view.title)]
+            parts = [_user_message(entry.event, entry.view.title, link)]
         case BotUttered():
             parts = [{"role": "bot", **part} for part in bot_parts(entry.event)]
         case AgentUttered():
@@ -141,13 +145,27 @@ def _agent_messages(event: AgentUttered, *, names_operators: bool) -> list[Json]
     return [{"role": "agent", **part, "operator": operator} for part in parts]
 
 
-def _user_message(event: UserUttered, title: str | None) -> Json:
+def _user_message(event: UserUttered, title: str | None, link: Link | None) -> Json:
     message: Json = {"role": "user", "message": event.text or "", "message_id": event.message_id}
     if title is not None:
         message["title"] = title
     elif message["message"].startswith("/"):
         message["payload"] = True
+    if attachments := _attachments(event, link):
+        message["attachments"] = attachments
     return message
+
+
+def _attachments(event: UserUttered, link: Link | None) -> list[Json]:
+    """Return the files of a message, with new links. Metadata of other shapes comes from messengers."""
+    found = event.metadata.get("attachments")
+    files: list[Json] = []
+    for one in found if isinstance(found, list) else ():
+        match one:
+            case {"file_id": str(file_id), "name": str(name), "mime": str(mime), "size": int(size), "url": str()}:
+                file: Json = {"file_id": file_id, "name": name, "mime": mime, "size": size}
+                files.append({**file, "url": link(file_id)} if link is not None else file)
+    return files
 
 
 def title_of(text: str, events: Iterable[Event]) -> str | None:

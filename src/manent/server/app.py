@@ -38,6 +38,7 @@ from manent.channels.socketio.send_queue import MAX_PACKET
 from manent.core.errors import ManentError, ModelError
 from manent.dialogue.steps import Handoff
 from manent.extensions.model_code import trust_model_code
+from manent.files.opening import open_files
 from manent.models.archive import find_model
 from manent.project.settings.credentials import read_credentials
 from manent.project.settings.desk import DeskOptions
@@ -59,7 +60,7 @@ from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
 from manent.runtime.spans import NO_SPANS
 from manent.server import logs, page
-from manent.server.api import admin, errors, evaluation, health, metrics, openapi, sessions
+from manent.server.api import admin, errors, evaluation, files, health, metrics, openapi, sessions
 from manent.server.api import conversations as conversation_routes
 from manent.server.api.auth import Guard
 from manent.server.api.model import ModelApi
@@ -174,6 +175,10 @@ def build(options: ServeOptions) -> Application:
     if broker is not None:
         publisher = Publisher(store, broker, owner=engine.leases.owner, now=engine.leases.now, metrics=counters)
         engine.log_readers.append(publisher.note)
+    visitor_files = open_files(credentials, store, root=options.root, metrics=counters)
+    if visitor_files is not None:
+        engine.files = visitor_files
+        engine.log_readers.append(visitor_files.note)
     channels = open_channels(
         credentials,
         conversations,
@@ -194,6 +199,7 @@ def build(options: ServeOptions) -> Application:
     )
     routes: list[BaseRoute] = [
         *channels.routes,
+        *files.routes(socketio.sessions, visitor_files),
         *sessions.routes(socketio.sessions),
         *health.routes(conversations, shutdown, shared, publisher, endpoints.unsupported_store),
     ]
@@ -242,6 +248,9 @@ def build(options: ServeOptions) -> Application:
             parts.push_async_callback(wakeups.close)
             await retention.open()
             parts.push_async_callback(retention.close)
+            if visitor_files is not None:
+                await visitor_files.open()
+                parts.push_async_callback(visitor_files.close)
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
@@ -285,6 +294,7 @@ def build(options: ServeOptions) -> Application:
             rates,
             socket_path=socketio.configured.socketio_path.rstrip("/") + "/",
             shutdown=shutdown,
+            max_upload=visitor_files.options.max_size if visitor_files is not None else None,
         ),
         opened=opened,
         conversations=conversations,

@@ -18,7 +18,7 @@ from manent.server.operation import Operation
 from manent.web import STATIC
 
 CSP = (
-    "default-src 'self'; img-src 'self' https: data:; media-src 'self' https:; connect-src 'self' ws: wss:;"
+    "default-src 'self'; img-src 'self' https: data: blob:; media-src 'self' https:; connect-src 'self' ws: wss:;"
     " object-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'"
 )
 """Content security policy of the web chat page and the studio.

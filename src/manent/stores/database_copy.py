@@ -63,6 +63,7 @@ _TABLES: Final = (
 _WHOLES: Final = (
     _Whole("meta", "name, value", "name", f"name NOT IN ('health', '{UNFINISHED_COPY}')"),
     _Whole("revocations", "kind, value, issued_before, lifted, made", "kind, value"),
+    _Whole("files", "file_id, sender_id, message_id, name, mime, size, created, state, remove_at", "file_id"),
     _Whole("published", "sender_id, epoch, seq, lease_owner, lease_until", "sender_id"),
 )
 _HEAD_TYPES: Final = (

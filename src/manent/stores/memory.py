@@ -34,8 +34,9 @@ from manent.extensions.finding import Site
 from manent.extensions.options import NoOptions
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
+from manent.stores.files import FileTables, forget_conversation, keep_accepted
 from manent.stores.head_row import empty_head, owner_of
-from manent.stores.postbox import Operation, PostboxTables, forget_conversation, run_on_sqlite
+from manent.stores.postbox import Operation, run_on_sqlite
 from manent.stores.schema.steps import steps
 from manent.stores.thinning import superfluous
 
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
     import sqlite3
 
 T = TypeVar("T")
+
+_SHOWN_TABLES = """
+    CREATE TABLE conversations (id INTEGER PRIMARY KEY, sender_id TEXT UNIQUE, epoch TEXT, version INTEGER);
+    CREATE TABLE accepted (conversation_id INTEGER, message_id TEXT);
+    """
+"""The tables of the other stores that operations read. They are filled before each operation."""
 
 
 @dataclass(slots=True)
@@ -78,7 +85,7 @@ class _Conversation:
         return found is not None and found.seq == change.seq
 
 
-class MemoryStore(PostboxTables):
+class MemoryStore(FileTables):
     """Implements `ConversationStore` in memory, without durability."""
 
     options = NoOptions
@@ -115,21 +122,31 @@ class MemoryStore(PostboxTables):
             import sqlite3
 
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
-            self._tables.execute("CREATE TABLE conversations (sender_id TEXT PRIMARY KEY, epoch TEXT, version INTEGER)")
-            postbox = next(step for step in steps("sqlite") if step.file.stem.endswith("_postbox"))
-            self._tables.executescript(postbox.file.read_text())
+            self._tables.executescript(_SHOWN_TABLES)
+            for step in steps("sqlite"):
+                if step.file.stem.endswith(("_postbox", "_files")):
+                    self._tables.executescript(step.file.read_text())
         self._tables.execute("BEGIN")
         try:
-            self._tables.execute("DELETE FROM conversations")
-            heads = [found.head for found in self._conversations.values()]
-            rows = [(head.sender_id, head.epoch, head.version) for head in heads]
-            self._tables.executemany("INSERT INTO conversations VALUES (?, ?, ?)", rows)
+            self._show_conversations(self._tables)
             result = run_on_sqlite(self._tables.cursor(), operation)
         except BaseException:
             self._tables.execute("ROLLBACK")
             raise
         self._tables.execute("COMMIT")
         return result
+
+    def _show_conversations(self, tables: "sqlite3.Connection") -> None:
+        """Fill the tables that operations read: all conversations, and the accepted messages of those with files."""
+        tables.execute("DELETE FROM conversations")
+        tables.execute("DELETE FROM accepted")
+        heads = [found.head for found in self._conversations.values()]
+        rows = [(number, head.sender_id, head.epoch, head.version) for number, head in enumerate(heads)]
+        tables.executemany("INSERT INTO conversations VALUES (?, ?, ?, ?)", rows)
+        query = "SELECT DISTINCT c.id, c.sender_id FROM files AS f JOIN conversations AS c ON c.sender_id = f.sender_id"
+        for number, sender_id in tables.execute(query).fetchall():
+            accepted = [(number, message_id) for message_id in self._conversations[sender_id].accepted]
+            tables.executemany("INSERT INTO accepted VALUES (?, ?)", accepted)
 
     def _find(self, sender_id: str) -> _Conversation | None:
         if self._closed:
@@ -232,6 +249,8 @@ class MemoryStore(PostboxTables):
         found = self._find(append.head.sender_id)
         if found is None or found.head.epoch != expected_epoch:
             raise VersionConflict(append.head.sender_id)
+        if self._tables is not None:
+            await self.run_operation(keep_accepted(append.head.sender_id))
         fresh = self._conversations[append.head.sender_id] = _Conversation(append.head)
         fresh.take(append)
 

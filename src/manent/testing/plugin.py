@@ -6,6 +6,7 @@ pytest.register_assert_rewrite(
     "manent.testing.brokers",
     "manent.testing.channels",
     "manent.testing.components",
+    "manent.testing.files",
     "manent.testing.policies",
     "manent.testing.postbox",
     "manent.testing.publishing",

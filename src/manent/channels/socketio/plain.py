@@ -208,7 +208,7 @@ class Plain:
             message_id=message.message_id,
             input_channel=CHANNEL,
             output_channel=CHANNEL,
-            metadata=message.metadata,
+            metadata=conversations.engine.metadata_of_client(message.metadata),
         )
         confirm = partial(sessions.identity.confirm, admission, beginner=caller)
         return conversations.get(admission.sender_id).submit(submitted, confirm=confirm)

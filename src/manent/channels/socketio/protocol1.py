@@ -17,7 +17,6 @@ from manent.runtime.conversation.feed import AgentTyping, Failed, HandlerChanged
 from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Admission
 from manent.runtime.protocol1 import Joined, handler_of, notify_changed, refusal
-from manent.runtime.visitor_messages import messages_of
 
 WITHOUT_SESSION: Final = ("history_request", "session_reset", "session_erase", "session_list", "token_refresh",
                           "rate")  # fmt: skip
@@ -110,7 +109,7 @@ class Protocol1:
         member = connection.admission
         if request.event != "user_uttered" or member is None or not isinstance(payload, dict):
             return None
-        if payload.get("session_id") != member.sender_id:
+        if payload.get("session_id") != member.sender_id or payload.get("attachments"):
             return None
         return connection.sessions.submit_as(member, payload, input_channel=CHANNEL, caller=connection.caller)
 
@@ -146,7 +145,7 @@ class Protocol1:
         """Send the messages of the visitor, the bot and operators among committed entries."""
         names_operators = "agent" in self._accepts
         for entry in entries:
-            for message in messages_of(entry, names_operators=names_operators):
+            for message in self._connection.sessions.messages_of(entry, names_operators=names_operators):
                 self._connection.send_queue.emit(_EVENTS[message.pop("role")], message)
 
     def notify(self, news: OtherNews) -> None:

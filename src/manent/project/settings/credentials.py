@@ -7,7 +7,8 @@ from pathlib import Path
 
 from manent.core.events import Json
 from manent.extensions.finding import known_names
-from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER
+from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
+from manent.files.options import FilesOptions
 from manent.project.problems import Report, Spot, did_you_mean, one_of
 from manent.project.settings.options import check_options, find_class
 from manent.project.yaml.documents import Broken, plain, read_document
@@ -40,7 +41,7 @@ def read_credentials(path: Path | None) -> dict[str, Json]:
 
     Returns:
         Channel → options, in the order of the file. A channel without options has `{}`. Unsupported channels are
-        included; the server reports them.
+        included; the server reports them. The section `files:` is included, too.
 
     Raises:
         ProjectError: contains all mistakes in the file.
@@ -68,6 +69,9 @@ def read_channels(root: Spot) -> dict[str, Json]:
         channels[name] = plain(spot.value) if spot.value else {}
         if name in CHANNELS_WITHOUT_SERVER:
             continue
+        if name == FILES:
+            check_options(spot, FilesOptions, "credentials")
+            continue
         found = find_class(CHANNELS, name, spot, "credentials.bad-channel")
         if found is not None:
             check_options(spot, getattr(found, "options", None), "credentials")
@@ -82,6 +86,6 @@ def _warn_unknown(name: str, spot: Spot) -> None:
         expected = f"{one_of(served)} (this channel is left out)"
         spot.warn("credentials.not-served", expected, found=f'the channel "{name}"')
         return
-    known = (*known_names(CHANNELS), *RASA_CHANNELS)
+    known = (*known_names(CHANNELS), *RASA_CHANNELS, FILES)
     expected = "the name of a channel, or the path of a channel class (this section is left out)"
     spot.warn("credentials.channel", expected, did_you_mean(name, known), found=f'"{name}"')

@@ -30,6 +30,11 @@ log = logging.getLogger("manent.conversation")
 T = TypeVar("T")
 
 
+def _digest(message: UserMessage) -> bytes:
+    """Return a hash of the text and the files, which are the same if a client sends a message again."""
+    return hashlib.sha256("\0".join((message.text, *message.file_ids)).encode(errors="replace")).digest()
+
+
 class Conversation:
     """The conversation of one `sender_id` in this process.
 
@@ -111,7 +116,7 @@ class Conversation:
             message_id = self.engine.new_id()
             message = replace(message, message_id=message_id)
         else:
-            digest = hashlib.sha256(message.text.encode(errors="replace")).digest()
+            digest = _digest(message)
             waiting = self.tickets.get(message_id)
             if waiting is not None:
                 if waiting.digest != digest:

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from manent.core.conversation_log import Head, LogEntry
 from manent.core.errors import ActionError, RequestError
@@ -23,9 +24,11 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.parse_batching import ParseBatcher
 from manent.runtime.ports.actions import NEWEST_EVENTS, ActionCall, ActionRunner, Generator
 from manent.runtime.ports.channel import Output
+from manent.runtime.ports.files import Attachments
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.spans import NO_SPANS, Spans
 from manent.runtime.tracker_json import tracker_to_wire
+from manent.runtime.user_messages import without_attachments
 
 
 class Engine:
@@ -46,6 +49,7 @@ class Engine:
         outputs: output channels that can send without a request, by channel name. None if the channel's sockets
             subscribe to the conversation instead.
         typing_readers: functions that are called with `sender_id` when a visitor starts (True) or stops typing.
+        files: the files that messages can name. None if visitors cannot send files.
         session_token: returns the token that proves ownership of a conversation.
         is_staffed: returns whether an operator is at the desk now. The desk sets it.
         handoff: whether turns may request a person, and whether one is there to answer.
@@ -75,6 +79,7 @@ class Engine:
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.typing_readers: list[Callable[[str, bool], None]] = []
         self.outputs: dict[str, Output | None] = {}
+        self.files: Attachments | None = None
         self.session_token: Callable[[str], str] = lambda _: ""
         self.is_staffed: Callable[[], bool] = lambda: False
         self.handoff = UNSTAFFED
@@ -106,6 +111,10 @@ class Engine:
         if self.model is None:
             raise RequestError("no_model", "no model is loaded", status=409)
         return self.model
+
+    def metadata_of_client(self, metadata: Any) -> Any:
+        """Return metadata that a client sent, of any type, without the keys that this server sets."""
+        return metadata if self.files is None else without_attachments(metadata)
 
     def new_id(self) -> str:
         """Return a unique id, for example for a message. Such ids can be guessed, so use `secrets` for tokens."""

@@ -38,8 +38,8 @@ class Ticket:
     Attributes:
         message: the message.
         message_id: id of the message, from the client or generated.
-        digest: SHA-256 of the text. A message with the same id and another digest is rejected. None if the server
-            generated the id. No client can send such an id again, so it is not stored.
+        digest: SHA-256 of the text and the ids of files. A message with the same id and another digest is rejected.
+            None if the server generated the id. No client can send such an id again, so it is not stored.
         epoch: the epoch that the client expects. None means any epoch.
         accepted: future that resolves when the message is durable, or fails with the error if the message was rejected.
         finished: future that resolves with the committed visible entries when the turn has ended. It never fails.

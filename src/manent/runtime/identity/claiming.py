@@ -112,6 +112,7 @@ class Claims:
                 )
             except DuplicateMessage:
                 own.record.forget()
+            await store.move_files(anonymous.sender_id, own.sender_id)
         await store.erase(anonymous.sender_id, new_epoch=None)
         anonymous.feed.restart(None)
 

@@ -19,6 +19,7 @@ from manent.core.conversation_log import (
 )
 from manent.core.errors import ManentError
 from manent.core.postbox import ReceivedMessage, Route, Undelivered
+from manent.runtime.ports.files import FileRecords
 
 
 class VersionConflict(ManentError):
@@ -247,7 +248,7 @@ class Postbox(Protocol):
         """Return the parts of a conversation's bot messages that could not be delivered, in order."""
 
 
-class ConversationStore(Outbox, Postbox, SharedModels, Protocol):
+class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
     """Stores the logs.
 
     Every method raises StoreError if the store is not available. `tests/contract/` tests every implementation.

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from manent import __version__
 from manent.core.events import Json
 from manent.server import page
-from manent.server.api import admin, conversations, evaluation, health, metrics, model, sessions, webhooks
+from manent.server.api import admin, conversations, evaluation, files, health, metrics, model, sessions, webhooks
 from manent.server.api.errors import Failure
 from manent.server.operation import Operation
 
@@ -26,6 +26,7 @@ PUBLIC = (
     metrics.METRICS,
     OPENAPI,
     *webhooks.OPERATIONS,
+    *files.OPERATIONS,
     *sessions.OPERATIONS,
     admin.REVOKE,
 )

@@ -73,7 +73,7 @@ class JoinRequest(msgspec.Struct, kw_only=True):
 
 
 class SayRequest(msgspec.Struct, kw_only=True):
-    """A message. `title` is the text to show instead of a button's payload."""
+    """A message. `title` is the text to show instead of a button's payload. `attachments` are ids of uploaded files."""
 
     session_id: str
     message: str
@@ -82,6 +82,7 @@ class SayRequest(msgspec.Struct, kw_only=True):
     epoch: str | UnsetType = UNSET
     title: str | UnsetType = UNSET
     metadata: dict[str, Any] | UnsetType = UNSET
+    attachments: list[str] | UnsetType = UNSET
 
 
 class SessionRequest(msgspec.Struct, kw_only=True):
@@ -149,6 +150,16 @@ class Operator(msgspec.Struct, kw_only=True):
     avatar: str | UnsetType = UNSET
 
 
+class Attachment(msgspec.Struct, kw_only=True):
+    """A file of a message. `url` is a path that is valid for a limited time."""
+
+    file_id: str
+    name: str
+    mime: str
+    size: int
+    url: str | UnsetType = UNSET
+
+
 class Message(msgspec.Struct, kw_only=True):
     """A message, or a part of a message. Bot messages have additional keys."""
 
@@ -165,6 +176,15 @@ class Message(msgspec.Struct, kw_only=True):
     title: str | UnsetType = UNSET
     payload: bool | UnsetType = UNSET
     operator: Operator | UnsetType = UNSET
+    attachments: list[Attachment] | UnsetType = UNSET
+
+
+class FilesOffer(msgspec.Struct, kw_only=True):
+    """The files that visitors can send. `max_size` is in bytes."""
+
+    max_size: int
+    max_per_message: int
+    types: list[str]
 
 
 class Session(msgspec.Struct, kw_only=True):
@@ -183,6 +203,7 @@ class Session(msgspec.Struct, kw_only=True):
     handler: Literal["bot", "queue", "human"] | UnsetType = UNSET
     operator: Operator | UnsetType = UNSET
     errors: list[dict[str, Any]] | UnsetType = UNSET
+    files: FilesOffer | UnsetType = UNSET
 
 
 class Receipt(msgspec.Struct, kw_only=True):

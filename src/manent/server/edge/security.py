@@ -24,6 +24,12 @@ MAX_BODY = 2_000_000
 MAX_MANAGEMENT_BODY = 64_000_000
 """Maximum size in bytes of a request body for the management API. It can contain training data or a whole log."""
 
+UPLOAD_PATH = "/sessions/files"
+"""Path to which visitors upload files. Its limit is configured."""
+
+FORM_OVERHEAD = 100_000
+"""Maximum number of bytes of an upload in addition to the file."""
+
 _SMALL = ("/sessions/", "/webhooks/", "/admin/")
 
 PIECE_TIMEOUT_S = 30.0
@@ -56,13 +62,17 @@ class Gate:
         rates: the limits for new sockets.
         socket_path: path of Socket.IO, with a slash at the end.
         shutdown: whether the server is about to stop.
+        max_upload: maximum size of a visitor's file in bytes. None if visitors cannot send files.
     """
 
-    def __init__(self, app: ASGIApp, rates: Rates, *, socket_path: str, shutdown: Shutdown) -> None:
+    def __init__(
+        self, app: ASGIApp, rates: Rates, *, socket_path: str, shutdown: Shutdown, max_upload: int | None = None
+    ) -> None:
         self.app = app
         self.rates = rates
         self.socket_path = socket_path
         self.shutdown = shutdown
+        self.max_upload = max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
@@ -80,7 +90,7 @@ class Gate:
         if scope["type"] == "websocket":
             await self.app(scope, _packets(receive, _address(scope)), send)
             return
-        limit = MAX_BODY if is_socket or scope["path"].startswith(_SMALL) else MAX_MANAGEMENT_BODY
+        limit = self._limit(scope["path"], is_socket=is_socket)
         sending = _with_headers(send, self.shutdown)
         if is_first:
             sending = with_route_cookie(scope, sending, path=self.socket_path)
@@ -95,12 +105,24 @@ class Gate:
             return
         if announced is not None and announced > limit:
             await _discard(receive)
-            await _refuse(scope, receive, sending, too_large(limit))
+            await _refuse(scope, receive, sending, self._too_large(scope["path"], limit))
             return
         try:
             await self.app(scope, _bounded(receive, limit), sending)
         except RequestError as error:  # raised by `_bounded` and not handled by the application
             await _refuse(scope, receive, sending, error)
+
+    def _limit(self, path: str, *, is_socket: bool) -> int:
+        if path == UPLOAD_PATH and self.max_upload is not None:
+            return self.max_upload + FORM_OVERHEAD
+        return MAX_BODY if is_socket or path.startswith(_SMALL) else MAX_MANAGEMENT_BODY
+
+    def _too_large(self, path: str, limit: int) -> RequestError:
+        if path == UPLOAD_PATH and self.max_upload is not None:
+            return RequestError(
+                "file_too_large", f"the file is too large (limit {self.max_upload:,} bytes)", status=413
+            )
+        return too_large(limit)
 
 
 def too_large(limit: int) -> RequestError:

@@ -33,8 +33,9 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.failed_writes import FailedWrites
+from manent.stores.files import FileTables, forget_conversation, keep_accepted
 from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
-from manent.stores.postbox import Operation, PostboxTables, forget_conversation
+from manent.stores.postbox import Operation
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.append_batches import AppendBatches
 from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
@@ -59,7 +60,7 @@ _LONG_STATEMENT: Final = f"SET LOCAL statement_timeout = {int(UPGRADE_TIMEOUT_S 
 _HEAD_COLUMN_COUNT: Final = 15
 
 
-class PostgresqlStore(PostboxTables):
+class PostgresqlStore(FileTables):
     """Implements `ConversationStore` on a PostgreSQL database.
 
     Args:
@@ -261,6 +262,7 @@ class PostgresqlStore(PostboxTables):
             head = await _locked_head(connection, sender_id)
             if head is None or head.epoch != expected_epoch:
                 raise VersionConflict(sender_id)
+            await _run_operation(connection, keep_accepted(sender_id))
             await connection.execute(sql.DELETE, [sender_id], timeout=UPGRADE_TIMEOUT_S)
             await _append(connection, append)
         self._notify(sender_id)

@@ -33,8 +33,9 @@ from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.failed_writes import FailedWrites
+from manent.stores.files import FileTables, forget_conversation, keep_accepted
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
-from manent.stores.postbox import Operation, PostboxTables, forget_conversation, run_on_sqlite
+from manent.stores.postbox import Operation, run_on_sqlite
 from manent.stores.sqlite import published, shared_models
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
@@ -53,7 +54,7 @@ _ENTRY_COLUMNS = "seq, format, prev, divider, title, CAST(data AS BLOB)"
 _EVENTS_OF = "FROM events WHERE conversation_id = (SELECT id FROM conversations WHERE sender_id = ?)"
 
 
-class SqliteStore(PostboxTables):
+class SqliteStore(FileTables):
     """Implements `ConversationStore` on one file.
 
     Args:
@@ -461,6 +462,7 @@ def _replace(cursor: sqlite3.Cursor, work: AppendWork, expected_epoch: str) -> N
     head = _head(cursor, work.append.head.sender_id)
     if head is None or head.epoch != expected_epoch:
         raise VersionConflict(work.append.head.sender_id)
+    run_on_sqlite(cursor, keep_accepted(head.sender_id))
     _delete(cursor, head.sender_id)
     append_to_new(cursor, work)
 

@@ -1,0 +1,11 @@
+"""Files of visitors, when the server is killed during uploads. `soak/files.py` does the same for longer."""
+
+from pathlib import Path
+
+from soak.files import upload_under_kills
+
+
+async def test_each_file_once_or_not_at_all(tmp_path: Path) -> None:
+    """After `kill -9`, each message has its file once, and no other file remains after an hour."""
+    counts = await upload_under_kills(tmp_path, uploads=10, every_s=1.0, seed=1)
+    assert counts["kills"] > 0
