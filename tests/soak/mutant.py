@@ -100,7 +100,7 @@ def bot_answers_beside_a_person() -> None:
     Tracker._join = Tracker._ignore  # type: ignore[method-assign,assignment]
     tracker._TAKE[OperatorJoined] = Tracker._ignore
     tracker._TAKE[HandoffRequested] = Tracker._ignore
-    State._pause = lambda *_: None  # type: ignore[method-assign,assignment]
+    State._pause = lambda *_: None  # type: ignore[method-assign]
     tracker._APPLY[ConversationPaused] = lambda *_: None
 
 
