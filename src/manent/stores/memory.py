@@ -35,7 +35,8 @@ from manent.extensions.options import NoOptions
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
 from manent.stores.head_row import empty_head, owner_of
-from manent.stores.postbox import Operation, PostboxTables, forget_conversation, run_on_sqlite
+from manent.stores.operation import Operation, run_on_sqlite
+from manent.stores.postbox import PostboxTables, forget_conversation
 from manent.stores.schema.steps import steps
 from manent.stores.thinning import superfluous
 
@@ -116,8 +117,9 @@ class MemoryStore(PostboxTables):
 
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
             self._tables.execute("CREATE TABLE conversations (sender_id TEXT PRIMARY KEY, epoch TEXT, version INTEGER)")
-            postbox = next(step for step in steps("sqlite") if step.file.stem.endswith("_postbox"))
-            self._tables.executescript(postbox.file.read_text())
+            for step in steps("sqlite"):
+                if step.file.stem.endswith(("_postbox", "_desk")):
+                    self._tables.executescript(step.file.read_text())
         self._tables.execute("BEGIN")
         try:
             self._tables.execute("DELETE FROM conversations")

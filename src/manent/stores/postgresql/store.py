@@ -34,7 +34,8 @@ from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, Version
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
-from manent.stores.postbox import Operation, PostboxTables, forget_conversation
+from manent.stores.operation import Operation
+from manent.stores.postbox import PostboxTables, forget_conversation
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.append_batches import AppendBatches
 from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
@@ -72,6 +73,7 @@ class PostgresqlStore(PostboxTables):
         metrics: counts failures of the connection for notifications.
     """
 
+    database = "postgresql"
     names_in = "(SELECT jsonb_array_elements_text({}::jsonb))"
 
     def __init__(

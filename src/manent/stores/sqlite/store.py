@@ -34,7 +34,8 @@ from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.failed_writes import FailedWrites
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
-from manent.stores.postbox import Operation, PostboxTables, forget_conversation, run_on_sqlite
+from manent.stores.operation import Operation, run_on_sqlite
+from manent.stores.postbox import PostboxTables, forget_conversation
 from manent.stores.sqlite import published, shared_models
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error
