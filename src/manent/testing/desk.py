@@ -176,7 +176,7 @@ async def test_filters_combine(store: ConversationStore) -> None:
             channel=channel,
             labels=(label, "all"),
             handling=Handling(
-                handler=handler,
+                handler=handler,  # type: ignore[arg-type]
                 operator=Operator(id="ada", name="Ada") if handler == "human" else None,
                 waiting_since=float(number) if handler == "queue" else None,
             ),

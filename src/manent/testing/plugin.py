@@ -6,6 +6,7 @@ pytest.register_assert_rewrite(
     "manent.testing.brokers",
     "manent.testing.channels",
     "manent.testing.components",
+    "manent.testing.desk",
     "manent.testing.postbox",
     "manent.testing.publishing",
     "manent.testing.stores",

@@ -24,7 +24,7 @@ MAX_BODY = 2_000_000
 MAX_MANAGEMENT_BODY = 64_000_000
 """Maximum size in bytes of a body for the management API, which can contain training data or a whole log."""
 
-_SMALL = ("/sessions/", "/webhooks/", "/admin/")
+_SMALL = ("/sessions/", "/webhooks/", "/admin/", "/desk/")
 
 PIECE_TIMEOUT_S = 30.0
 """Maximum number of seconds between two pieces of a body."""
