@@ -10,6 +10,8 @@ from manent.desk.identity import Identity, make_keys
 from manent.desk.members import invite, join_path
 from manent.desk.oidc import Oidc
 from manent.desk.reader import Reader
+from manent.desk.webhooks import TIMEOUT_S as NOTICE_TIMEOUT_S
+from manent.desk.webhooks import Notices
 from manent.project.settings.desk import DeskOptions
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.tokens import KeySource, Revoked
@@ -65,6 +67,12 @@ class Desk:
         self.oidc = Oidc(options, fetch_keys) if options.identity == "oidc" else None
         self.feed = Feed(conversations, self.tables, server=engine.leases.owner)
         self.reader = Reader(engine.store, self.tables, wrote=self.feed.poll_soon, metrics=engine.metrics)
+        self.notices = Notices(
+            engine.store,
+            self.tables,
+            lambda: allowed.open_session(timeout_s=NOTICE_TIMEOUT_S),
+            metrics=engine.metrics,
+        )
         engine.log_readers.append(self.reader.note)
         engine.typing_readers.append(self.feed.visitor_types)
         engine.is_staffed = lambda: self.feed.is_staffed
@@ -90,4 +98,6 @@ class Desk:
             parts.push_async_callback(self.feed.close)
             await self.reader.open()
             parts.push_async_callback(self.reader.close)
+            await self.notices.open()
+            parts.push_async_callback(self.notices.close)
             yield

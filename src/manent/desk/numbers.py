@@ -94,7 +94,7 @@ def _mean(ratings: Mapping[str, float]) -> float | None:
 
 
 def _durations(classes: Mapping[str, float]) -> Json:
-    """Return median and 95th percentile of a histogram, in seconds, with an error of at most 5 percent."""
+    """Return median and 95th percentile of a histogram, in seconds. The error is about 5 percent."""
     ordered = sorted((int(number), value) for number, value in classes.items())
     return {
         "count": int(sum(value for _, value in ordered)),
