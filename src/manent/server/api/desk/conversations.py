@@ -33,6 +33,9 @@ from manent.server.api.desk.serving import (
 )
 
 MAX_FILTER: Final = 255
+EARLIER: Final = 10
+"""Maximum number of a visitor's other conversations that are shown."""
+
 WINDOW: Final = 500
 """Number of events that are read at once while a page of messages is collected."""
 
@@ -171,9 +174,26 @@ class ConversationRequests:
             "labels": list(row.labels) if row is not None else [],
             "channel": row.channel if row is not None else "",
             "owner": head.owner,
+            "earlier": await self._earlier(head),
             "started": head.started,
             "has_more": has_more,
         }
+
+    async def _earlier(self, head: Head) -> list[Json]:
+        """Return other conversations of the same signed-in visitor, newest first."""
+        if head.owner is None:
+            return []
+        heads = await self.engine.store.conversations(owner=head.owner, limit=EARLIER + 1)
+        others = [one for one in heads if one.sender_id != head.sender_id and one.version > 0][:EARLIER]
+        rows = await self.desk.tables.rows([one.sender_id for one in others])
+        return [
+            {
+                "sender_id": one.sender_id,
+                "updated": one.updated,
+                "preview": rows[one.sender_id].preview if one.sender_id in rows else "",
+            }
+            for one in others
+        ]
 
     async def _page(self, head: Head, before: int | None, limit: int) -> tuple[list[LogEntry], bool]:
         """Return the newest `limit` entries below `before` that the desk shows, and whether there are older ones."""

@@ -77,6 +77,7 @@ class DeskConversation(msgspec.Struct, kw_only=True):
     labels: list[str]
     channel: str
     owner: str | None
+    earlier: list[dict[str, Any]]
     started: float
     has_more: bool
 
