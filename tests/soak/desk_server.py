@@ -63,6 +63,8 @@ async def _answer(conversations: Conversations, request: Request) -> dict[str, A
 
 def _with_desk(routes: Callable[..., Sequence[BaseRoute]]) -> Callable[..., Sequence[BaseRoute]]:
     def more(conversations: Conversations, *others: Any) -> Sequence[BaseRoute]:
+        conversations.engine.is_staffed = lambda: True
+
         async def serve(request: Request) -> Response:
             return Response(msgspec.json.encode(await _answer(conversations, request)), media_type="application/json")
 

@@ -3,9 +3,11 @@
 import contextlib
 import gc
 import importlib
+import ipaddress
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +28,19 @@ from manent.cli.shared_options import (
     log_level,
 )
 
-Interface = Annotated[str, typer.Option("-i", "--interface", metavar="ADDRESS", help="Address to listen on.")]
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # reachable from other machines, as in Rasa
+LOOPBACK = FORWARDED_DEFAULT = "127.0.0.1"
+
+Interface = Annotated[
+    str | None,
+    typer.Option(
+        "-i",
+        "--interface",
+        metavar="ADDRESS",
+        help="Address to listen on. Default: 0.0.0.0; with --desk: 127.0.0.1.",
+        show_default=False,
+    ),
+]
 Port = Annotated[int, typer.Option("-p", "--port", metavar="N", min=1, max=65535, help="Port to listen on.")]
 Cors = Annotated[
     list[str] | None,
@@ -67,6 +81,10 @@ Connector = Annotated[
 LogFile = Annotated[Path | None, typer.Option("--log-file", metavar="FILE", help="Also log to this file.")]
 WithActions = Annotated[
     bool, typer.Option("--with-actions", help="Also start the action server, and stop it when the server stops.")
+]
+DeskFlag = Annotated[
+    bool,
+    typer.Option("--desk", help="Serve the desk, where people answer in place of the bot, and print a link to it."),
 ]
 Certificate = Annotated[
     Path | None,
@@ -110,7 +128,7 @@ def run(
     model_path: PositionalModel = None,
     model: Model = MODELS,
     remote_storage: RemoteStorage = None,
-    interface: Interface = "0.0.0.0",  # noqa: S104  # reachable from other machines, as in Rasa
+    interface: Interface = None,
     port: Port = 5005,
     cors: Cors = None,
     enable_api: EnableApi = False,
@@ -124,7 +142,8 @@ def run(
     endpoints: Endpoints = None,
     connector: Connector = None,
     with_actions: WithActions = False,
-    forwarded_allow_ips: ForwardedAllowIps = "127.0.0.1",
+    desk: DeskFlag = False,
+    forwarded_allow_ips: ForwardedAllowIps = FORWARDED_DEFAULT,
     lame_duck: LameDuck = 2.0,
     log_file: LogFile = None,
     ssl_certificate: Certificate = None,
@@ -141,6 +160,8 @@ def run(
     from manent.server.app import serve
     from manent.server.options import ServeOptions
 
+    if desk:
+        _check_desk(interface, has_tls=ssl_certificate is not None, has_proxy=forwarded_allow_ips != FORWARDED_DEFAULT)
     token, token_warnings = read_secret("--auth-token", auth_token, auth_token_file)
     key, key_warnings = read_secret("--jwt-secret", jwt_secret, jwt_secret_file)
     password, password_warnings = read_secret("--ssl-password", ssl_password, ssl_password_file)
@@ -148,7 +169,8 @@ def run(
         root=Path(),
         model=model_path or model,
         remote_storage=remote_storage,
-        host=interface,
+        host=interface or (LOOPBACK if desk else EVERYWHERE),
+        desk=desk,
         port=port,
         cors=tuple(origin.rstrip("/") for origin in cors or ()),
         enable_api=enable_api,
@@ -192,5 +214,23 @@ def _end(*_: object) -> None:
     sys.exit(0)
 
 
-def _announce(address: str) -> None:
+def _announce(address: str, links: Sequence[str]) -> None:
     print(f"Manent is up at {address} (press Ctrl-C to stop)", flush=True)
+    for link in links:
+        print(f"Sign in to the desk within 24 hours: {address.rstrip('/')}{link}", flush=True)
+
+
+def _check_desk(interface: str | None, *, has_tls: bool, has_proxy: bool) -> None:
+    """Check that the desk is not served to other machines without encryption."""
+    if interface is not None and not has_tls and not has_proxy and not _is_loopback(interface):
+        raise typer.BadParameter(
+            "--desk with --interface needs TLS: add --ssl-certificate, or --forwarded-allow-ips if a proxy in front "
+            "of the server uses TLS, or omit --interface to serve only this machine"
+        )
+
+
+def _is_loopback(interface: str) -> bool:
+    try:
+        return ipaddress.ip_address(interface).is_loopback
+    except ValueError:
+        return interface == "localhost"

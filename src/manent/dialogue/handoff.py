@@ -18,6 +18,9 @@ UNAVAILABLE_TEXT = "Nobody is available right now. Please try again later, or co
 TIMEOUT = "utter_human_handoff_timeout"
 TIMEOUT_TEXT = "I'm sorry, nobody was free to answer. Please try again later, or continue with me."
 
+RESPONSES = (REQUESTED, UNAVAILABLE, TIMEOUT)
+"""Responses of a domain that the handoff sends."""
+
 ERROR_INTERVAL_S = 3600.0
 """Minimum time between two handoffs of a conversation that failures of the bot request."""
 

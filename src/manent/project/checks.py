@@ -12,12 +12,20 @@ from pathlib import Path
 
 from manent.core.domain import DEFAULT_ACTIONS, DEFAULT_INTENTS, OWN_ACTIONS, Domain
 from manent.core.training_data import AssistantConfig, ComponentConfig, NluData, Stories, Where
+from manent.dialogue import handoff
 from manent.dialogue.responses import ACTION_FAILED
 from manent.project.data.story_checks import StoryNames, check_stories
 from manent.project.domain.merging import RawDomain, item_options
 from manent.project.problems import Report, Spot, did_you_mean
 
-DEFAULT_RESPONSES = ("utter_default", "utter_restart", "utter_back", "utter_ask_rephrase", ACTION_FAILED)
+DEFAULT_RESPONSES = (
+    "utter_default",
+    "utter_restart",
+    "utter_back",
+    "utter_ask_rephrase",
+    ACTION_FAILED,
+    *handoff.RESPONSES,
+)
 """Names of responses that default actions and the server use."""
 
 _NUMBERS_ACTIONS = ("TEDPolicy", "UnexpecTEDIntentPolicy")

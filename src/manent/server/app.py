@@ -17,12 +17,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -73,11 +73,15 @@ from manent.server.edge.slashes import TrailingSlashes
 from manent.server.loading import load_assistant
 from manent.server.models.sources import open_source
 from manent.server.models.switching import SharedModel
+from manent.server.operation import Operation
 from manent.server.options import ServeOptions
 from manent.server.outside.addresses import AllowedAddresses
 from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store
 from manent.tracing.opening import open_tracing
+
+if TYPE_CHECKING:
+    from manent.desk.desk import Desk
 
 log = logging.getLogger("manent.server")
 
@@ -113,6 +117,7 @@ class Application:
         move_plain_clients: makes plain clients connect to another server. The argument is the approximate time limit in
             seconds.
         shutdown: whether the server is about to stop.
+        links: paths of single-use links to the desk, to be printed at the start.
         notes: warnings about the configuration, to be logged at the start.
     """
 
@@ -126,6 +131,7 @@ class Application:
     flush: Callable[[float], Awaitable[None]]
     move_plain_clients: Callable[[float], Awaitable[None]]
     shutdown: Shutdown
+    links: list[str]
     notes: tuple[str, ...]
 
 
@@ -164,8 +170,9 @@ def build(options: ServeOptions) -> Application:
         lease_s=endpoints.lease_s or LEASE_S,
         spans=spans or NO_SPANS,
     )
-    if endpoints.desk is not None:
-        engine.handoff = _handoff(endpoints.desk, engine)
+    desk_options = endpoints.desk or (DeskOptions() if options.desk else None)
+    if desk_options is not None:
+        engine.handoff = _handoff(desk_options, engine)
     conversations = Conversations(engine, rates=rates)
     wakeups = Wakeups(conversations)
     revocations = Revocations(store, metrics=counters)
@@ -213,7 +220,7 @@ def build(options: ServeOptions) -> Application:
     api = ModelApi(conversations, guard, models=shared, root=options.root, allowed=allowed)
     reminders = Reminders(conversations)
     delays = delay_meter(counters)
-    queue_timeouts = QueueTimeouts(conversations, endpoints.desk.queue_timeout if endpoints.desk else None)
+    queue_timeouts = QueueTimeouts(conversations, desk_options.queue_timeout if desk_options else None)
     if options.enable_api:
         routes += [
             *conversation_routes.routes(conversations, guard),
@@ -222,7 +229,12 @@ def build(options: ServeOptions) -> Application:
         ]
     routes += admin.routes(revocations, guard)
     routes += metrics.routes(conversations, channels, guard, publisher)
-    routes += openapi.routes(management=options.enable_api)
+    desk, desk_routes, desk_operations = None, list[BaseRoute](), tuple[Operation, ...]()
+    if desk_options is not None:
+        desk, desk_routes, desk_operations = _open_desk(desk_options, conversations, revocations, allowed, options.root)
+    routes += desk_routes
+    links: list[str] = []
+    routes += openapi.routes(management=options.enable_api, more=desk_operations)
     routes += page.routes(socketio.configured, studio=options.enable_api)
 
     @contextlib.asynccontextmanager
@@ -251,6 +263,10 @@ def build(options: ServeOptions) -> Application:
             if visitor_files is not None:
                 await visitor_files.open()
                 parts.push_async_callback(visitor_files.close)
+            if desk is not None:
+                await parts.enter_async_context(desk.opened())
+                if options.desk and desk.options.identity == "local":
+                    links.append(await desk.first_link())
             if publisher is not None:
                 await publisher.open()
                 parts.push_async_callback(publisher.close)
@@ -305,11 +321,12 @@ def build(options: ServeOptions) -> Application:
         flush=socketio.flush,
         move_plain_clients=socketio.move_plain_clients,
         shutdown=shutdown,
+        links=links,
         notes=(*channels.notes, *_notes(options, endpoints, guard), *(_missing_parts(assistant) if assistant else ())),
     )
 
 
-def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) -> None:
+def serve(options: ServeOptions, *, ready: Callable[[str, Sequence[str]], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
@@ -346,7 +363,7 @@ def serve(options: ServeOptions, *, ready: Callable[[str], None] | None = None) 
     )
     scheme = "https" if options.ssl_certfile else "http"
     address = f"{scheme}://localhost:{options.port}/"
-    _Server(config, application, options, lambda: ready(address) if ready else None).run()
+    _Server(config, application, options, lambda: ready(address, application.links) if ready else None).run()
 
 
 class _Server(uvicorn.Server):
@@ -560,6 +577,21 @@ def _notes(options: ServeOptions, endpoints: Endpoints, guard: Guard) -> tuple[s
             " every conversation"
         )
     return tuple(notes)
+
+
+def _open_desk(
+    desk_options: DeskOptions,
+    conversations: Conversations,
+    revocations: Revocations,
+    allowed: AllowedAddresses,
+    root: Path,
+) -> tuple["Desk", list[BaseRoute], tuple[Operation, ...]]:
+    """Build the desk. Return it with its routes and their descriptions. Servers without a desk import nothing of it."""
+    from manent.desk.desk import Desk
+    from manent.server.api.desk import routes as desk_routes
+
+    desk = Desk(desk_options, conversations, revoked=revocations.known, fetch_keys=JwksKeys, allowed=allowed, root=root)
+    return desk, [*desk_routes.routes(desk)], desk_routes.OPERATIONS
 
 
 def _handoff(desk: DeskOptions, engine: Engine) -> Handoff:

@@ -20,6 +20,7 @@ class ServeOptions:
         log_json: whether to log one JSON object per line. `MANENT_LOG_FORMAT=json` in the environment has the same
             effect.
         jwt_require_exp: whether the management API rejects tokens without `exp`.
+        desk: whether to serve the desk even if `endpoints.yml` does not configure it, and to print a link for it.
         warnings: warnings about the command line, to log at the start.
         lame_duck_s: number of seconds after SIGTERM during which the server still serves all requests but reports that
             it is not ready.
@@ -48,3 +49,4 @@ class ServeOptions:
     ssl_keyfile: Path | None = None
     ssl_password: str | None = None
     warnings: tuple[str, ...] = ()
+    desk: bool = False

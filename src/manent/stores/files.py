@@ -13,7 +13,8 @@ import msgspec
 from manent.core.errors import RequestError
 from manent.core.visitor_file import VisitorFile
 from manent.stores import postbox
-from manent.stores.postbox import Operation, PostboxTables
+from manent.stores.operation import Operation
+from manent.stores.postbox import PostboxTables
 
 _COLUMNS: Final = "file_id, sender_id, name, mime, size, created"
 _IS_ACCEPTED: Final = (

@@ -36,7 +36,7 @@ from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, Reminde
 from manent.stores.codec import check_append
 from manent.stores.files import FileTables, forget_conversation, keep_accepted
 from manent.stores.head_row import empty_head, owner_of
-from manent.stores.postbox import Operation, run_on_sqlite
+from manent.stores.operation import Operation, run_on_sqlite
 from manent.stores.schema.steps import steps
 from manent.stores.thinning import superfluous
 
@@ -124,7 +124,7 @@ class MemoryStore(FileTables):
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
             self._tables.executescript(_SHOWN_TABLES)
             for step in steps("sqlite"):
-                if step.file.stem.endswith(("_postbox", "_files")):
+                if step.file.stem.endswith(("_postbox", "_files", "_desk")):
                     self._tables.executescript(step.file.read_text())
         self._tables.execute("BEGIN")
         try:

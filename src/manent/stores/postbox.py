@@ -1,13 +1,11 @@
 """Implements the tables `inbox`, `routes` and `undelivered` for all stores.
 
-Each operation is a generator: it yields SQL statements and receives their rows. So the same implementation works with
-SQLite's synchronous driver and PostgreSQL's asynchronous driver. Parameters have the names `$1`, `$2`…, which both
-databases accept. A store runs an operation in one transaction (`PostboxTables.run_operation`).
+Each operation is a generator (`operation.py`), and a store runs it in one transaction.
 """
 
 import hashlib
-from collections.abc import Collection, Generator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import msgspec
 
@@ -15,15 +13,10 @@ from manent.core.conversation_log import Lease
 from manent.core.errors import RequestError
 from manent.core.postbox import ReceivedMessage, Route, Undelivered
 from manent.runtime.ports.store import RoutesBehind
+from manent.stores.desk.forgetting import forget_desk
 from manent.stores.head_row import lease_of, lease_values
-
-if TYPE_CHECKING:
-    import sqlite3
-
-T = TypeVar("T")
-
-Rows = Sequence[Sequence[Any]]
-Operation = Generator[tuple[str, tuple[Any, ...]], Rows, T]
+from manent.stores.operation import Operation, T
+from manent.stores.schema.steps import Database
 
 _ROUTE_COLUMNS = (
     "sender_id, channel, address, reference, epoch, seq, part, failures, retry_at, lease_owner, lease_until"
@@ -292,18 +285,7 @@ def forget_conversation(sender_id: str, now: float) -> Operation[None]:
         ),
         (sender_id, now),
     )
-
-
-def run_on_sqlite(cursor: "sqlite3.Cursor", operation: Operation[T]) -> T:
-    """Run an operation inside the transaction of a cursor."""
-    try:
-        statement, values = next(operation)
-        while True:
-            named = {str(number): value for number, value in enumerate(values, 1)}
-            statement, values = operation.send(cursor.execute(statement, named).fetchall())
-    except StopIteration as finished:
-        result: T = finished.value
-        return result
+    yield from forget_desk(sender_id)
 
 
 def _route(row: Sequence[Any]) -> Route:
@@ -329,6 +311,7 @@ def _json(names: Collection[str]) -> str:
 class PostboxTables:
     """Implements `Postbox` with this module's operations. Stores are subclasses that run the operations."""
 
+    database: Database = "sqlite"
     names_in = "(SELECT value FROM json_each({}))"
     """The database's subquery for the names in a JSON list."""
 

@@ -8,6 +8,7 @@ pytest.register_assert_rewrite(
     "manent.testing.components",
     "manent.testing.files",
     "manent.testing.policies",
+    "manent.testing.desk",
     "manent.testing.postbox",
     "manent.testing.publishing",
     "manent.testing.stores",

@@ -178,7 +178,11 @@ class TokenVerifier:
     lasting: LastingTokens = field(default_factory=lambda: LastingTokens("`jwt_require_exp: true` under socketio:"))
 
     async def verify(self, token: str) -> VerifiedToken:
-        """Verify a token and return its claims.
+        """Verify a token and return the claims that admission needs. Raises the errors of `verify_all`."""
+        return (await self.verify_all(token))[0]
+
+    async def verify_all(self, token: str) -> tuple[VerifiedToken, dict[str, Any]]:
+        """Verify a token and return all its claims, too.
 
         Raises:
             RequestError: `jwt_invalid`, `jwt_expired`, `jwt_not_yet_valid`, `jwt_no_subject`, `jwt_no_expiry`,
@@ -204,7 +208,7 @@ class TokenVerifier:
                 self.check(verified)
                 if verified.expires_at is None:
                     self.lasting.note()
-                return verified
+                return verified, claims
         raise failure or _refused("jwt_invalid", "the token is signed with an unknown key")
 
     def check(self, token: VerifiedToken) -> None:

@@ -1,7 +1,7 @@
 """`/openapi.json`: the OpenAPI document of the HTTP API, generated from the operations that routes declare."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -39,12 +39,12 @@ SenderId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_:@+-][A-Za-z0-9_:@+.-]{0,25
 """Any string can be the id of a conversation. Ids that match this pattern need no escaping in a URL."""
 
 
-def routes(*, management: bool) -> list[Route]:
+def routes(*, management: bool, more: Sequence[Operation] = ()) -> list[Route]:
     """Return the route `/openapi.json`.
 
     The first request generates the document, because generating it at startup would slow down the start.
     """
-    encoded = functools.cache(lambda: msgspec.json.encode(document(management=management)))
+    encoded = functools.cache(lambda: msgspec.json.encode(document(management=management, more=more)))
 
     async def openapi(_: Request) -> Response:
         return Response(encoded(), media_type="application/json")
@@ -52,10 +52,13 @@ def routes(*, management: bool) -> list[Route]:
     return [OPENAPI.route(openapi)]
 
 
-def document(*, management: bool = True) -> Json:
-    """Return the document. With `management`, include the operations that require `--enable-api`."""
+def document(*, management: bool = True, more: Sequence[Operation] = ()) -> Json:
+    """Return the document. With `management`, include the operations that require `--enable-api`.
+
+    `more` are the operations of parts that only some servers have, such as the desk.
+    """
     components: Json = {}
-    paths = _describe(PUBLIC, components)
+    paths = _describe((*PUBLIC, *more), components)
     if management:
         managed = _describe(MANAGEMENT, components)
         for item in managed.values():

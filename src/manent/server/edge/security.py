@@ -30,7 +30,7 @@ UPLOAD_PATH = "/sessions/files"
 FORM_OVERHEAD = 100_000
 """Maximum number of bytes of an upload in addition to the file."""
 
-_SMALL = ("/sessions/", "/webhooks/", "/admin/")
+_SMALL = ("/sessions/", "/webhooks/", "/admin/", "/desk/")
 
 PIECE_TIMEOUT_S = 30.0
 """Maximum number of seconds between two pieces of a body."""

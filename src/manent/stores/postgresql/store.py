@@ -35,7 +35,7 @@ from manent.stores.codec import check_append, current_json, entry_to_row, row_to
 from manent.stores.failed_writes import FailedWrites
 from manent.stores.files import FileTables, forget_conversation, keep_accepted
 from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
-from manent.stores.postbox import Operation
+from manent.stores.operation import Operation
 from manent.stores.postgresql import published, sql
 from manent.stores.postgresql.append_batches import AppendBatches
 from manent.stores.postgresql.connection import UPGRADE_TIMEOUT_S, Connection, connect, session_settings
@@ -73,6 +73,7 @@ class PostgresqlStore(FileTables):
         metrics: counts failures of the connection for notifications.
     """
 
+    database = "postgresql"
     names_in = "(SELECT jsonb_array_elements_text({}::jsonb))"
 
     def __init__(

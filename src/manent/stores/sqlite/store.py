@@ -35,7 +35,7 @@ from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.failed_writes import FailedWrites
 from manent.stores.files import FileTables, forget_conversation, keep_accepted
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
-from manent.stores.postbox import Operation, run_on_sqlite
+from manent.stores.operation import Operation, run_on_sqlite
 from manent.stores.sqlite import published, shared_models
 from manent.stores.sqlite.appends import AppendWork, append_to_new, append_work, insert_head
 from manent.stores.sqlite.errors import store_error

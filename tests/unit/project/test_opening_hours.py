@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from manent.core.opening_hours import read_hours
+from manent.project.settings.opening_hours import read_hours
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
