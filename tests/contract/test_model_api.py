@@ -376,6 +376,6 @@ async def test_a_result_that_is_redirected_is_not_sent_on(
     ):
         answer = await client.post(f"/model/test/intents?callback_url={outside.url}", content=b"nlu: []")
         assert answer.status_code == 204
-        await until(lambda: "refused a result" in caplog.text)
+        await until(lambda: "rejected a result" in caplog.text)
 
     assert len(outside.requests) == 1

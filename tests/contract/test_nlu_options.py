@@ -150,8 +150,8 @@ CASES: dict[str, dict[str, Case]] = {
     "MitieIntentClassifier": {"featurizers": _FEATURIZERS},
     "KeywordIntentClassifier": {"case_sensitive": Case(False, ("HELLO there",), data())},
     "FallbackClassifier": {
-        "threshold": Case(0.99, ("good afternoon",), data(), before=(*_ALL, DIET)),
-        "ambiguity_threshold": Case(0.99, ("good afternoon",), data(), before=(*_ALL, DIET)),
+        "threshold": Case(1, ("good afternoon",), data(), before=(*_ALL, DIET)),
+        "ambiguity_threshold": Case(1, ("good afternoon",), data(), before=(*_ALL, DIET)),
     },
     "CRFEntityExtractor": {"BILOU_flag": _BILOU, "split_entities_by_comma": _COMMAS},
     "MitieEntityExtractor": {"BILOU_flag": _BILOU, "split_entities_by_comma": _COMMAS},

@@ -126,7 +126,7 @@ class Reader:
                 self.note(sender_id)
 
     async def _read_conversations(self, sender_ids: Sequence[str]) -> list[str]:
-        """Read conversations. Return those that have to be read again."""
+        """Read conversations. Return those that must be read again."""
         rows, places = await self._desk.rows(sender_ids), await self._desk.read_places(sender_ids)
         reads: list[Read] = []
         again: list[str] = []

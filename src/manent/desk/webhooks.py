@@ -1,7 +1,8 @@
 """Sends signed notices to webhooks when a person is requested and when the queue changes.
 
 The notices follow the feed, with a position for each webhook. A notice is sent at least once, in order. Of several
-servers, the one that moves the position first goes on; the header `Idempotency-Key` is the same in a repetition.
+servers, only the first one that moves the position sends the notice. If it is repeated, its header `Idempotency-Key` is
+the same.
 """
 
 import logging

@@ -47,7 +47,7 @@ class Invitation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         digest: SHA-256 of the token in the link, in hexadecimal.
-        member_id: the member for whom the link is.
+        member_id: the member who receives the link.
         created: time at which it was made.
         expires: time after which it is not valid.
         used: time at which it was redeemed. None: it was not.
@@ -216,7 +216,7 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: `conversation`: the handler, the labels or the close of a conversation changed. `message`: it has new
-            entries, from `first` to `last`. `gone`: it was erased. `typing` and `presence`: somebody types, the people
+            entries, from `first` to `last`. `gone`: it was erased. `typing` and `presence`: a person types, the people
             at the desk changed.
         data: more about it, for example the handler before.
         number: position in the feed; set by the store.
@@ -385,7 +385,7 @@ class DeskStore(Protocol):
         """
 
     async def invitation(self, digest: str, *, now: float) -> Member | None:
-        """Return the member for whom a valid invitation is. None: it is not valid."""
+        """Return the member of a valid invitation. None: it is not valid."""
 
     async def begin_session(self, session: DeskSession) -> None:
         """Store a session."""

@@ -36,7 +36,7 @@ def test_databases_have_the_same_columns() -> None:
     """Both databases have the same tables with the same columns in the same order."""
     sqlite, postgresql = ("".join(step.file.read_text() for step in steps(database)) for database in DATABASES)
 
-    assert len(_columns(sqlite)) == 15
+    assert {"conversations", "events", "files", "desk_members"} <= _columns(sqlite).keys()
     assert _columns(sqlite) == _columns(postgresql)
 
 
