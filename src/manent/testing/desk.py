@@ -74,7 +74,7 @@ async def ids(desk: DeskStore, limit: int = 50, **filters: Any) -> list[str]:
 
 
 async def test_an_invitation_is_redeemed_once(store: ConversationStore) -> None:
-    """If several requests use the same link at once, one of them gets a session. Used and expired links give none."""
+    """If several requests use the same link at once, only the first gets a session. Used and expired links give none."""
     desk = await opened(store)
     await desk.put_member(ADA)
     await desk.invite(Invitation(digest="link", member_id="ada", created=NOW, expires=NOW + 10))
