@@ -80,7 +80,7 @@ test-web: web/node_modules/.package-lock.json
 	npm --prefix web run --silent test -- --reporter=dot
 
 .PHONY: test-slow
-test-slow: install .venv/programs .venv/deploys ## run the tests that take minutes
+test-slow: install .venv/programs .venv/deploys .venv/documents ## run the tests that take minutes
 	$(BIN)/pytest -m slow
 
 .PHONY: soak
@@ -103,6 +103,7 @@ lock: .venv/develops ## update requirements/*.txt, with hashes, from pyproject.t
 	$(LOCK) pyproject.toml --extra test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 	$(LOCK) requirements/deploy.in --constraint requirements/dev.txt --output-file requirements/deploy.txt
+	$(LOCK) requirements/docs.in --constraint requirements/dev.txt --output-file requirements/docs.txt
 	$(LOCK) requirements/build.in --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .PHONY: audit
@@ -129,6 +130,12 @@ dist: .venv/develops $(BUNDLE) ## build the sdist and the wheel, and list their 
 	$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible \
 		--output-file dist/manent.cdx.json
 	npm --prefix web --silent sbom --sbom-format cyclonedx --omit dev --package-lock-only > dist/manent-web.cdx.json
+
+.PHONY: docs
+docs: .venv/documents ## build the documentation site into dist/site
+	@$(BIN)/python docs/make_site.py dist/site-source
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=docs $(BIN)/mkdocs build --quiet
+	@echo "The site is in dist/site. To read it: $(BIN)/python -m http.server --directory dist/site 8000"
 
 # The program that builds images: docker, or podman, or e.g. CONTAINER="buildah". BASE= is the image to build on.
 CONTAINER ?= $(shell command -v docker >/dev/null && echo docker || echo podman)
@@ -202,6 +209,11 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 
 .venv/measures: requirements/bench.txt .venv/develops
 	@echo "Installing the packages for the benchmarks' charts"
+	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
+	@touch $@
+
+.venv/documents: requirements/docs.txt .venv/develops
+	@echo "Installing the programs that build the documentation site"
 	@$(UV) --require-hashes --requirement $< || $(PIP) --require-hashes --requirement $<
 	@touch $@
 
