@@ -84,7 +84,7 @@ async def test_no_outlet_shows_the_desk(tmp_path: Path) -> None:
         answer = await http.post("/webhooks/rest/webhook", json={"sender": "ada", "message": "hello"})
         texts["rest"] = answer.text
         for request in ("session_request", "history_request"):
-            asked = {"protocol": 1, "session_id": "ada", "before": 1000}
+            asked: dict[str, Any] = {"protocol": 1, "session_id": "ada", "before": 1000}
             texts[request] = (await http.post(f"/sessions/{request}", json=asked)).text
         broker = tmp_path / "events.log"
         await until(lambda: broker.exists() and broker.read_text().count("Hello.") == 2)

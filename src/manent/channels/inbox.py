@@ -23,6 +23,7 @@ from manent.runtime.conversation.ticket import Receipt, Ticket
 from manent.runtime.identity.admission import Caller, Identity
 from manent.runtime.rate_limits import address_of
 from manent.runtime.user_messages import user_message
+from manent.runtime.visitor_messages import spoken
 
 MISSED = 100
 """Maximum number of visible entries in which an operator's messages are looked up."""
@@ -49,7 +50,7 @@ async def caller_of(request: Request, identity: Identity) -> Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """The bot's messages in the log of a conversation.
+    """The messages of the bot and of operators in the log of a conversation.
 
     Attributes:
         messages: the messages, oldest first.
@@ -208,15 +209,22 @@ class Inbox:
         if route is None or page is None:
             return Answers(messages=(), upto=0, is_finished=message_id is None)
         asked = [one.seq for one in page.entries if is_message(one, message_id)] if message_id is not None else []
-        said = [one.seq for one in page.entries if isinstance(one.event, BotUttered)]
+        said = [one.seq for one in page.entries if spoken(one.event) is not None]
         if after is None:
             after = asked[-1] if asked else said[-1] - 1 if said else 0
         entries = await store.entries(route.sender_id, after=after)
-        is_finished = message_id is None or any(
-            entry.seq > asked[-1] and isinstance(entry.event, ActionExecuted) and entry.event.name == "action_listen"
-            for entry in (entries if asked else ())
+        is_silent = bool(asked) and page.head.handling.handler != "bot"  # the bot does not answer, and does not listen
+        is_finished = (
+            message_id is None
+            or is_silent
+            or any(
+                entry.seq > asked[-1]
+                and isinstance(entry.event, ActionExecuted)
+                and entry.event.name == "action_listen"
+                for entry in (entries if asked else ())
+            )
         )
-        messages = [entry.event for entry in entries if isinstance(entry.event, BotUttered)]
+        messages = [event for entry in entries if (event := spoken(entry.event)) is not None]
         return Answers(messages=messages, upto=entries[-1].seq if entries else after, is_finished=is_finished)
 
     async def missed(self, ticket: Ticket, receipt: Receipt) -> list[LogEntry]:
