@@ -15,7 +15,18 @@ from msgspec.structs import replace
 from manent.core.conversation_log import LogEntry, View
 from manent.core.domain import REQUESTED_SLOT
 from manent.core.errors import RequestError
-from manent.core.events import Event, SessionStarted, SlotSet, StoryExported, UserUttered
+from manent.core.events import (
+    ConversationPaused,
+    ConversationResumed,
+    Event,
+    HandoffRequested,
+    OperatorJoined,
+    OperatorLeft,
+    SessionStarted,
+    SlotSet,
+    StoryExported,
+    UserUttered,
+)
 from manent.core.tracker import Tracker
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import Moved
@@ -117,6 +128,9 @@ class Claims:
         anonymous.feed.restart(None)
 
 
+_HANDLING = (HandoffRequested, OperatorJoined, OperatorLeft, ConversationPaused, ConversationResumed)
+
+
 def _is_said(entry: LogEntry) -> bool:
     event, shown = entry.event, entry.view
     words = isinstance(event, UserUttered) and not (event.text or "").startswith("/")
@@ -124,7 +138,11 @@ def _is_said(entry: LogEntry) -> bool:
 
 
 def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple[Sequence[Event], Copied]:
-    """Return the events of an anonymous log, with a first session that carries over the owner's slots."""
+    """Return the events of an anonymous log, with a first session that carries over the owner's slots.
+
+    If a person handles the owner's conversation, this person continues to handle it: who handled the anonymous one is
+    left out.
+    """
     carried = tracker.slots() if tracker.domain.session.carry_over_slots else {}
     kept = [(name, value) for name, value in carried.items() if value is not None and name != REQUESTED_SLOT]
     events: list[Event] = []
@@ -132,10 +150,15 @@ def _session(tracker: Tracker, entries: Sequence[LogEntry], epoch: str) -> tuple
     for entry in entries:
         if successor_of(entry.event) is not None:
             continue  # a reset of the anonymous conversation must not move the browser tabs of the owner
+        if tracker.is_handled and isinstance(entry.event, _HANDLING):
+            continue
         events.append(entry.event)
         shown.append(entry.view)
         if isinstance(entry.event, SessionStarted) and kept:
             events += [SlotSet(name=name, value=value, timestamp=entry.event.timestamp) for name, value in kept]
             shown += [None] * len(kept)
             kept = []  # later sessions carry the slots over from the first session
+    if tracker.is_handled:  # the copied session start has removed the pause
+        events.append(ConversationPaused(timestamp=time.time()))
+        shown.append(None)
     return events, Copied(shown=shown, message_id=f"claim:{epoch}")

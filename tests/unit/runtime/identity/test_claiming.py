@@ -1,0 +1,60 @@
+"""An anonymous conversation is merged into the owner's while people handle one of the two."""
+
+import pytest
+
+from manent.core.events import Operator, OperatorJoined
+from manent.core.handler import HandlerConflict
+from manent.runtime import handling
+from manent.runtime.conversation.registry import Conversations
+from manent.runtime.identity.claiming import Claims
+from manent.stores.memory import MemoryStore
+from support.small_talk import opened, say, shown
+
+ADA = Operator(id="1", name="Ada")
+BO = Operator(id="2", name="Bo")
+
+
+async def merge(conversations: Conversations) -> None:
+    """Merge the conversation `visitor` into `owner`."""
+    assert await Claims(conversations, "merge").claim("visitor", "subject") == "owner"
+
+
+async def handler_of(store: MemoryStore, sender_id: str) -> str | None:
+    """Return the operator's name."""
+    head = await store.head(sender_id)
+    assert head is not None
+    return head.handling.operator.name if head.handling.operator is not None else None
+
+
+async def test_the_person_goes_along_with_the_visitor() -> None:
+    """The operator of the anonymous conversation handles the owner's afterwards, and the bot stays silent."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        conversations.get("owner").owner = "subject"
+        await say(conversations, "hello", "owner")
+        await say(conversations, "hello", "visitor")
+        await handling.say(conversations.get("visitor"), ADA, text="Hi.", message_id="m")
+        await merge(conversations)
+        assert await handler_of(store, "owner") == "Ada"
+        assert shown(await say(conversations, "hello", "owner")) == ["hello"]
+        page = await store.page("owner", limit=10)
+        assert page is not None
+        assert shown(list(page.entries)) == ["hello", "Hello.", "hello", "Hello.", "Hi.", "hello"]
+
+
+async def test_the_owner_keeps_one_person() -> None:
+    """If people handle both conversations, the owner's person continues, and nobody joins without a leave before."""
+    store = MemoryStore()
+    async with opened(store) as conversations:
+        conversations.get("owner").owner = "subject"
+        for sender_id, operator in (("owner", BO), ("visitor", ADA)):
+            await say(conversations, "hello", sender_id)
+            await handling.take(conversations.get(sender_id), operator)
+        await merge(conversations)
+        assert await handler_of(store, "owner") == "Bo"
+        _, tracker = await conversations.get("owner").record.load()
+        assert tracker.state.paused
+        joined = [one.event for one in await store.entries("owner") if isinstance(one.event, OperatorJoined)]
+        assert [event.operator for event in joined] == [BO]
+        with pytest.raises(HandlerConflict):
+            await handling.take(conversations.get("owner"), ADA)
