@@ -46,7 +46,7 @@ The section `tracing` of `endpoints.yml`, as in Rasa. Without the section, nothi
 DESK = """
 ## Desk
 
-The section `desk` of `endpoints.yml`: people who answer in place of the bot ([Handoff](handoff.md)).
+The section `desk` of `endpoints.yml`: people who answer in place of the bot ([handoff](handoff.md), [desk](desk.md)).
 
 """
 
