@@ -220,7 +220,7 @@ class Feed:
             try:
                 await work
             except Exception:  # typing is only a hint, but the reason must be visible
-                log.exception("could not notify the desk that a visitor types")
+                log.exception("could not write to the feed that a visitor types")
 
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)

@@ -1,8 +1,8 @@
 """Sends signed notices to webhooks when a person is requested and when the queue changes.
 
-The notices follow the feed, with a position for each webhook. A notice is sent at least once, in order. Of several
-servers, only the first one that moves the position sends the notice. If it is repeated, its header `Idempotency-Key` is
-the same.
+The notices follow the feed, with a position for each webhook. A notice is sent at least once, in order. If several
+servers send the same notice, only the first one that moves the position continues. A repeated notice has the same
+`Idempotency-Key`.
 """
 
 import logging

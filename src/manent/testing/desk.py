@@ -74,7 +74,7 @@ async def ids(desk: DeskStore, limit: int = 50, **filters: Any) -> list[str]:
 
 
 async def test_an_invitation_is_redeemed_once(store: ConversationStore) -> None:
-    """If several requests use the same link at once, only the first gets a session. Used and expired links give none."""
+    """Only the first of concurrent requests with a link begins a session. Expired links begin none."""
     desk = await opened(store)
     await desk.put_member(ADA)
     await desk.invite(Invitation(digest="link", member_id="ada", created=NOW, expires=NOW + 10))
@@ -243,7 +243,7 @@ async def test_unread_messages_are_counted_for_each_operator(store: Conversation
 
 
 async def test_two_readers_write_each_event_once(store: ConversationStore) -> None:
-    """Of two servers that have read the same events, one writes; the other gets an error and changes nothing."""
+    """If two servers have read the same events, one writes, and the call of the other one changes nothing."""
     desk = await opened(store)
     counted = Count(day=0, name="messages", key="user")
     first = Read(sender_id="c1", before=None, row=row("c1"), counts=(counted,), visits=(Visit(day=0, visitor="v"),))

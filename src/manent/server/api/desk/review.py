@@ -223,7 +223,7 @@ def _hit_json(hit: Hit, q: str) -> Json:
 
 
 def snippet(text: str, q: str) -> str:
-    """Return the part of a text around the first search term, as plain text."""
+    """Return up to `SNIPPET` characters of a text, starting shortly before the place where the search matches."""
     plain = " ".join(text.split())
     words = q.split()
     at = plain.casefold().find(words[0].casefold()) if words else -1
