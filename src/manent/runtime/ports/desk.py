@@ -216,8 +216,8 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: `conversation`: the handler, the labels or the close of a conversation changed. `message`: it has new
-            entries, from `first` to `last`. `gone`: it was erased. `typing`: a visitor or an operator types. `presence`:
-            other people have the desk open.
+            entries, from `first` to `last`. `gone`: it was erased. `typing`: a visitor or an operator types.
+            `presence`: other people have the desk open.
         data: more about it, for example the handler before.
         number: position in the feed; set by the store.
     """
