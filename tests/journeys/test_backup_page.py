@@ -13,7 +13,7 @@ from support import postgres
 from support.processes import Server, manent, wait_for
 
 PAGE = (Path(__file__).parents[2] / "docs/operations/backup.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS: list[str] = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 Serve = Callable[..., Server]
 
