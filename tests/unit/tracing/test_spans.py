@@ -2,15 +2,21 @@
 
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
 )
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -186,3 +192,36 @@ async def test_a_collector_that_is_away_delays_nothing(tmp_path: Path) -> None:
     async with running(tmp_path, endpoints=endpoints) as server:
         await post(server, "hello")
     assert time.monotonic() - started < 20
+
+
+class _Collector(TraceServiceServicer):
+    """A collector that speaks OTLP over gRPC."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def Export(  # noqa: N802  # the name in the service's definition
+        self, request: ExportTraceServiceRequest, context: object
+    ) -> ExportTraceServiceResponse:
+        """Receive spans."""
+        del context
+        for resource in request.resource_spans:
+            self.names |= {each.name for scope in resource.scope_spans for each in scope.spans}
+        return ExportTraceServiceResponse()
+
+
+async def test_spans_reach_a_collector_over_grpc(tmp_path: Path) -> None:
+    """With `host:port`, as in Rasa, the server sends OTLP over gRPC."""
+    collector = _Collector()
+    server = grpc.server(ThreadPoolExecutor(1))
+    add_TraceServiceServicer_to_server(collector, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        endpoints = f"tracing: {{type: otlp, endpoint: '127.0.0.1:{port}', insecure: true}}\n"
+        async with running(tmp_path, endpoints=endpoints) as manent:
+            await post(manent, "hello")
+    finally:
+        server.stop(None).wait()
+
+    assert collector.names == {"POST /webhooks/rest", "message", "understand", "commit"}
