@@ -47,6 +47,20 @@ async def test_every_route_is_described_and_every_description_served(tmp_path: P
     }
 
 
+async def test_a_desk_is_described(tmp_path: Path) -> None:
+    """A server with a desk describes the requests of its API, and serves each of them to members only."""
+    async with running(tmp_path, endpoints="desk: {}\n") as server, httpx.AsyncClient(base_url=server.url) as http:
+        shown = (await http.get("/openapi.json")).json()
+        paths = {path: item for path, item in shown["paths"].items() if path.startswith("/desk/")}
+        for path, item in paths.items():
+            for method in item:
+                answer = await http.request(method, re.sub(r"{\w+}", "x", path))
+                assert answer.status_code == 401, (method, path)
+
+    assert len(paths) > 20
+    assert not any(path.startswith("/desk") for path in document()["paths"])
+
+
 async def test_document_is_served(url: str) -> None:
     """The server hands its document out, references and all."""
     async with httpx.AsyncClient(base_url=url) as http:

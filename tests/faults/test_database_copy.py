@@ -16,8 +16,21 @@ import pytest
 
 from manent.cli.main import main
 from manent.core.errors import StoreError
+from manent.runtime.ports.desk import (
+    AuditRecord,
+    Count,
+    DeskStore,
+    FeedRow,
+    ListFilter,
+    ListRow,
+    Member,
+    MessageText,
+    Read,
+    Webhook,
+)
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.database_copy import copy_database
+from manent.stores.desk.tables import open_desk_tables
 from manent.stores.postgresql.store import PostgresqlStore
 from manent.stores.sqlite.store import SqliteStore
 from manent.testing.logs import empty, talk, turn
@@ -254,3 +267,47 @@ async def test_messengers_are_not_left_behind(tmp_path: Path, dsn: str) -> None:
         await copy_database(path, dsn)
 
     assert refused.value.code == "copy_messengers"
+
+
+async def test_the_desk_is_copied(tmp_path: Path, dsn: str) -> None:
+    """Members, audit, list, search, review, numbers and webhooks are the same afterwards, and numbers continue."""
+    path = tmp_path / "conversations.db"
+    source = SqliteStore(path)
+    await source.open()
+    await talk(source, empty("c1"), 1)
+    desk = open_desk_tables(source)
+    await desk.open()
+    await desk.put_member(Member(id="ada", name="Ada", role="operator"))
+    await desk.audit(AuditRecord(time=1.0, member_id="ada", name="Ada", action="read", sender_id="c1"))
+    message = MessageText(seq=1, role="user", time=1.0, text="Hello there", intent="greet", confidence=0.5)
+    row = ListRow(sender_id="c1", epoch="e1", seq=1, labels=("vip",), users=1, channel="rest")
+    news = FeedRow(kind="message", time=1.0, sender_id="c1")
+    await desk.write_reads(
+        [Read(sender_id="c1", before=None, row=row, texts=(message,), counts=(Count(day=0, name="n"),), feed=(news,))]
+    )
+    await desk.put_webhook(Webhook(id="w", url="https://a.example", secret="s" * 16, events=("queue",), position=1))
+
+    async def shown(desk: DeskStore) -> list[object]:
+        return [
+            await desk.members(),
+            await desk.audit_records(),
+            await desk.page(ListFilter(label="vip"), reader="ada", limit=5),
+            await desk.search("hel", limit=5),
+            await desk.review(sort="uncertain", limit=5),
+            await desk.counts(since=0, until=1),
+            await desk.webhooks(),
+        ]
+
+    expected = await shown(desk)
+    await source.close()
+    await copy_database(path, dsn)
+
+    target = PostgresqlStore(dsn)
+    await target.open()
+    copied = open_desk_tables(target)
+    assert await shown(copied) == expected
+    await copied.audit(AuditRecord(time=2.0, member_id="ada", name="Ada", action="say"))
+    assert [one.number for one in await copied.audit_records()] == [2, 1]
+    await copied.tell([news])
+    assert [one.number for one in await copied.feed(after=1, limit=5)] == [2]
+    await target.close()

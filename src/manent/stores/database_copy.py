@@ -65,7 +65,29 @@ _WHOLES: Final = (
     _Whole("revocations", "kind, value, issued_before, lifted, made", "kind, value"),
     _Whole("files", "file_id, sender_id, message_id, name, mime, size, created, state, remove_at", "file_id"),
     _Whole("published", "sender_id, epoch, seq, lease_owner, lease_until", "sender_id"),
+    _Whole("desk_members", "id, name, role, avatar, created, removed", "id"),
+    _Whole("desk_audit", "number, time, member_id, name, action, sender_id, detail", "number"),
+    _Whole(
+        "desk_conversations",
+        "sender_id, epoch, seq, handler, operator_id, waiting_since, updated, channel, labels, users, gone, data",
+        "sender_id",
+    ),
+    _Whole("desk_labels", "label, updated, sender_id", "label, updated, sender_id"),
+    _Whole("desk_reads", "member_id, sender_id, users", "member_id, sender_id"),
+    _Whole("desk_texts", "id, sender_id, seq, role, time, text, words, text_key", "id"),
+    _Whole("desk_review", "text_key, text, intent, confidence, entities, count, sender_id, seq, newest", "text_key"),
+    _Whole("desk_annotations", "text_key, text, intent, entities, member_id, time", "text_key"),
+    _Whole("desk_numbers", "day, name, key, value", "day, name, key"),
+    _Whole("desk_visits", "day, visitor", "day, visitor"),
+    _Whole("desk_canned", "key, text", "key"),
+    _Whole("desk_webhooks", "id, url, secret, events, created, position, failures, retry_at", "id"),
 )
+"""Invitations, sessions and the feed of the desk are not copied: operators sign in again, and pages load again."""
+
+_NUMBERED: Final = {"desk_audit": "number", "desk_texts": "id", "desk_feed": "number"}
+"""Tables whose rows the database numbers, and the column. The target continues with the numbers of the source."""
+
+_NUMERIC_KEYS: Final = frozenset({"day", "updated"})
 _HEAD_TYPES: Final = (
     *("text", "text", "bigint", "bigint", "text", "bigint", "bigint", "boolean", "text", "float8", "text"),
     *("float8", "float8", "text", "text"),
@@ -256,6 +278,10 @@ async def _copy(cursor: sqlite3.Cursor, target: _Target, progress: Callable[[str
         for table in _WHOLES:
             await connection.execute(f"DELETE FROM {table.name} WHERE {table.condition}")
             await _insert(connection, target.schema, table.name, table.columns, _all_rows(cursor, table))
+        for name, column in _NUMBERED.items():
+            found = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)).fetchone()
+            if found is not None:
+                await connection.execute("SELECT setval(pg_get_serial_sequence($1, $2), $3)", name, column, found[0])
     return copied
 
 
@@ -370,7 +396,7 @@ async def _compare(
             for row in _all_rows(cursor, whole):
                 ours_sum.add(row)
             # PostgreSQL must sort like SQLite, which compares bytes.
-            keys = ", ".join(f'{key} COLLATE "C"' for key in whole.key.split(", "))
+            keys = ", ".join(_compared(whole.name, key) for key in whole.key.split(", "))
             select = f"SELECT {whole.columns} FROM {whole.name} WHERE {whole.condition} ORDER BY {keys}"
             async for row in connection.cursor(select, prefetch=_ROWS_AT_ONCE):
                 theirs_sum.add(row)
@@ -385,6 +411,12 @@ async def _compare(
             "written to the source, stop it and run the command again, which copies only what differs",
         )
     return counts
+
+
+def _compared(table: str, key: str) -> str:
+    """Return a key of a table for ORDER BY, so that PostgreSQL sorts texts like SQLite."""
+    is_number = key in _NUMERIC_KEYS or _NUMBERED.get(table) == key
+    return key if is_number else f'{key} COLLATE "C"'
 
 
 def _sums_here(cursor: sqlite3.Cursor, table: _Table, page: _Page) -> dict[str, tuple[int, bytes]]:

@@ -17,6 +17,9 @@ from manent.stores.operation import Operation
 SCAN: Final = 1_000
 """Maximum number of rows that one page reads."""
 
+STEP: Final = 200
+"""Number of rows that are read at once if some of them may not fit."""
+
 SEARCHED: Final = 2_000
 """Maximum number of messages among which the search of a list looks for conversations."""
 
@@ -50,9 +53,7 @@ def find_page(filters: ListFilter, reader: str, limit: int, dialect: Dialect) ->
     if filters.q is not None:
         scanned, is_end = (yield from _searched(filters, filters.q, dialect)), True
     else:
-        statement, values = _scan(filters, limit)
-        scanned = yield (statement, values)
-        is_end = len(scanned) < int(values[-1])
+        scanned, is_end = yield from _scanned(filters, limit)
     fitting = [row for row in scanned if _fits(row, filters)]
     shown = fitting[:limit]
     last = shown[-1] if len(fitting) > limit else None if is_end else scanned[-1]
@@ -71,6 +72,22 @@ def find_page(filters: ListFilter, reader: str, limit: int, dialect: Dialect) ->
         unread={row.sender_id: unread for row, unread in ordered},
         next=None if last is None else (float(last[0]), str(last[1])),
     )
+
+
+def _scanned(filters: ListFilter, limit: int) -> Operation[tuple[list[Sequence[Any]], bool]]:
+    """Read rows of the index until enough of them fit. Return them, and whether the index has no more."""
+    scanned: list[Sequence[Any]] = []
+    fitting = 0
+    while True:
+        statement, values = _scan(filters, limit)
+        rows = yield (statement, values)
+        scanned += rows
+        fitting += sum(_fits(row, filters) for row in rows)
+        if len(rows) < int(values[-1]):
+            return scanned, True
+        if fitting > limit or len(scanned) >= SCAN:
+            return scanned, False
+        filters = msgspec.structs.replace(filters, after=(float(rows[-1][0]), str(rows[-1][1])))
 
 
 def _source(filters: ListFilter) -> _Source:
@@ -115,7 +132,7 @@ def _scan(filters: ListFilter, limit: int) -> tuple[str, tuple[Any, ...]]:
         conditions.append(f"({key}, {sorted_table}.sender_id) {compared} {pair}")
     direction = "" if source.is_ascending else " DESC"
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    count = SCAN if _has_more(filters, source) else limit + 1
+    count = min(STEP, SCAN) if _has_more(filters, source) else limit + 1
     statement = (
         f"SELECT {key}, c.sender_id, c.handler, c.operator_id, c.channel, c.labels, c.updated "
         f"FROM {source.table}{where} "

@@ -46,7 +46,7 @@ class TakeRequest(msgspec.Struct, kw_only=True):
     expected: int | None = None
 
 
-class SayRequest(msgspec.Struct, kw_only=True):
+class AnswerRequest(msgspec.Struct, kw_only=True):
     """Answer. The same `message_id` sends one message, however often the request is repeated."""
 
     text: str | None = None
@@ -95,7 +95,7 @@ class LabelsRequest(msgspec.Struct, kw_only=True):
     remove: list[str] = []
 
 
-class TypingRequest(msgspec.Struct, kw_only=True):
+class OperatorTypingRequest(msgspec.Struct, kw_only=True):
     """Show the visitor that the operator types."""
 
     on: bool
@@ -237,7 +237,7 @@ class ConversationRequests:
         )
 
     async def _say(self, request: Request, person: Person, sender_id: str) -> Head:
-        body = await body_of(request, SayRequest)
+        body = await body_of(request, AnswerRequest)
         return await self._perform(
             person,
             sender_id,
@@ -321,7 +321,7 @@ class ConversationRequests:
         )
 
     async def _typing(self, request: Request, person: Person, sender_id: str) -> Json:
-        body = await body_of(request, TypingRequest)
+        body = await body_of(request, OperatorTypingRequest)
         head = await self._head(sender_id)
         await self.desk.feed.operator_types(sender_id, person.member.operator, on=body.on)
         return {"ok": True, "head": head_json(head)}

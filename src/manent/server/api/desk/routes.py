@@ -12,6 +12,7 @@ from starlette.routing import Route
 from manent.desk.access import Right
 from manent.desk.desk import Desk
 from manent.server.api.desk.conversations import (
+    AnswerRequest,
     AssignRequest,
     CloseRequest,
     ConversationRequests,
@@ -19,10 +20,9 @@ from manent.server.api.desk.conversations import (
     HandoffRequest,
     LabelsRequest,
     NoteRequest,
+    OperatorTypingRequest,
     ReadRequest,
-    SayRequest,
     TakeRequest,
-    TypingRequest,
 )
 from manent.server.api.desk.events import EventRequests
 from manent.server.api.desk.review import AnnotateRequest, CannedRequest, ReviewRequests, WebhookRequest
@@ -100,7 +100,7 @@ class DeskMe(msgspec.Struct, kw_only=True):
 _ERRORS: Final = (400, 401, 403, 429, 503)
 _ACTIONS: Final[tuple[tuple[str, str, Any, Any], ...]] = (
     ("take", "Take a conversation", TakeRequest, DeskChange),
-    ("say", "Answer the visitor", SayRequest, DeskChange),
+    ("say", "Answer the visitor", AnswerRequest, DeskChange),
     ("hand_back", "Return a conversation to the bot", HandBackRequest, DeskChange),
     ("assign", "Give a conversation to an operator", AssignRequest, DeskChange),
     ("release", "Return a conversation to the queue", None, DeskChange),
@@ -108,7 +108,7 @@ _ACTIONS: Final[tuple[tuple[str, str, Any, Any], ...]] = (
     ("request_handoff", "Request a person", HandoffRequest, DeskChange),
     ("note", "Add a note for operators", NoteRequest, DeskChange),
     ("labels", "Add and remove labels", LabelsRequest, DeskChange),
-    ("typing", "Show that the operator types", TypingRequest, DeskChange),
+    ("typing", "Show that the operator types", OperatorTypingRequest, DeskChange),
     ("read", "Note what the operator has read", ReadRequest, DeskChange),
     ("test", "The conversation as a test story", None, "application/yaml"),
 )

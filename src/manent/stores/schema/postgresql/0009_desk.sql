@@ -64,7 +64,7 @@ CREATE INDEX ix_desk_conversations_updated ON desk_conversations (updated, sende
 
 CREATE INDEX ix_desk_conversations_handler ON desk_conversations (handler, updated, sender_id) WHERE gone = 0;
 
-CREATE INDEX ix_desk_conversations_waiting ON desk_conversations (waiting_since, sender_id)
+CREATE INDEX ix_desk_conversations_waiting ON desk_conversations (handler, waiting_since, sender_id)
     WHERE handler = 'queue' AND gone = 0;
 
 CREATE INDEX ix_desk_conversations_operator ON desk_conversations (operator_id, updated, sender_id)
