@@ -49,12 +49,12 @@ def test_the_launcher_loads_little_and_opens_the_chat(page: Page, server: ChatSe
 
 
 def test_it_is_small() -> None:
-    """Six kilobytes at most until somebody chats, sixty-two with everything (gzip)."""
+    """Six kilobytes at most until somebody chats, sixty-five with everything (gzip)."""
     first = _gzipped(STATIC / "webchat/manent-chat.js")
     everything = first + sum(_gzipped(path) for path in (STATIC / "webchat/assets").glob("*.js"))
 
     assert first <= 6_000
-    assert everything <= 62_000
+    assert everything <= 65_000
 
 
 def _gzipped(path: Path) -> int:

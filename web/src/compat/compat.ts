@@ -135,7 +135,7 @@ function listenAsWebChat(chat: Chat, socket: Options, widget: Options): void {
   };
   chat.addEventListener("manent-message", (event) => {
     const message = (event as CustomEvent<{ role: string; body?: unknown }>).detail;
-    if (message.role === "bot") call(socket, "bot_uttered", message.body);
+    if (message.role !== "user") call(socket, "bot_uttered", message.body);
     else call(socket, "user_uttered", message);
   });
   chat.addEventListener("manent-session", (event) => {
@@ -236,7 +236,7 @@ class RasaChatbotWidget extends HTMLElement {
     });
     chat.addEventListener("manent-message", (event) => {
       const { role, body } = (event as CustomEvent<{ role: string; body?: unknown }>).detail;
-      if (role === "bot") this.fire("chatWidgetReceivedMessage", body);
+      if (role !== "user") this.fire("chatWidgetReceivedMessage", body);
     });
     this.chat = chat;
     this.append(chat);

@@ -8,7 +8,13 @@
 
 import type { ClientEvent, ConnectionStatus, Notice } from "../client/events";
 import type { OutboxEntry } from "../client/outbox";
-import type { Message } from "../client/wire";
+import type { Handler, Message, Operator } from "../client/wire";
+
+/** Who answers the visitor. `operator` is set if a person does. */
+export interface Handling {
+  readonly handler: Handler;
+  readonly operator: Operator | null;
+}
 
 export interface ChatState {
   readonly connection: ConnectionStatus;
@@ -22,6 +28,14 @@ export interface ChatState {
   readonly older: "idle" | "loading" | "failed";
   readonly outbox: readonly OutboxEntry[];
   readonly typing: boolean;
+  /** Null until the server has sent it. Servers without operators never send it. */
+  readonly handling: Handling | null;
+  /** Whether the operator types. */
+  readonly agent_typing: boolean;
+  /** When operators joined and left, as the `seq` of the newest message at that time. Only what this tab has seen. */
+  readonly changes: readonly number[];
+  /** Whether the visitor is asked for a rating, or has sent one. */
+  readonly rating: "none" | "asked" | "sent";
   readonly notices: readonly Notice[];
   /** Errors about one of the visitor's messages, by `message_id`. */
   readonly troubles: Readonly<Record<string, Notice>>;
@@ -36,6 +50,7 @@ export type PageEvent =
   | { type: "loading_older" }
   | { type: "dismissed"; notice: Notice }
   | { type: "noticed"; notice: Notice }
+  | { type: "rating"; rating: ChatState["rating"] }
   /** The visitor has sent a message. */
   | { type: "written" }
   /** The visitor has seen the conversation up to `seq`, or completely. */
@@ -54,6 +69,10 @@ export const EMPTY: ChatState = {
   older: "idle",
   outbox: [],
   typing: false,
+  handling: null,
+  agent_typing: false,
+  changes: [],
+  rating: "none",
   notices: [],
   troubles: {},
   read: 0,
@@ -96,13 +115,13 @@ export function head(state: ChatState): number {
   return state.messages.at(-1)?.seq ?? 0;
 }
 
-/** Count the assistant's messages that the visitor has not seen. */
+/** Count the messages to the visitor that the visitor has not seen. */
 export function unread(state: ChatState): number {
   let count = 0;
   for (let i = state.messages.length - 1; i >= 0; i -= 1) {
     const message = state.messages[i]!;
     if (message.seq <= state.read) break;
-    if (message.role === "bot") count += 1;
+    if (message.role !== "user") count += 1;
   }
   return count;
 }
@@ -120,6 +139,9 @@ function joined(state: ChatState, event: Extract<ClientEvent, { type: "joined" }
     has_more: continues && state.messages.length > 0 ? state.has_more : event.has_more,
     older: "idle",
     refusal: null,
+    handling: same ? state.handling : null,
+    changes: same ? state.changes : [],
+    rating: same ? state.rating : "none",
     troubles: same ? state.troubles : {},
     read: same ? state.read : 0,
   };
@@ -179,9 +201,20 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       return { ...state, outbox: event.entries };
     case "typing":
       return { ...state, typing: event.on };
-    case "handler":
     case "agent_typing":
-      return state; // this page does not accept messages of operators
+      return { ...state, agent_typing: event.on };
+    case "handler": {
+      const operator = event.operator ?? null;
+      const isChange = state.handling !== null && state.handling.operator?.id !== operator?.id;
+      return {
+        ...state,
+        handling: { handler: event.handler, operator },
+        changes: isChange ? [...state.changes, head(state)] : state.changes,
+        rating: event.rate === true ? "asked" : state.rating,
+      };
+    }
+    case "rating":
+      return { ...state, rating: event.rating };
     case "notice":
     case "noticed":
       return noticed(state, event.notice);

@@ -5,23 +5,28 @@
  */
 
 import type { OutboxEntry } from "../client/outbox";
-import type { AgentMessage, BotMessage, Message, UserMessage } from "../client/wire";
+import type { AgentMessage, BotMessage, Message, Operator, UserMessage } from "../client/wire";
 import { contents, type Button, type Content } from "./content";
 import type { ChatState } from "./state";
 
 export type Item =
   | { kind: "day"; key: string; timestamp: number }
   | { kind: "divider"; key: string; reason: "restart" | "session" }
+  /** An operator has joined or left. */
+  | { kind: "person"; key: string; name: string; joined: boolean }
   | {
       kind: "bot";
       key: string;
-      message: BotMessage | AgentMessage;
+      message: Said;
       contents: readonly Content[];
       starts: boolean;
       choice: Choice;
     }
   | { kind: "user"; key: string; text: string; timestamp: number; starts: boolean; message: UserMessage }
   | { kind: "pending"; key: string; text: string; starts: boolean; entry: OutboxEntry };
+
+/** A message from the assistant, or from an operator in its place. */
+export type Said = BotMessage | AgentMessage;
 
 /** Whether the buttons of a message can still be used, and which button was chosen. */
 export interface Choice {
@@ -56,10 +61,10 @@ function isEntryDrawn(entry: OutboxEntry): boolean {
 }
 
 // The result is cached for each message, because messages are never changed in place.
-const contentsByMessage = new WeakMap<BotMessage | AgentMessage, readonly Content[]>();
+const contentsByMessage = new WeakMap<Said, readonly Content[]>();
 const dayByMessage = new WeakMap<Message, string>();
 
-function contentsOf(message: BotMessage | AgentMessage): readonly Content[] {
+function contentsOf(message: Said): readonly Content[] {
   let found = contentsByMessage.get(message);
   if (found === undefined) contentsByMessage.set(message, (found = contents(message.body)));
   return found;
@@ -98,9 +103,19 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
     else choices.set(i, choice);
   }
   let before: Message | undefined = messages[start - 1];
+  let person = personAt(state, start);
+  /** Where an operator joined or left since the last message to the visitor, if this tab has seen it. */
+  let place: number | null = null;
+  const meet = (next: Operator | null, key: string): boolean => {
+    if (next?.id === person?.id) return false;
+    items.splice(place ?? items.length, 0, ...persons(person, next, key));
+    person = next;
+    return true;
+  };
   for (let i = start; i < end; i += 1) {
     const message = messages[i]!;
-    let starts = before?.role !== message.role;
+    let starts = senderOf(before) !== senderOf(message);
+    if (hasChanged(state, messages[i - 1], message)) place ??= items.length;
     // The divider is shown even if the payload after it is hidden.
     if (before === undefined || dayOf(before) !== dayOf(message)) {
       if (isDrawn(message))
@@ -111,18 +126,55 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
       items.push({ kind: "divider", key: `divider ${message.id}`, reason: message.divider });
       starts = true;
     }
+    if (message.role !== "user") {
+      if (meet(personSaying(message), message.id)) starts = true;
+      place = null;
+    }
     if (isDrawn(message) && !joinCards(items, message))
       items.push(item(message, starts, choices.get(i) ?? OPEN));
     if (isDrawn(message)) before = message;
   }
+  if (end === messages.length) meet(state.handling?.operator ?? null, "end");
   if (end === messages.length) items.push(...pendingItems(pending, before));
   return items;
+}
+
+function personSaying(message: Message): Operator | null {
+  return message.role === "agent" ? message.operator : null;
+}
+
+/** Return who sent a message: `"user"`, `"bot"`, or an operator. */
+function senderOf(message: Message | undefined): string | undefined {
+  return message?.role === "agent" ? `agent ${message.operator.id}` : message?.role;
+}
+
+/** Return the operator who answered the visitor before message `start`. */
+function personAt({ messages, has_more }: ChatState, start: number): Operator | null {
+  for (let i = start - 1; i >= 0; i -= 1) if (messages[i]!.role !== "user") return personSaying(messages[i]!);
+  // What is before the loaded messages is unknown: assume that nobody joined with the first one.
+  const first = has_more ? messages.find((message) => message.role !== "user") : undefined;
+  return first === undefined ? null : personSaying(first);
+}
+
+/** Return whether an operator joined or left between two neighbours. */
+function hasChanged({ changes }: ChatState, before: Message | undefined, message: Message): boolean {
+  return changes.some((seq) => seq >= (before?.seq ?? 0) && seq < message.seq);
+}
+
+function persons(left: Operator | null, joined: Operator | null, key: string): Item[] {
+  const item = ({ name }: Operator, isNew: boolean): Item => ({
+    kind: "person",
+    key: `${isNew ? "joined" : "left"} ${key}`,
+    name,
+    joined: isNew,
+  });
+  return [...(left === null ? [] : [item(left, false)]), ...(joined === null ? [] : [item(joined, true)])];
 }
 
 /** Join cards that the server sends as separate parts of a reply, in order to show them side by side. */
 function joinCards(items: Item[], message: Message): boolean {
   const last = items.at(-1);
-  if (message.role !== "bot" || last?.kind !== "bot" || last.message.seq !== message.seq) return false;
+  if (message.role === "user" || last?.kind !== "bot" || last.message.seq !== message.seq) return false;
   const [piece, ...others] = contentsOf(message);
   const before = last.contents.at(-1);
   if (piece?.kind !== "cards" || others.length > 0 || before?.kind !== "cards") return false;

@@ -7,12 +7,14 @@
 
 import type { ConversationClient } from "../client/client";
 import { systemClock } from "../client/connect";
+import { Typing } from "../client/typing";
 import type { ClientEvent, Notice } from "../client/events";
 import type { OutboxEntry } from "../client/outbox";
 import type { KeyValueStore } from "../client/ports";
-import type { BotMessage, JsonObject, SessionSummary } from "../client/wire";
+import type { JsonObject, SessionSummary } from "../client/wire";
 import { contents, plainWords } from "../state/content";
-import { EMPTY, head, reduce, unread, type ChatEvent, type ChatState } from "../state/state";
+import type { Said } from "../state/transcript";
+import { EMPTY, head, reduce, unread, type ChatEvent, type ChatState, type Handling } from "../state/state";
 import { adoptSession } from "./adopt";
 import { Attention } from "./attention";
 import { browserStore } from "./browser";
@@ -32,10 +34,14 @@ import { Pacing } from "./pacing";
 import { Panel, type PanelSource } from "./panel";
 import { Past } from "./past";
 import { Preferences, type Preference } from "./preferences";
+import { Rating } from "./rating";
 import { ReadMark } from "./read_mark";
 import { styles } from "./styles";
 import type { CustomRenderer } from "./views/content";
 import type { MenuEntry } from "./views/shell";
+
+/** Interval at which the server is notified that the visitor types. Shorter than the timeout of the operator's page. */
+const TYPING_EVERY_MS = 3_000;
 
 /**
  * The interface that the element provides to the chat.
@@ -76,12 +82,16 @@ export class Chat implements PanelSource {
   readonly composer: Composer;
   readonly dialogs: Dialogs;
   readonly attention: Attention;
+  readonly rating: Rating;
   private readonly panel: Panel;
   private readonly store: KeyValueStore;
   private readonly preferences: Preferences;
   private readonly past: Past;
   private readonly readMark: ReadMark;
   private readonly ending = new AbortController();
+  /** When the server was last informed that the visitor types; 0 after the visitor has stopped. */
+  private typed = 0;
+  private readonly agentTyping = new Typing(systemClock, (on) => this.dispatch({ type: "agent_typing", on }));
 
   config: ChatConfig;
 
@@ -102,7 +112,10 @@ export class Chat implements PanelSource {
     this.composer = new Composer(
       host.panel,
       (text) => this.submit(text),
-      () => this.panel.schedule(),
+      () => {
+        this.showTyping();
+        this.panel.schedule();
+      },
       () => this.deny("microphone_denied"),
       // Each tab has a separate draft.
       browserStore(config.storage === "none" ? "none" : "session"),
@@ -113,6 +126,16 @@ export class Chat implements PanelSource {
       () => this.panel.draw(),
       () => this.focus(),
       (session_id) => this.client.open(session_id),
+    );
+    this.rating = new Rating(
+      this.store,
+      scope,
+      (score, comment) => this.attempt(() => this.client.rate(score, comment === "" ? {} : { comment })),
+      (rating) => {
+        this.dispatch({ type: "rating", rating });
+        if (rating !== "asked") this.focus(); // the control that had the focus is gone
+      },
+      () => this.panel.schedule(),
     );
     this.preferences = new Preferences(this.store, scope);
     this.attention = new Attention(this.preferences, () => this.panel.schedule());
@@ -140,6 +163,7 @@ export class Chat implements PanelSource {
     this.client.stop();
     this.ending.abort();
     this.composer.stop();
+    this.agentTyping.stop();
     this.attention.stop();
     this.panel.stop();
   }
@@ -251,12 +275,21 @@ export class Chat implements PanelSource {
 
   private handle(event: ClientEvent): void {
     const before = this.state;
+    if (event.type === "agent_typing") {
+      this.agentTyping.set(event.on);
+      return;
+    }
+    const isSilent =
+      event.type === "handler" ||
+      (event.type === "message" && event.message.role !== "user") ||
+      (event.type === "connection" && event.status !== "online");
+    if (isSilent) this.agentTyping.set(false);
     if (event.type === "message") this.panel.arrive(event.message.id);
     this.dispatch(event);
     switch (event.type) {
       case "message":
         this.host.fire("message", event.message);
-        if (event.message.role === "bot" && this.state.messages !== before.messages)
+        if (event.message.role !== "user" && this.state.messages !== before.messages)
           this.announceReply(event.message);
         break;
       case "left":
@@ -274,6 +307,11 @@ export class Chat implements PanelSource {
         // If nothing is stored, treat messages from before this visit as read.
         if (before.session_id !== event.session_id)
           this.dispatch({ type: "read", seq: this.readMark.get(this.state) ?? undefined });
+        if (this.rating.isAsked(event.session_id)) this.dispatch({ type: "rating", rating: "asked" });
+        break;
+      case "handler":
+        this.announceHandler(before.handling, this.state.handling!);
+        if (event.rate === true) this.rating.ask(this.state.session_id!);
         break;
       case "connection":
         this.host.fire("status", { status: event.status });
@@ -284,10 +322,22 @@ export class Chat implements PanelSource {
     }
   }
 
-  private announceReply(message: BotMessage): void {
+  private announceHandler(before: Handling | null, handling: Handling): void {
+    if (before === null) return; // nothing has changed since the visitor opened the chat
+    const { words } = this.localization;
+    const left = before.operator;
+    const joined = handling.operator;
+    if (handling.handler === "queue" && before.handler !== "queue") this.attention.announce(words.waiting);
+    if (left?.id === joined?.id) return;
+    if (left !== null) this.attention.announce(fill(words.left, left.name));
+    if (joined !== null) this.attention.announce(fill(words.joined, joined.name));
+  }
+
+  private announceReply(message: Said): void {
     const { words, language } = this.localization;
+    const name = message.role === "agent" ? message.operator.name : this.config.heading;
     const text = plainWords(contents(message.body), words);
-    this.attention.announce(`${fill(words.said, this.config.heading)}: ${text}`);
+    this.attention.announce(`${fill(words.said, name)}: ${text}`);
     // The tab that the visitor reads acts first, then a visible tab, then any tab.
     const isVisible = document.visibilityState === "visible";
     const isRead = isVisible && this.host.isOpen();
@@ -297,7 +347,7 @@ export class Chat implements PanelSource {
         if (!isRead && message.seq <= (this.readMark.get(this.state) ?? -1)) return; // read in another tab
         inOneTab(this.store, this.config.scope, id, () => {
           this.attention.readAloud(text, language);
-          if (!isRead) this.attention.call(this.config.heading, text, () => this.host.open());
+          if (!isRead) this.attention.call(name, text, () => this.host.open());
         });
       },
       isRead ? 0 : isVisible ? 300 : 600,
@@ -367,17 +417,30 @@ export class Chat implements PanelSource {
     return true;
   }
 
+  /** Show the operator that the visitor types, every few seconds, or has deleted the draft. */
+  private showTyping(): void {
+    if (this.state.handling?.handler !== "human") return;
+    const on = !this.composer.isEmpty;
+    const now = Date.now();
+    if (on ? now - this.typed < TYPING_EVERY_MS : this.typed === 0) return;
+    this.typed = on ? now : 0;
+    this.client.userTyping(on);
+  }
+
   private visibilityChanged(): void {
     if (this.isWatched()) this.dispatch({ type: "read" });
     this.attention.count(unread(this.state));
   }
 
-  private async attempt(action: () => Promise<void>): Promise<void> {
+  /** Returns false if the action failed. The visitor sees a notice then. */
+  private async attempt(action: () => Promise<void>): Promise<boolean> {
     try {
       await action();
+      return true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.dispatch({ type: "noticed", notice: { code: "failed_request", message } });
+      return false;
     }
   }
 

@@ -35,6 +35,7 @@ export function createClient(
       scope: config.scope,
       token,
       metadata,
+      accepts: ["agent"],
       plain_metadata_key: config.plain_metadata_key,
       user_message_event: config.user_message_event,
       bot_message_event: config.bot_message_event,

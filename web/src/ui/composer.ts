@@ -45,6 +45,10 @@ export class Composer {
     });
   }
 
+  get isEmpty(): boolean {
+    return this.draft === "";
+  }
+
   focus(): void {
     this.field()?.focus({ preventScroll: true });
   }

@@ -23,7 +23,7 @@ export function transcriptText(
       message.role === "user"
         ? (message.title ?? message.message)
         : plainWords(contents(message.body), words);
-    const who = message.role === "user" ? words.you : bot;
+    const who = message.role === "user" ? words.you : message.role === "agent" ? message.operator.name : bot;
     return [`[${at.format(new Date(message.timestamp * 1000))}] ${who}: ${text}`];
   });
   if (!complete) lines.unshift(`[${words.missing}]`);

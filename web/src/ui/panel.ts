@@ -19,7 +19,16 @@ import { fill, type Localization } from "./i18n";
 import { noticeText, refusalText } from "./notices";
 import type { CustomRenderer } from "./views/content";
 import { downIcon } from "./views/icons";
-import { announcerView, emptyView, headerView, noticesView, typingView, type MenuEntry } from "./views/shell";
+import {
+  announcerView,
+  emptyView,
+  headerView,
+  noticesView,
+  queueView,
+  typingView,
+  type MenuEntry,
+} from "./views/shell";
+import type { Rating } from "./rating";
 import { transcriptView, type Look, type TranscriptContext } from "./views/transcript";
 import { Viewport } from "./viewport";
 
@@ -35,6 +44,7 @@ export interface PanelSource {
   readonly composer: Composer;
   readonly dialogs: Dialogs;
   readonly attention: Attention;
+  readonly rating: Rating;
   menu(): MenuEntry[];
   close(): void;
   /** Send a button's payload. */
@@ -148,13 +158,14 @@ export class Panel {
   private view(items: readonly Item[]): TemplateResult {
     const { state, config, composer, dialogs, attention } = this.source;
     const { words, locale, language } = this.source.localization;
+    const person = state.handling?.operator ?? null;
     const isEmpty = items.length === 0 && state.session_id !== null && !state.typing;
     return html`
       ${headerView({
         words,
         heading: config.heading,
         level: config.heading_level,
-        subheading: config.subheading,
+        subheading: person === null ? config.subheading : fill(words.joined, person.name),
         status: this.status(),
         online: state.connection === "online",
         menu: this.source.menu(),
@@ -180,7 +191,10 @@ export class Panel {
           <div class="column">
             ${this.older()} ${transcriptView(items, this.transcriptContext())}
             ${isEmpty ? emptyView(words) : nothing}
+            ${state.handling?.handler === "queue" ? queueView(words) : nothing}
             ${state.typing ? typingView(words, config.heading) : nothing}
+            ${person !== null && state.agent_typing ? typingView(words, person.name) : nothing}
+            ${this.source.rating.view(state.rating, words)}
           </div>
         </div>
         ${this.viewport.following ? nothing : this.jump()}

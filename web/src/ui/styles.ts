@@ -59,8 +59,10 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 .bot > header { position: relative; display: flex; align-items: baseline; gap: 0.5rem; margin-block-end: -0.25rem; font-size: 0.8125rem; color: var(--soft); }
 .bot .name { font-weight: 600; color: var(--ink); }
 .avatar { position: absolute; inset-inline-start: -2.5rem; inset-block-start: -0.2rem; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: 9px; background: var(--wash); color: var(--ink); }
+.avatar.person { border-radius: 50%; background: var(--accent); color: var(--on-accent); }
+.avatar b { font-weight: 600; text-transform: uppercase; }
 .avatar img { width: 100%; height: 100%; object-fit: cover; border-radius: inherit; }
-.avatar img:not(.broken) + .mark, .avatar .broken, .card > .broken { display: none; }
+.avatar img:not(.broken) + *, .avatar .broken, .card > .broken { display: none; }
 .avatar .mark { width: 1.125rem; height: 1.125rem; }
 time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 
@@ -99,6 +101,22 @@ time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .typing { display: flex; align-items: center; gap: 6px; height: 1.5rem; margin-block-start: 0.875rem; padding-inline-start: 2.5rem; }
 .typing i { width: 7px; height: 7px; animation: beat 1.2s infinite ease-in-out; }
 @keyframes beat { 0%, 60%, 100% { opacity: 0.35; transform: none; } 30% { opacity: 1; transform: translateY(-3px); } }
+.queue { display: flex; align-items: center; gap: 0.75rem; margin-block-start: 1.125rem; color: var(--soft); }
+.panel .queue { margin-block-start: 1.125rem; }
+.rate { margin-block-start: 1.25rem; padding: 0.875rem 1rem 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); }
+.rate fieldset { margin: 0; padding: 0; border: 0; }
+.rate legend, .rate p { padding: 0; font: 600 1rem/1.3 var(--serif); }
+.rate label { position: relative; display: inline-grid; place-items: center; width: 2.75rem; height: 2.75rem; color: var(--edge); cursor: pointer; }
+.rate label.on { color: var(--accent-ink); }
+.rate label.on svg { fill: currentColor; }
+.rate label:hover { color: var(--accent-ink); }
+.rate svg { width: 1.75rem; height: 1.75rem; }
+.rate [type="radio"] { position: absolute; inset: 0; margin: 0; opacity: 0; cursor: pointer; }
+.rate :focus-visible + svg { outline: 2px solid var(--accent-ink); outline-offset: 6px; border-radius: 4px; }
+.rate .field { border-radius: 12px; margin-block-start: 0.5rem; }
+.rate .field input { flex: 1; min-width: 0; padding: 0.44rem 0.8rem; border: 0; background: none; outline: none; color: inherit; font: inherit; font-size: max(1rem, 16px); }
+.rate .field input::placeholder { color: var(--soft); opacity: 1; }
+.panel .rate .field input:focus-visible { outline: none; }
 
 .empty { margin-block: auto; padding: 2rem 1rem; display: grid; justify-items: center; gap: 1rem; text-align: center; color: var(--soft); }
 .empty .mark { width: 3.5rem; height: 3.5rem; color: var(--ink); }

@@ -1,6 +1,6 @@
 /** Messages and states for the tests of `state/`. */
 
-import type { BotMessage, Message, UserMessage } from "../../src/client/wire";
+import type { AgentMessage, BotMessage, Message, UserMessage } from "../../src/client/wire";
 import { EMPTY, reduce, type ChatState } from "../../src/state/state";
 
 /** Noon of some day, in seconds. */
@@ -14,6 +14,13 @@ export function bot(
   parts = 1,
 ): BotMessage {
   return { role: "bot", body, seq, id: `${seq}.${part}`, parts, prev: 0, timestamp: NOON + seq };
+}
+
+/** A message from an operator. */
+export function agent(seq: number, name = "Ada"): AgentMessage {
+  const body = { text: `a${seq}` };
+  const operator = { id: name.toLowerCase(), name };
+  return { role: "agent", body, operator, seq, id: `${seq}.0`, parts: 1, prev: 0, timestamp: NOON + seq };
 }
 
 /** A message from the visitor. */

@@ -3,7 +3,69 @@ import { describe, expect, it } from "vitest";
 import type { Message } from "../../src/client/wire";
 import { reduce, type ChatState } from "../../src/state/state";
 import { chosenOf, pendingEntries, transcript } from "../../src/state/transcript";
-import { bot, NOON, showing, user } from "./messages";
+import { agent, bot, NOON, showing, user } from "./messages";
+
+const ADA = { type: "handler", handler: "human", operator: { id: "ada", name: "Ada" } } as const;
+const BOT = { type: "handler", handler: "bot" } as const;
+
+/** Names of operators with `+` where they joined and `-` where they left, texts of the other items. */
+function outline(state: ChatState): string[] {
+  return transcript(state).flatMap((item) => {
+    if (item.kind === "person") return [`${item.joined ? "+" : "-"}${item.name}`];
+    if (item.kind === "bot") return [String(item.message.body["text"])];
+    return item.kind === "user" ? [item.text] : [];
+  });
+}
+
+describe("operators", () => {
+  it("join before their first message and leave before the bot's next one", () => {
+    const log = showing(user(1, "help"), agent(2), user(3, "thanks"), agent(4), bot(5), agent(6, "Bo"));
+
+    expect(outline(log)).toEqual(["help", "+Ada", "a2", "thanks", "a4", "-Ada", "b5", "+Bo", "a6", "-Bo"]);
+  });
+
+  it("are shown at the end while they have said nothing, and after they have left", () => {
+    const waiting = showing(user(1, "help"));
+    const joined = reduce(waiting, ADA);
+    const left = reduce(showing(user(1, "help"), agent(2)), BOT);
+
+    expect(outline(joined)).toEqual(["help", "+Ada"]);
+    expect(outline(left)).toEqual(["help", "+Ada", "a2", "-Ada"]);
+  });
+
+  it("stay in the place where this tab has seen them join or leave", () => {
+    let state = reduce(reduce(showing(user(1, "help")), BOT), ADA);
+    for (const message of [user(2, "hello?"), agent(3), user(4, "thanks")])
+      state = reduce(state, { type: "message", message });
+    state = reduce(state, { ...BOT, rate: true });
+    for (const message of [user(6, "one more thing"), bot(7)])
+      state = reduce(state, { type: "message", message });
+
+    expect(outline(state)).toEqual([
+      "help",
+      "+Ada",
+      "hello?",
+      "a3",
+      "thanks",
+      "-Ada",
+      "one more thing",
+      "b7",
+    ]);
+    expect(state.rating).toBe("asked");
+  });
+
+  it("do not join with the first loaded message of a longer log", () => {
+    expect(outline({ ...showing(agent(8), bot(9)), has_more: true })).toEqual(["a8", "-Ada", "b9"]);
+  });
+
+  it("start a new group after another person or the bot", () => {
+    const starts = transcript(showing(agent(1), agent(2), agent(3, "Bo"), bot(4))).flatMap((item) =>
+      item.kind === "bot" ? [item.starts] : [],
+    );
+
+    expect(starts).toEqual([true, false, true, true]);
+  });
+});
 
 describe("the transcript", () => {
   it("draws no bare payload, but what was clicked by its title", () => {

@@ -56,4 +56,6 @@ export const microphoneIcon = () =>
   icon(
     svg`<rect x="9" y="3.5" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/>`,
   );
+export const starIcon = () =>
+  icon(svg`<path d="M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z"/>`);
 export const playIcon = () => icon(svg`<path d="M8 5.5v13l10.5-6.5z"/>`);

@@ -260,6 +260,13 @@ export function typingView(words: Words, name: string): TemplateResult {
   </div>`;
 }
 
+/** The visitor waits for a person. */
+export function queueView(words: Words): TemplateResult {
+  return html`<p class="queue" part="queue">
+    <span class="waiting" aria-hidden="true"><i></i><i></i><i></i></span>${words.waiting}
+  </p>`;
+}
+
 /** An announcement for screen readers. `key` distinguishes repeated sentences. */
 export interface Announcement {
   readonly key: number;

@@ -10,7 +10,8 @@ import { repeat } from "lit-html/directives/repeat.js";
 
 import type { Notice } from "../../client/events";
 import type { Content } from "../../state/content";
-import type { Item } from "../../state/transcript";
+import { safeSource } from "../../state/links";
+import type { Item, Said } from "../../state/transcript";
 import { checkIcon, mark } from "./icons";
 import { fill } from "../i18n";
 import { reasonText } from "../notices";
@@ -53,6 +54,8 @@ function dependencies(item: Item, { look, troubles, newest, now }: TranscriptCon
       return [look, now.toDateString()];
     case "divider":
       return [look];
+    case "person":
+      return [look, item.name];
     case "bot":
       return [
         look,
@@ -87,17 +90,22 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
       return html`<div class="divider rubric" part="divider">
         <span>${item.reason === "restart" ? look.words.restarted : look.words.resumed}</span>
       </div>`;
+    case "person":
+      return html`<div class="divider" part="divider">
+        <span><bdi>${fill(item.joined ? look.words.joined : look.words.left, item.name)}</bdi></span>
+      </div>`;
     case "bot": {
+      const { message } = item;
+      const name = message.role === "agent" ? message.operator.name : look.name;
       const drawing: ContentContext = { ...look, choice: item.choice };
-      return html`<article class="bot ${state}" part="message bot" data-key=${item.key}>
+      return html`<article class="bot ${state}" part="message ${message.role}" data-key=${item.key}>
         ${
           item.starts
             ? html`<header>
-                <span class="avatar" part="avatar"
-                  >${look.avatar === null ? mark() : html`<img src=${look.avatar} alt="" @error=${noAvatar} />${mark()}`}</span
-                ><span class="name">${look.name}</span>${time(item.message.timestamp, look)}
+                ${avatar(message, look)}<span class="name"><bdi>${name}</bdi></span
+                >${time(message.timestamp, look)}
               </header>`
-            : html`<span class="sr">${fill(look.words.said, look.name)}</span>`
+            : html`<span class="sr">${fill(look.words.said, name)}</span>`
         }
         ${item.contents.map((piece) => content(piece, drawing))}
       </article>`;
@@ -118,7 +126,18 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
   }
 }
 
-/** Show the logo, which is behind the image, if the image cannot be loaded. */
+/** The image of the assistant or the operator. Behind it is Manent's logo, or the first letter of the operator's name. */
+function avatar(message: Said, look: Look): TemplateResult {
+  const isAgent = message.role === "agent";
+  const src = isAgent ? safeSource(message.operator.avatar ?? "", look.base) : look.avatar;
+  return html`<span class="avatar ${isAgent ? "person" : ""}" part="avatar"
+    >${src === null ? nothing : html`<img src=${src} alt="" @error=${noAvatar} />`}${
+      isAgent ? html`<b aria-hidden="true">${[...message.operator.name][0]}</b>` : mark()
+    }</span
+  >`;
+}
+
+/** Show the logo or the letter, which is behind the image, if the image cannot be loaded. */
 function noAvatar(event: Event): void {
   (event.target as Element).classList.add("broken");
 }
