@@ -1,14 +1,19 @@
-"""Serves the web chat at `/`, its files and the studio. At `/`, clients other than browsers receive a line of text."""
+"""Serves the web chat at `/`, its files, the studio and the page of the desk.
+
+At `/`, clients other than browsers receive a line of text.
+"""
 
 import mimetypes
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Receive, Scope, Send
 
@@ -26,6 +31,12 @@ CSP = (
 It allows no inline scripts or styles. Bots can show images from any https URL. The chat uses constructed style sheets,
 which the policy does not restrict.
 """
+
+DESK_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; media-src 'self' https:;"
+    " connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+"""Content security policy of the desk. In contrast to the web chat, no other page may embed it."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": CSP,
@@ -46,6 +57,9 @@ ENCODINGS = {"br": ".br", "gzip": ".gz"}
 STUDIO = "/webchat/studio"
 """Path of the studio, and prefix of the paths of its files."""
 
+DESK = "/desk"
+"""Path of the page for operators, and prefix of the paths of its files."""
+
 ROOT = Operation(method="GET", path="/", summary="Get the web chat page, or a line of text", answer="text/plain")
 CONFIG = Operation(
     method="GET",
@@ -62,13 +76,16 @@ STUDIO_PAGE = Operation(
 OPERATIONS = (ROOT, CONFIG, STUDIO_PAGE)
 
 
-def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = False) -> list[BaseRoute]:
-    """Return the routes of the page, its configuration, the bundle's files and, if `studio` is set, the studio.
+def routes(
+    socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = False, desk: bool = False
+) -> list[BaseRoute]:
+    """Return the routes of the page, its configuration and the bundle's files; if set, also of studio and desk.
 
     Args:
         socketio: path and namespace to which the page connects.
         static: folder of the built bundle. If it does not exist, `/` returns instructions for the build.
         studio: whether to serve the studio for site owners at `/webchat/studio`.
+        desk: whether to serve the page for operators at `/desk`.
     """
     index = static / "index.html"
     config = msgspec.json.encode(
@@ -85,6 +102,9 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
     async def studio_page(request: Request) -> Response:
         return _page(request, static / "webchat/studio.html")
 
+    async def desk_page(request: Request) -> Response:
+        return _page(request, static / "desk/desk.html", {"Content-Security-Policy": DESK_CSP})
+
     async def webchat_config(_: Request) -> Response:
         return Response(config, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
@@ -92,7 +112,10 @@ def routes(socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = F
     if static.is_dir():
         if studio:
             found.append(STUDIO_PAGE.route(studio_page))
-        found.append(_Bundle(static, studio=studio))
+        if desk:
+            found.append(Route(DESK, desk_page, methods=["GET"]))
+        closed = tuple(prefix for prefix, is_open in ((STUDIO, studio), (f"{DESK}/", desk)) if not is_open)
+        found.append(_Bundle(static, closed))
     return found
 
 
@@ -102,10 +125,10 @@ class _Bundle(Mount):
     It matches only existing files. Other routes handle all other paths.
     """
 
-    def __init__(self, static: Path, *, studio: bool) -> None:
+    def __init__(self, static: Path, closed: tuple[str, ...]) -> None:
         super().__init__("/", self._serve)
         self._static = static
-        self._studio = studio
+        self._closed = closed
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match requests for existing files."""
@@ -114,11 +137,12 @@ class _Bundle(Mount):
         return super().matches(scope)
 
     def _file(self, path: str) -> Path | None:
-        """Return the file at a path, or None for a path outside the bundle and for pages that other routes serve."""
-        is_page = path.endswith(".html") or (path.startswith(STUDIO) and not self._studio)
-        if is_page or path.endswith(("/", *ENCODINGS.values())) or "\0" in path or ".." in path.split("/"):
+        """Return the file of a path, or None for a path outside the bundle and for pages that other routes serve."""
+        segments = path.removeprefix("/").split("/")
+        is_page = path.endswith(".html") or path.startswith(self._closed)
+        if is_page or path.endswith(tuple(ENCODINGS.values())) or "\0" in path or {"", ".", ".."} & set(segments):
             return None
-        file = self._static / path.lstrip("/")
+        file = self._static.joinpath(*segments)
         return file if file.is_file() else None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,8 +155,9 @@ class _Bundle(Mount):
         await _answer(request, file, {**ASSET_HEADERS, "Cache-Control": cache})(scope, receive, send)
 
 
-def _page(request: Request, path: Path) -> Response:
-    return _answer(request, path, {**SECURITY_HEADERS, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"})
+def _page(request: Request, path: Path, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+    common = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
+    return _answer(request, path, {**SECURITY_HEADERS, **common, **headers})
 
 
 def _answer(request: Request, path: Path, headers: dict[str, str]) -> Response:

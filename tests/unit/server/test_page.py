@@ -19,8 +19,10 @@ def static(tmp_path: Path) -> Path:
     """A small bundle."""
     folder = tmp_path / "static"
     (folder / "webchat/assets").mkdir(parents=True)
+    (folder / "desk").mkdir()
+    (folder / "desk/desk.html").write_text("<!doctype html><title>Desk</title>")
     (folder / "index.html").write_text("<!doctype html><title>Chat</title>")
-    for name in ("webchat/manent-chat.js", "webchat/assets/chat-abc.js", "webchat/studio.js"):
+    for name in ("webchat/manent-chat.js", "webchat/assets/chat-abc.js", "webchat/studio.js", "desk/desk.js"):
         (folder / name).write_text(CODE)
         (folder / f"{name}.gz").write_bytes(gzip.compress(CODE.encode()))
         (folder / f"{name}.br").write_bytes(b"brotli")
@@ -70,6 +72,12 @@ def test_files_are_compressed(client: TestClient, accepted: str, encoding: str |
         "/webchat/manent-chat.js.gz",
         "/index.html",
         "/webchat/studio.js",
+        "/./webchat/studio.js",
+        "//webchat/studio.js",
+        "/desk",
+        "/desk/desk.js",
+        "/./desk/desk.js",
+        "/desk/desk.html",
         "/webchat/../../secret.txt",
         "/webchat/%2e%2e/%2e%2e/secret.txt",
         "/webchat",
@@ -77,8 +85,22 @@ def test_files_are_compressed(client: TestClient, accepted: str, encoding: str |
     ],
 )
 def test_nothing_else_is_served(client: TestClient, path: str) -> None:
-    """Other paths are not found: files of no release, compressed forms, pages, the studio, files outside."""
+    """Other paths are not found: files of no release, compressed forms, pages, the studio, the desk, files outside."""
     assert client.get(path).status_code == 404
+
+
+def test_the_desk_is_a_page_that_no_other_page_embeds(static: Path) -> None:
+    """If the desk is on, its page and its script are served. The policy allows no inline script and no frame."""
+    with TestClient(Starlette(routes=page.routes(SocketIoOptions(), static, desk=True))) as client:
+        answer = client.get("/desk")
+        policy = answer.headers["content-security-policy"]
+
+        assert "<title>Desk</title>" in answer.text
+        assert "frame-ancestors 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert client.get("/desk/desk.js").status_code == 200
+        assert client.get("/desk/desk.html").status_code == 404
 
 
 def test_a_new_build_is_served_without_a_restart(client: TestClient, static: Path) -> None:

@@ -1,0 +1,32 @@
+/**
+ * The keyboard shortcuts.
+ *
+ * Called by `desk.ts`. Pure: says what a key means, and does nothing.
+ */
+
+export type Command = "next" | "previous" | "reply" | "take" | "hand_back" | "search" | "help" | "leave";
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  j: "next",
+  k: "previous",
+  r: "reply",
+  t: "take",
+  b: "hand_back",
+  "/": "search",
+  "?": "help",
+};
+
+export interface Pressed {
+  readonly key: string;
+  readonly ctrlKey: boolean;
+  readonly metaKey: boolean;
+  readonly altKey: boolean;
+  readonly isComposing: boolean;
+}
+
+/** Return what a key means; null for nothing. In a text field, a letter is a letter. */
+export function commandOf(event: Pressed, isWriting: boolean): Command | null {
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
+  if (event.key === "Escape") return "leave";
+  return isWriting ? null : (COMMANDS[event.key] ?? null);
+}
