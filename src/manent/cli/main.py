@@ -237,7 +237,7 @@ def _within(name: str) -> list[str]:
 
 
 def describe_problems(error: ProjectError) -> str:
-    """Return a text with all problems of a project and their number."""
+    """Return a text that lists a project's problems and states their number."""
     count = len(error.problems)
     return f"{error.message}\n\n{count} problem{'s' if count != 1 else ''} in the project's files."
 

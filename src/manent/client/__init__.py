@@ -6,7 +6,8 @@
 
 Like the web chat, the client has an outbox, a cursor, and all messages in order without duplicates. The client sends
 the messages of the outbox until the server acknowledges them. To continue a conversation later, store `state()` and
-pass it to the next `ChatClient`. The client uses no code of the server, only the protocol in `docs/protocol.md`.
+pass it to the next `ChatClient`. The client does not use the server's code, but only the protocol in
+`docs/protocol.md`.
 """
 
 from manent.client.chat import ChatClient

@@ -44,7 +44,7 @@ class ChatClient:
         on_event: called with the name and payload of every event that arrives.
         limit: number of events to request when the client joins.
         accepts: what the client understands beyond the first version of the protocol. With `agent`, messages of
-            operators have the role `agent` and name the operator. Without it, they look like messages of the bot.
+            operators have the role `agent` and name the operator. Without this option, they look like bot messages.
 
     Attributes:
         typing: whether the bot is busy.

@@ -46,8 +46,8 @@ SESSION_METADATA_SLOT = "session_started_metadata"
 class Condition:
     """A condition under which a mapping applies.
 
-    If `active_loop` is None, the condition requires that no loop is active. If `requested_slot` is None, the requested
-    slot can be any.
+    If `active_loop` is None, the condition requires that no loop is active. If `requested_slot` is None, any slot can
+    be requested.
     """
 
     active_loop: str | None

@@ -1,10 +1,11 @@
 """Who handles a conversation: the bot, the queue, or an operator. Decides which changes are possible.
 
-The log contains every change as an event, and `after` computes the present handler from the events. Each function below
-`after` decides what a request does to a head. It returns the events to append, or raises `HandlerConflict`. The caller
-appends the events on the same head, so of two requests that were decided on one head, only one succeeds.
+The log contains every change as an event, and `after` computes the current handler from the events. Each function below
+`after` determines how a request changes a head. It returns the events to append, or raises `HandlerConflict`. The
+caller appends the events to the same head, so if two requests were decided for the same head, only one of them
+succeeds.
 
-Rasa's `pause` and `resume` accompany the events, because other programs do not see the events of the desk. No I/O.
+Rasa's `pause` and `resume` accompany the events, because other programs do not receive the desk's events. No I/O.
 """
 
 from msgspec.structs import replace
@@ -41,7 +42,7 @@ __all__ = [
 
 
 class HandlerConflict(RequestError):
-    """The present handler of the conversation does not permit the request. Nothing was written.
+    """The conversation's current handler does not permit the request. Nothing was written.
 
     Attributes:
         head: the present head.
@@ -68,12 +69,12 @@ def after(handling: Handling, event: Event, seq: int) -> Handling:
 
 
 def reopened(handling: Handling) -> Handling:
-    """Return the handling after a message of the visitor, which opens a closed conversation again."""
+    """Return the handling after a visitor's message, which opens a closed conversation again."""
     return handling if handling.closed_at is None else replace(handling, closed_at=None)
 
 
 def request(head: Head, *, reason: str | None = None, priority: int | None = None) -> list[Event]:
-    """Request a person. Nothing changes if the conversation already waits for one or has one."""
+    """Request a person. If the conversation is already waiting for an operator or has one, nothing changes."""
     if head.handling.handler != "bot":
         return []
     return [HandoffRequested(reason=reason, priority=priority), ConversationPaused()]
@@ -102,7 +103,7 @@ def take(head: Head, operator: Operator, *, expected: int | None = None) -> list
 
 
 def answer(head: Head, message: AgentUttered, operator: Operator, *, expected: int | None = None) -> list[Event]:
-    """Let an operator answer, and take the conversation if nobody has it, like `take`."""
+    """Let an operator answer, and let the operator take the conversation if no operator has it, like `take`."""
     return [*take(head, operator, expected=expected), message]
 
 
@@ -110,7 +111,7 @@ def hand_back(head: Head, operator: Operator) -> list[Event]:
     """Return the conversation to the bot.
 
     Raises:
-        HandlerConflict: another operator or already the bot has the conversation.
+        HandlerConflict: another operator has the conversation, or the bot already has it.
     """
     if head.handling.handler == "bot":
         raise HandlerConflict(head, "the bot already handles the conversation")
@@ -131,7 +132,7 @@ def release(head: Head, operator: Operator) -> list[Event]:
 
 
 def assign(head: Head, to: Operator, *, by: Operator) -> list[Event]:
-    """Give the conversation to an operator, even if another one has it."""
+    """Assign the conversation to an operator, even if another operator has it."""
     present = head.handling.operator
     if present is None:
         return take(head, to)
@@ -157,7 +158,10 @@ def close(head: Head, operator: Operator, *, asks_rating: bool = False) -> list[
 
 
 def expire(head: Head) -> list[Event]:
-    """Return a conversation that nobody took in time to the bot. Nothing changes if it does not wait."""
+    """Return to the bot a conversation that no operator has taken in time.
+
+    If the conversation is not waiting, nothing changes.
+    """
     return _to_bot(None) if head.handling.handler == "queue" else []
 
 

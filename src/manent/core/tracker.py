@@ -242,7 +242,7 @@ class Tracker:
         is_handled: whether a person handles the conversation or was requested. Then the visitor's messages do not
             change the state, so that the bot later continues where it stopped.
         failed_over: timestamp of the newest handoff that was requested because the bot failed.
-        counted: number of actions in `applied`. None if they must be counted again.
+        counted: number of actions in `applied`. None if the actions must be counted again.
         derived: cache for values that other code derives from `applied`. Not stored.
     """
 

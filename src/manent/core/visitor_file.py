@@ -1,4 +1,4 @@
-"""The record that a store keeps of a file of a visitor. The bytes are in a `Place` (`runtime/ports/files.py`)."""
+"""The record that a store keeps for a visitor's file. The bytes are in a `Place` (`runtime/ports/files.py`)."""
 
 import msgspec
 
@@ -7,10 +7,10 @@ class VisitorFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file that a visitor sent.
 
     Attributes:
-        file_id: random id of 32 hexadecimal digits. It is also the key of the bytes.
+        file_id: random id of 32 hexadecimal digits. It is also the key under which the bytes are stored.
         sender_id: key of the conversation.
-        name: file name for people, without a path.
-        mime: media type, judged by the content.
+        name: file name for display, without a path.
+        mime: media type, determined by the content.
         size: number of bytes.
         created: start of the upload in seconds since the epoch.
     """

@@ -86,7 +86,7 @@ class Played:
 
     @property
     def actions(self) -> list[Move]:
-        """The actions of the bot."""
+        """The bot's actions."""
         return [move for move in self.moves if move.pairs and isinstance(move.event, ActionExecuted)]
 
 

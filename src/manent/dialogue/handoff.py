@@ -1,6 +1,6 @@
-"""The built-in action `action_human_handoff`: requests a person, if one is there to answer.
+"""The built-in action `action_human_handoff`: requests a person, if a person is available.
 
-Whether a person is there is an input of the turn (`Handoff`), like the clock. The runtime provides it.
+Like the clock, the availability of a person is an input of the turn (`Handoff`). The runtime provides it.
 """
 
 from manent.core.events import ConversationPaused, Event, HandoffRequested
@@ -26,7 +26,7 @@ ERROR_INTERVAL_S = 3600.0
 
 
 def human_handoff(acting: Acting) -> Activity[list[Event]]:
-    """Request a person, or send a message that nobody is available. Do nothing if a person was already requested."""
+    """Request a person, or send a message that no person is available. Do nothing if a person was already requested."""
     tracker, env = acting.tracker, acting.env
     if tracker.is_handled:
         return []
@@ -38,7 +38,7 @@ def human_handoff(acting: Acting) -> Activity[list[Event]]:
 
 
 def after_failure(tracker: Tracker, env: Env) -> list[Event]:
-    """Return the events that request a person after the bot failed, if this is configured and a person is there."""
+    """Return the events that request a person after the bot failed, if this is configured and a person is available."""
     if not env.handoff.on_error or tracker.is_handled or not _is_possible(env):
         return []
     if tracker.failed_over is not None and env.now() - tracker.failed_over < ERROR_INTERVAL_S:

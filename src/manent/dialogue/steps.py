@@ -39,7 +39,7 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
         now: returns the time, in seconds since the epoch, UTC.
         new_id: returns a new unique id, for a message without an id or a reminder without a name.
         rng: selects among the variations of a response.
-        stamp: data to add to the metadata of each new event (`model_id`, `assistant_id`). It never changes.
+        stamp: data to add to each new event's metadata (`model_id`, `assistant_id`). It never changes.
         handoff: whether the turn may request a person.
     """
 

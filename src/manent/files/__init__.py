@@ -1,1 +1,1 @@
-"""Files that visitors send: options, types by content, the place of the bytes, scanner, links and removal."""
+"""Visitors' files: options, detection of types, storage of the bytes, scanners, links and removal."""

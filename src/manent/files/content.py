@@ -1,7 +1,7 @@
-"""Determines the type of a file by its content. The name and the type that the client sends are not used.
+"""Determines a file's type by its content. The name and the type that the client sends are not used.
 
 The types in `TYPES` are the only types that `files:` in `credentials.yml` can allow. Markup such as HTML and SVG is
-recognised, so that it does not count as text, but it can never be allowed.
+recognised, so that it is not treated as text, but it can never be allowed.
 """
 
 import codecs
@@ -130,7 +130,7 @@ def type_of(file: BinaryIO) -> str | None:
 
 
 def safe_name(name: str, mime: str) -> str:
-    """Return a name for people: without a path, bounded, and with an extension of the type.
+    """Return a file name for display: without a path, with limited length, and with an extension that matches the type.
 
     The extension determines the program that opens a saved file, so `page.html` with the content of a text becomes
     `page.html.txt`.
@@ -163,7 +163,10 @@ def _type_of_zip(file: BinaryIO, head: bytes) -> str:
 
 
 def _is_text(file: BinaryIO) -> bool:
-    """Return whether a file is UTF-8 without control characters of binary formats. An empty file is a text."""
+    """Return whether a file is UTF-8 without the control characters that binary formats contain.
+
+    An empty file has the type text.
+    """
     file.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:

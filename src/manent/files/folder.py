@@ -1,4 +1,4 @@
-"""A folder as the place of files. Several servers can use one folder of a shared file system."""
+"""A folder in which files are stored. Several servers can use a folder on a shared file system."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Signed links to files, which are valid for a limited time. They do not name a conversation."""
+"""Signed links to files, which are valid for a limited time. The links do not contain a conversation id."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ class Links:
         return f"{PATH}/{file_id}?{urlencode({'expires': expires, 'signature': self._sign(file_id, str(expires))})}"
 
     def is_valid(self, file_id: str, expires: str, signature: str, now: float) -> bool:
-        """Return whether a signature belongs to the file and the time, and the time has not passed."""
+        """Return whether a signature is valid for the file and the expiry time, and the time has not passed."""
         expected = self._sign(file_id, expires)
         if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             return False

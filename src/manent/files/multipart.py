@@ -1,6 +1,6 @@
 """Reads a `multipart/form-data` body piece by piece: first the text fields, then one file, which must be the last part.
 
-The order matters, because the server checks who sends the file before it reads the file. Browsers and curl send the
+The order is important, because the server checks the sender before it reads the file. Browsers and curl send the
 parts in the order in which the client adds them.
 """
 
@@ -19,7 +19,7 @@ _Event = tuple[str, bytes]
 
 
 class UploadForm:
-    """A form with a file.
+    """A form that contains a file.
 
     Args:
         content_type: header of the request.

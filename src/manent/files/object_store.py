@@ -1,4 +1,4 @@
-"""An object store as the place of files: S3 and compatible servers, Google Cloud Storage, Azure."""
+"""An object store in which files are stored: S3 and compatible servers, Google Cloud Storage, Azure."""
 
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -57,7 +57,7 @@ class ObjectPlace:
             self._opened = from_url(self._url, client_options=client)
 
     async def put(self, file_id: str, content: BinaryIO) -> None:
-        """See `Place.put`. An object appears only when it is complete."""
+        """See `Place.put`. An object becomes visible only when it is complete."""
         import obstore
 
         with self._translated():

@@ -1,4 +1,4 @@
-"""Builds the files of visitors that `files:` in `credentials.yml` configures. Called by the server and by commands."""
+"""Creates the `VisitorFiles` that `files:` in `credentials.yml` configures. Called by the server and by commands."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ class _Section:
 def open_files(
     credentials: Mapping[str, Json], store: ConversationStore, *, root: Path, metrics: Metrics | None = None
 ) -> VisitorFiles | None:
-    """Return the files of visitors, or None if `credentials.yml` has no section `files:`. Nothing is opened yet.
+    """Return the `VisitorFiles`, or None if `credentials.yml` has no section `files:`. Nothing is opened yet.
 
     Raises:
         ProjectError: an option is wrong.

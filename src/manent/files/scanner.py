@@ -1,6 +1,7 @@
 """Scanners, which check each uploaded file before it is accepted: a program or an HTTP service of the site's owner.
 
-A scanner that fails or is too slow refuses the file for now (`scanner_failed`), so no unchecked file is accepted.
+If a scanner fails or is too slow, the file is rejected temporarily (`scanner_failed`), so no unchecked file is
+accepted.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ class Scanner(Protocol):
 
         Raises:
             RequestError: `file_refused`: the scanner refused the file.
-            StoreError: `scanner_failed`: the scanner did not give a result.
+            StoreError: `scanner_failed`: the scanner did not return a result.
         """
 
 
@@ -38,7 +39,7 @@ class Program:
         self._command = command
         self._timeout_s = timeout_s
 
-    async def check(self, content: BinaryIO, mime: str) -> None:  # noqa: ARG002  # the content tells a program its type
+    async def check(self, content: BinaryIO, mime: str) -> None:  # noqa: ARG002  # programs detect the type by the content
         """See `Scanner.check`."""
         content.seek(0)
         try:
@@ -109,6 +110,6 @@ def _refused() -> RequestError:
 
 
 def _failed(reason: str) -> StoreError:
-    """Log the reason, which is for the site's owner, and return the error for the client."""
+    """Log the reason for the site's owner, and return the error for the client."""
     log.warning("a file could not be scanned, so it is not accepted", extra={"error": reason})
     return StoreError("scanner_failed", "the file could not be checked: try again later")

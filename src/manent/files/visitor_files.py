@@ -1,8 +1,8 @@
-"""The files of visitors: uploads, their use in messages, links, and removal.
+"""Visitors' files: uploads, their use in messages, links, and removal.
 
 `server/api/files.py` serves uploads and links, and `runtime/protocol1.py` attaches files to messages. The record of a
-file is written before its bytes, and its bytes are removed before its record. So a crash leaves no bytes without a
-record, and the next server removes the files of unfinished uploads after an hour.
+file is written before its bytes, and its bytes are removed before its record. So a crash leaves behind no bytes without
+a record, and the next server removes the files of unfinished uploads after an hour.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ _UNKNOWN: Final = "application/octet-stream"
 
 
 class VisitorFiles:
-    """Receives, serves and removes the files of visitors. Implements `Attachments`.
+    """Receives, serves and removes visitors' files. Implements `Attachments`.
 
     Args:
         options: the section `files:` of `credentials.yml`.
@@ -86,7 +86,7 @@ class VisitorFiles:
         self._loop = Loop("files", self._remove, metrics=metrics or Metrics())
 
     async def open(self) -> None:
-        """Open the place, read the key of the links, and start to remove files.
+        """Open the place, read the key that signs links, and start to remove files.
 
         Raises:
             StoreError: the place or the store cannot be used.
@@ -167,7 +167,7 @@ class VisitorFiles:
         )
         try:
             return await self._store_file(arriving, name, pieces)
-        except Exception:  # not a cancellation, after which a thread can still be writing the bytes
+        except Exception:  # not for a cancellation, because a thread can then still be writing the bytes
             await self._discard_now(arriving.file_id)
             raise
 
@@ -241,7 +241,7 @@ class VisitorFiles:
         return self._links.make(file_id, self._now())
 
     async def find(self, file_id: str, expires: str, signature: str) -> VisitorFile:
-        """Return the file of a signed link.
+        """Return the file to which a signed link refers.
 
         Raises:
             RequestError: `link_expired`: the signature is wrong or the link is no longer valid. `unknown_file`: the
@@ -286,7 +286,7 @@ class VisitorFiles:
         return REMOVAL_S
 
     async def _discard_now(self, file_id: str) -> None:
-        """Remove the file of an upload that failed. If this fails too, the file is removed when its time comes."""
+        """Remove the file of an upload that failed. If this also fails, the file is removed at its scheduled time."""
         try:
             await self._discard([file_id])
         except StoreError as error:

@@ -198,8 +198,8 @@ def report_all(judged: Sequence[Judged]) -> Json:
 
     Returns:
         An object with `intent_evaluation`, `entity_evaluation` (by extractor) and `response_selection_evaluation`.
-        `entity_evaluation` is null if the data has no entities, and `response_selection_evaluation` if it has no
-        retrieval intents.
+        `entity_evaluation` is null if the data contain no entities, and `response_selection_evaluation` if they contain
+        no retrieval intents.
     """
     responses = report_responses(judged)
     entities = {

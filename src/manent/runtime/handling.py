@@ -1,8 +1,8 @@
-"""What operators do with a conversation: take it, answer, hand it back, write notes.
+"""The operations of operators on a conversation: taking it, answering, handing it back, writing notes.
 
-`core/handler.py` decides. This module runs each decision as a mailbox job on the present head, and appends the events.
-If another server appends first, it decides again. So of two operators who take a conversation, one gets it, and the
-other gets a `HandlerConflict` with the new head. The desk and protocol 1 call these functions.
+`core/handler.py` decides. This module runs each decision as a mailbox job on the current head, and appends the events.
+If another server appends first, it decides again. So if two operators take a conversation, one of them succeeds, and
+the other receives a `HandlerConflict` with the new head. The desk and protocol 1 call these functions.
 """
 
 import asyncio
@@ -56,13 +56,13 @@ REPEATS = 100
 async def request_handoff(
     conversation: Conversation, *, reason: str | None = None, priority: int | None = None
 ) -> Head:
-    """Request a person. Nothing changes if one was requested already or handles the conversation.
+    """Request a person. If a person was already requested or handles the conversation, nothing changes.
 
     This and the other functions return the head afterwards.
 
     Raises:
         RequestError: `unknown_conversation`, `too_long`, or `busy`.
-        StoreError: nothing was written. The other functions raise these errors, too.
+        StoreError: nothing was written. The other functions also raise these errors.
     """
     if reason is not None:
         reason = checked_text(reason, MAX_REASON, field="reason")
@@ -92,9 +92,9 @@ async def say(
     data: Json | None = None,
     expected: int | None = None,
 ) -> Head:
-    """Send a message of an operator to the visitor, and take the conversation if nobody has it.
+    """Send an operator's message to the visitor, and let the operator take the conversation if no operator has it.
 
-    The same `message_id` sends only one message, however often it is called.
+    Repeated calls with the same `message_id` send only one message.
 
     Args:
         conversation: the conversation.
@@ -136,16 +136,16 @@ async def say(
 async def hand_back(
     conversation: Conversation, operator: Operator, *, trigger: str | None = None, note: str | None = None
 ) -> Head:
-    """Return the conversation to the bot. The bot continues where it stood and does not answer older messages.
+    """Return the conversation to the bot. The bot continues where it stopped, and does not answer older messages.
 
     Args:
         conversation: the conversation.
-        operator: who hands it back.
+        operator: the operator who hands the conversation back.
         trigger: an intent. The bot acts as if the visitor had expressed it.
         note: a note for other operators.
 
     Raises:
-        HandlerConflict: another operator or already the bot has the conversation.
+        HandlerConflict: another operator has the conversation, or the bot already has it.
         RequestError: `unknown_intent`, `too_long`.
     """
     if trigger is not None and trigger not in conversation.engine.assistant.domain.intents:
@@ -166,7 +166,7 @@ async def release(conversation: Conversation, operator: Operator) -> Head:
 
 
 async def assign(conversation: Conversation, to: Operator, *, by: Operator) -> Head:
-    """Give the conversation to an operator, even if another one has it."""
+    """Assign the conversation to an operator, even if another operator has it."""
     return await _change(conversation, lambda head: handler.assign(head, to, by=by))
 
 
@@ -257,14 +257,14 @@ async def rate(
 
 
 def typing(conversation: Conversation, *, on: bool) -> None:
-    """Show the visitor that the operator types, or has stopped. Nothing is stored."""
+    """Show the visitor that the operator is typing or has stopped typing. Nothing is stored."""
     conversation.feed.notify(AgentTyping(on))
 
 
 async def expire(conversation: Conversation, *, waiting_s: float) -> Head:
     """Return the conversation to the bot if it has been in the queue for longer than `waiting_s` seconds.
 
-    The bot tells the visitor that nobody was free.
+    The bot informs the visitor that no operator was available.
     """
 
     def begin(turn: Turn) -> Step:
@@ -284,7 +284,7 @@ async def _change(
     *,
     trigger: str | None = None,
 ) -> Head:
-    """Append the events that `decide` returns for the present head. Then let the bot act on `trigger`, if given."""
+    """Append the events that `decide` returns for the current head. Then let the bot act on `trigger`, if given."""
 
     def begin(turn: Turn) -> Step:
         events = decide(_head_of(conversation))
@@ -337,7 +337,7 @@ async def _append_internal(conversation: Conversation, make: Callable[[Head], Se
 
 
 async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeat an attempt while another server runs a turn of the conversation."""
+    """Repeat an attempt while another server is running a turn of the conversation."""
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -351,7 +351,7 @@ async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
 async def _refresh(conversation: Conversation) -> None:
     """Check that the conversation exists, and drop its record if another server has written meanwhile.
 
-    Without this, an outdated head could refuse a request that is possible.
+    Otherwise, a permitted request could be rejected because of an outdated head.
     """
     head = await _known_head(conversation)
     known = conversation.record.head

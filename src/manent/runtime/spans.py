@@ -1,6 +1,7 @@
-"""The seam for tracing: where the runtime opens a span, and the headers that continue a trace on another server.
+"""The interface for tracing: opens spans, and provides the headers that continue a trace on another server.
 
-By default nothing is traced. `manent.tracing` implements `Spans` with OpenTelemetry if `endpoints.yml` has `tracing:`.
+By default, messages are not traced. `manent.tracing` implements `Spans` with OpenTelemetry if `endpoints.yml` has
+`tracing:`.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,10 @@ trace_headers: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", defau
 
 
 class Spans(Protocol):
-    """Opens spans. A span ends with its context, and becomes the parent of the spans that are opened inside of it.
+    """Opens spans. A span ends with its context, and is the parent of all spans that are opened inside this context.
 
-    An error that leaves the context marks the span as failed. Spans contain no texts and no ids of conversations,
-    because in the mode `open` such an id gives access to the conversation.
+    An error that leaves the context marks the span as failed. Spans do not contain texts or conversation ids, because
+    in `open` mode, an id gives access to the conversation.
     """
 
     def current(self) -> Any:
@@ -30,7 +31,7 @@ class Spans(Protocol):
         """Open the span of a step of the turn."""
 
     def call(self, kind: str, name: str) -> AbstractContextManager[None]:
-        """Open the span of a call of another server. Inside of it, `trace_headers` contain its id.
+        """Open the span of a call to another server. Inside its context, `trace_headers` contain the span's id.
 
         Args:
             kind: `action` or `response`.

@@ -36,7 +36,7 @@ def user_message(
         sender_id: the conversation.
         text: the text as the client sent it.
         limits: limits for the length of text and title.
-        input_channel: name of the channel that received it. None if it did not arrive on a channel.
+        input_channel: name of the channel that received the message. None if it did not arrive on a channel.
         output_channel: name of the channel that sends the answer.
         message_id: the message id as the client sent it. If it is None, the conversation generates one.
         title: text to show to the visitor instead, for example the title of a button.

@@ -91,7 +91,7 @@ def plain_payload(part: Json) -> Any:
 
 
 def is_visible(event: Event) -> bool:
-    """Return whether a message of the bot or of an operator is visible.
+    """Return whether a bot's or operator's message is visible.
 
     User events are visible if a channel accepted them. The caller must check this.
     """
@@ -108,7 +108,7 @@ def messages_of(entry: LogEntry, *, link: Link | None = None, names_operators: b
     Args:
         entry: the entry.
         names_operators: whether messages of an operator have the role `agent` and name the operator. If not, they look
-            like messages of the bot.
+            like bot messages.
         link: returns a link for the id of a file. None: files have no links.
 
     Raises:
@@ -157,7 +157,7 @@ def _user_message(event: UserUttered, title: str | None, link: Link | None) -> J
 
 
 def _attachments(event: UserUttered, link: Link | None) -> list[Json]:
-    """Return the files of a message, with new links. Metadata of other shapes comes from messengers."""
+    """Return a message's files, with new links. Metadata of other shapes comes from messengers."""
     found = event.metadata.get("attachments")
     files: list[Json] = []
     for one in found if isinstance(found, list) else ():

@@ -1,4 +1,4 @@
-"""Implements the table `files` for all stores: the records of files that visitors sent.
+"""Implements the table `files` for all stores: the records of visitors' files.
 
 `stores/postbox.py` describes operations. The column `remove_at` is the time at which a file is removed. It is NULL for
 the files of accepted messages. A message that the conversation has accepted is in the table `accepted`, so an append
@@ -125,10 +125,10 @@ def forget_files(file_ids: Collection[str], names: str) -> Operation[None]:
 
 
 def forget_conversation(sender_id: str, now: float) -> Operation[None]:
-    """Remove all data of a conversation from the tables of messengers and files.
+    """Remove all of a conversation's data from the tables for messengers and files.
 
-    The record of a file remains, without data of the visitor, until the bytes are removed. An upload can still be
-    writing the bytes of an arriving file, so its time of removal is kept.
+    A file's record remains, without the visitor's data, until the bytes are removed. An upload can still be
+    writing the bytes of an arriving file, so its removal time does not change.
     """
     yield from postbox.forget_conversation(sender_id, now)
     yield (

@@ -230,7 +230,7 @@ class MemoryStore(FileTables):
         return [encode_event(entry.event) for entry in found.entries[start:]]
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """Remove all data of the conversation and return whether it existed."""
+        """Remove all of the conversation's data and return whether it existed."""
         found = self._find(sender_id)
         self._conversations.pop(sender_id, None)
         if new_epoch is not None:

@@ -128,9 +128,9 @@ def _epoch_of(sender_id: str) -> str:
 class _Conversion:
     """Converts one sender's events to log entries with their views.
 
-    Rasa's rows contain less information than Manent's log entries. A user event is a message of the visitor if it has
-    an input channel, is not an external trigger, and has a new `message_id`. User events with a repeated `message_id`
-    are excluded, because Rasa repeats a user event when it resolves a fallback.
+    Rasa's rows contain less information than Manent's log entries. A user event is a visitor's message if it has an
+    input channel, is not an external trigger, and has a new `message_id`. User events with a repeated `message_id` are
+    excluded, because Rasa repeats a user event when it resolves a fallback.
     """
 
     def __init__(self, head: Head) -> None:

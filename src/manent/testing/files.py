@@ -43,7 +43,7 @@ async def removed(store: ConversationStore, now: float, *, created_before: float
 
 
 async def test_a_file_is_found_when_it_is_ready(make_store: MakeStore) -> None:
-    """An arriving file is not found. A ready file has its final name, type and size, also after a restart."""
+    """An arriving file is not found. A ready file has its final name, type and size, even after a restart."""
     store = make_store()
     await store.open()
     await add(store, file(size=1_000))
@@ -78,7 +78,7 @@ async def test_concurrent_files_are_counted(store: ConversationStore) -> None:
 
 
 async def test_an_unused_file_is_removed_after_an_hour(store: ConversationStore) -> None:
-    """A file that no message names, and an upload that did not finish, are removed when their time comes."""
+    """A file that no message names, and an upload that did not finish, are removed at their removal time."""
     await upload(store, file("ready"))
     await add(store, file("arriving"))
     assert await removed(store, NOW + HOUR - 1) == []
@@ -122,7 +122,7 @@ async def test_a_file_belongs_to_one_message(store: ConversationStore) -> None:
 
 @pytest.mark.parametrize("wrong", ["eves", "arriving", "none"])
 async def test_files_of_others_cannot_be_attached(store: ConversationStore, wrong: str) -> None:
-    """Only ready files of the conversation can be named. After an error, no file is reserved."""
+    """Messages can name only ready files of their conversation. After an error, no file is reserved."""
     await upload(store, file("f1"))
     await upload(store, file("eves", "eve"))
     await add(store, file("arriving"))
@@ -134,7 +134,7 @@ async def test_files_of_others_cannot_be_attached(store: ConversationStore, wron
 
 @pytest.mark.parametrize("way", ["erase", "purge"])
 async def test_erasing_removes_files(store: ConversationStore, way: str) -> None:
-    """Erasing and purging remove the files of a conversation at once, and those of uploads when their time comes."""
+    """Erasing and purging remove a conversation's files immediately, and files of uploads at their removal time."""
     await upload(store, file("used"))
     await upload(store, file("unused"))
     await upload(store, file("eves", "eve"))
@@ -172,7 +172,10 @@ async def test_files_remain_when_a_log_is_replaced(store: ConversationStore) -> 
 
 
 async def test_files_move_with_their_messages(store: ConversationStore) -> None:
-    """Files of accepted messages move to another conversation. An erase of the first one then removes only the rest."""
+    """Files of accepted messages move to another conversation.
+
+    Erasing the first conversation then removes only its remaining files.
+    """
     for name in ("used", "unused"):
         await upload(store, file(name))
     await store.attach_files("ada", "m1", ["used"], remove_at=NOW + HOUR)

@@ -27,7 +27,7 @@ DOMAIN: Json = {
 
 
 def events_of(*texts: str) -> list[Event]:
-    """Return the events of a conversation in which a visitor sends these texts. The last one has no answer."""
+    """Return the events of a conversation in which a visitor sends these texts. The last text has no answer."""
     events: list[Event] = [ActionExecuted(name="action_session_start"), SessionStarted()]
     for number, text in enumerate(texts):
         if number:
@@ -64,7 +64,7 @@ CONVERSATIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def predict(policy: CustomPolicy) -> list[dict[str, float]]:
-    """Return the predictions of the policy for all conversations in `CONVERSATIONS`."""
+    """Return the policy's predictions for all conversations in `CONVERSATIONS`."""
     return [dict(policy.predict(conversation_of(*texts))) for texts in CONVERSATIONS.values()]
 
 
@@ -82,7 +82,7 @@ def test_a_loaded_policy_predicts_the_same(make_policy: MakePolicy) -> None:
 
 @pytest.mark.parametrize("texts", CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_predictions_are_confidences_of_actions(make_policy: MakePolicy, texts: tuple[str, ...]) -> None:
-    """A prediction contains actions of the domain with confidences from 0 to 1."""
+    """A prediction contains actions from the domain with confidences from 0 to 1."""
     policy = make_policy()
     policy.train(deepcopy(STORIES), deepcopy(DOMAIN))
     prediction = policy.predict(conversation_of(*texts))
@@ -92,7 +92,7 @@ def test_predictions_are_confidences_of_actions(make_policy: MakePolicy, texts: 
 
 
 def test_a_conversation_does_not_change_the_next_one(make_policy: MakePolicy) -> None:
-    """A prediction depends only on the conversation, so that it is the same after a restart of the server."""
+    """A prediction depends only on the conversation, so it is the same after a server restart."""
     policy = make_policy()
     policy.train(deepcopy(STORIES), deepcopy(DOMAIN))
 

@@ -1,4 +1,4 @@
-"""Opens tracing as `endpoints.yml` asks for it. Imports OpenTelemetry only then."""
+"""Starts tracing as configured in `endpoints.yml`. Imports OpenTelemetry only then."""
 
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def open_tracing(section: Json | None, *, server: str) -> "TracedSpans | None":
-    """Return the spans. None: there is no section `tracing`, and nothing is traced.
+    """Return the spans. None: the section `tracing` is missing, and messages are not traced.
 
     Args:
-        section: the options, which were checked.
+        section: the options, which have been checked.
         server: name of this server process.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The options of the section `tracing` in `endpoints.yml`. They are those of Rasa."""
+"""The options of the section `tracing` in `endpoints.yml`. The options are the same as in Rasa."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ import msgspec
 from manent.extensions.options import WrongOption
 
 OTLP_PORT = 4317
-"""Port of OTLP over gRPC, on which Jaeger listens, too."""
+"""Port for OTLP over gRPC. Jaeger also listens on this port."""
 
 
 class TracingOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,10 +18,10 @@ class TracingOptions(msgspec.Struct, frozen=True, kw_only=True):
         endpoint: with `otlp`, `host:port` for gRPC, or a URL that starts with http:// or https:// for OTLP over HTTP.
         service_name: the service in the traces.
         insecure: whether gRPC uses no TLS.
-        root_certificates: file with the certificates to trust. Without it, those of the system are used.
+        root_certificates: file with the certificates to trust. By default, the system's certificates are used.
         host: with `jaeger`, the host.
-        port: accepted and ignored: the UDP port of Jaeger's agent, which Jaeger no longer has.
-        sync_export: whether a span is sent at once, in the event loop. For tests only.
+        port: accepted and ignored, because current versions of Jaeger have no agent with a UDP port.
+        sync_export: whether each span is sent immediately, in the event loop. For tests only.
     """
 
     type: Literal["otlp", "jaeger"] = "jaeger"

@@ -9,7 +9,7 @@ _MAX_SEGMENTS = 3
 
 
 class TracedRequests:
-    """An ASGI application around another one. Its spans continue the trace of the request's header `traceparent`."""
+    """ASGI middleware that opens the spans. A span continues the trace named in the request's `traceparent` header."""
 
     def __init__(self, app: Any, spans: TracedSpans) -> None:
         self.app = app
@@ -21,7 +21,7 @@ class TracedRequests:
             await self.app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        # Later parts of a path may be secrets or ids, which do not belong into a trace.
+        # Later parts of a path can be secrets or ids, which must not appear in a trace.
         path = "/".join(scope["path"].split("/")[:_MAX_SEGMENTS])
         with self.spans.request(f"{scope['method']} {path}", headers) as span:
 

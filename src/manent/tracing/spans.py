@@ -1,7 +1,7 @@
 """Implements the runtime's `Spans` with OpenTelemetry, and sends the spans to a collector in the background.
 
-`server/app.py` opens it. Nothing here waits for the collector: finished spans wait in a queue, and are dropped if the
-collector is away for too long. OpenTelemetry's own log says so.
+`server/app.py` opens it. No function in this module waits for the collector. Finished spans wait in a queue, and are
+dropped if the collector is unavailable for too long. OpenTelemetry logs this.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class TracedSpans:
     Args:
         options: the section `tracing`.
         server: name of this server process.
-        exporter: receives the spans. None: the collector that the options name.
+        exporter: receives the spans. None selects the collector that the options name.
     """
 
     def __init__(self, options: TracingOptions, *, server: str, exporter: SpanExporter | None = None) -> None:
@@ -55,7 +55,7 @@ class TracedSpans:
 
     @contextmanager
     def request(self, name: str, headers: Mapping[str, str]) -> Iterator[Span]:
-        """Open the span of an HTTP request. It continues the trace that the request's `traceparent` names."""
+        """Open the span of an HTTP request. The span continues the trace that the request's `traceparent` names."""
         with self._open(name, SpanKind.SERVER, parent=_PROPAGATOR.extract(headers)) as span:
             yield span
 
@@ -83,7 +83,7 @@ class TracedSpans:
                 trace_headers.reset(token)
 
     async def close(self) -> None:
-        """Send the waiting spans, and stop. It takes some seconds if the collector does not answer."""
+        """Send the waiting spans, and stop. If the collector does not answer, this takes some seconds."""
         await asyncio.to_thread(self._provider.shutdown)
 
     @contextmanager
@@ -95,7 +95,7 @@ class TracedSpans:
         try:
             yield span
         except Exception as error:
-            # The text of an error may contain what a visitor wrote. The log has it.
+            # An error's text can contain a visitor's text. The log has it.
             code = error.code if isinstance(error, ManentError) else type(error).__name__
             span.set_attribute("error.type", code)
             span.set_status(Status(StatusCode.ERROR))
@@ -106,7 +106,7 @@ class TracedSpans:
 
 
 def _open_exporter(options: TracingOptions) -> SpanExporter:
-    """Return the exporter: OTLP over HTTP for a URL, else OTLP over gRPC."""
+    """Return the exporter: OTLP over HTTP for a URL, or OTLP over gRPC otherwise."""
     endpoint, insecure = options.endpoint or "", options.insecure
     if options.type == "jaeger":
         endpoint, insecure = f"{options.host}:{OTLP_PORT}", True

@@ -77,7 +77,7 @@ class Endpoints:
             a warning names the store that the server uses instead. None: the store is supported.
         trust_model_code: whether components of the project may run code from the model, such as pickled objects.
         desk: the options of the desk. None: no desk is configured.
-        warnings: the warnings of the file, by line.
+        warnings: the warnings about the file, by line.
     """
 
     action_endpoint: Json | None = None

@@ -1,4 +1,4 @@
-"""The times at which a desk is staffed. No I/O and no clock: times are arguments."""
+"""The times at which a desk is staffed. This module does no I/O and does not read a clock; times are arguments."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,8 @@ class OpeningHours:
 
     Attributes:
         zone: the time zone.
-        spans: weekday (0: Monday) → start and end of each span in minutes. An end up to the start is on the next day.
+        spans: weekday (0: Monday) → start and end of each span in minutes. If the end is not after the start, the span
+            ends on the next day.
         closed: days on which no span starts.
     """
 
@@ -50,7 +51,7 @@ def read_hours(hours: Mapping[str, str], zone: tzinfo, closed: Iterable[str] = (
         closed: dates without hours, `YYYY-MM-DD`.
 
     Raises:
-        ValueError: describes the wrong value.
+        ValueError: a value is not valid; the message describes it.
     """
     spans: dict[int, tuple[tuple[int, int], ...]] = {}
     for days, text in hours.items():
@@ -73,7 +74,7 @@ def _days(text: str) -> range:
 def _span(text: str) -> tuple[int, int]:
     found = _SPAN.fullmatch(text)
     numbers = [int(number) for number in found.groups()] if found else []
-    if not numbers or max(numbers[0], numbers[2]) > 24 or max(numbers[1], numbers[3]) > 59:  # noqa: PLR2004  # a clock
+    if not numbers or max(numbers[0], numbers[2]) > 24 or max(numbers[1], numbers[3]) > 59:  # noqa: PLR2004  # hours and minutes of a clock
         raise ValueError(f"{text.strip()!r} is not a span of time, such as 09:00-17:00")
     start, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
     if start >= _MINUTES or end > _MINUTES:

@@ -1,4 +1,4 @@
-"""Returns conversations that no operator takes in time to the bot (`desk: {queue_timeout: N}`).
+"""Returns to the bot the conversations that no operator takes in time (`desk: {queue_timeout: N}`).
 
 `server/app.py` opens and closes this task. Several servers can run it on one store, because only one of them can append
 the event.
@@ -19,7 +19,9 @@ _SECONDS_PER_MINUTE = 60.0
 
 
 class QueueTimeouts:
-    """Ends the waiting of conversations in the queue. Open it after the registry and close it before the registry.
+    """Returns conversations to the bot when they have waited too long in the queue.
+
+    Open it after the registry and close it before the registry.
 
     Args:
         conversations: all conversations.
@@ -41,7 +43,10 @@ class QueueTimeouts:
         await self._loop.close()
 
     async def _round(self) -> float:
-        """Return what waited too long to the bot, and return the pause until the next round in seconds."""
+        """Return to the bot the conversations that have waited too long.
+
+        Return the pause until the next round in seconds.
+        """
         engine = self._conversations.engine
         waiting_s = (self._minutes or 0.0) * _SECONDS_PER_MINUTE
         after = ""

@@ -44,7 +44,7 @@ class Undeliverable(ManentError):
 
 @runtime_checkable
 class Messenger(Protocol):
-    """A channel of a platform that Manent calls to send messages. `Sender` reads the messages from the log.
+    """A channel for a platform whose API Manent calls to send messages. `Sender` reads the messages from the log.
 
     Attributes:
         name: name of the channel.

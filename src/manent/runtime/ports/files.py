@@ -1,4 +1,4 @@
-"""The interfaces for files of visitors: their records in the store, their bytes in a place, and their use in messages.
+"""The interfaces for visitors' files: records in the store, storage of the bytes, and use in messages.
 
 `stores/files.py` implements `FileRecords`. `files/` implements `Place` and `Attachments`.
 """
@@ -14,8 +14,9 @@ class FileRecords(Protocol):
     """The part of a store that contains the records of visitors' files.
 
     A record is written before the first byte of its file, and removed after the last byte. So every byte has a record,
-    even after a crash. A record is `arriving`, then `ready`, then `removed`. Each record has a time at which the file
-    is removed, unless an accepted message names the file. Erasing and purging a conversation set this time to now.
+    even after a crash. A record's state is first `arriving`, then `ready`, then `removed`. Each record has a time at
+    which the file is removed unless an accepted message names it. Erasing and purging a conversation set this time to
+    now.
     """
 
     async def add_file(self, file: VisitorFile, *, remove_at: float, max_files: int, max_total: int) -> None:
@@ -57,11 +58,14 @@ class FileRecords(Protocol):
         """Move the files of accepted messages to another conversation, which has copied these messages."""
 
     async def take_removed_files(self, *, now: float, created_before: float | None, limit: int) -> list[str]:
-        """Mark the files whose time has come as removed. Return the ids of removed files, whose bytes must be removed.
+        """Mark as removed the files whose removal time has passed.
+
+        Return the ids of removed files, whose bytes must be removed.
 
         Args:
             now: seconds since the epoch.
-            created_before: also remove files that were created before this time. None removes no file by its age.
+            created_before: also remove files that were created before this time. None: files are not removed because of
+                their age.
             limit: maximum number of returned ids.
         """
 
@@ -70,7 +74,7 @@ class FileRecords(Protocol):
 
 
 class Place(Protocol):
-    """The place of the bytes: a folder or an object store.
+    """The storage for the bytes: a folder or an object store.
 
     Every method raises StoreError if the place cannot be used.
     """
@@ -96,14 +100,14 @@ class Attachments(Protocol):
 
     @property
     def offer(self) -> Json:
-        """What clients may send: `{max_size, max_per_message, types}`. Sizes are in bytes."""
+        """The limits for clients: `{max_size, max_per_message, types}`. Sizes are in bytes."""
 
     @property
     def intent(self) -> str | None:
         """Intent of messages that contain files but no text. None: the NLU decides."""
 
     async def attach(self, sender_id: str, message_id: str, file_ids: Sequence[str]) -> list[Json]:
-        """Reserve files for a message. Return what the log contains: `{file_id, name, mime, size, url}` for each.
+        """Reserve files for a message. Return the values for the log: `{file_id, name, mime, size, url}` for each file.
 
         Raises:
             RequestError: `too_many_files` or `unknown_file`.

@@ -299,7 +299,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
         """Return the newest `limit` events after `after` as JSON, oldest first. Action servers receive them."""
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """Remove all data of the conversation and return whether it existed.
+        """Remove all of the conversation's data and return whether it existed.
 
         With `new_epoch`, create an empty conversation.
         """

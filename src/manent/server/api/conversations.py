@@ -108,7 +108,7 @@ class TurnResult(msgspec.Struct, kw_only=True):
 
 
 class Export(msgspec.Struct, kw_only=True):
-    """All stored data of a conversation. Times are in seconds since the epoch."""
+    """All of a conversation's stored data. Times are in seconds since the epoch."""
 
     sender_id: str
     events: list[dict[str, Any]]
@@ -307,7 +307,7 @@ class _ConversationsApi:
         return PlainTextResponse(stories.write(sender_id, events))
 
     async def export(self, request: Request, sender_id: str) -> Response:
-        """Return all stored data of a conversation, as JSON or as a transcript."""
+        """Return all of a conversation's stored data, as JSON or as a transcript."""
         form = request.query_params.get("format", "json")
         if form not in get_args(export.Format):
             raise RequestError("bad_request", f"format must be one of {', '.join(get_args(export.Format))}")

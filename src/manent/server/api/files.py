@@ -1,7 +1,7 @@
-"""Files of visitors: `POST /sessions/files` uploads one, and `GET /files/<id>` reads one with a signed link.
+"""Visitors' files: `POST /sessions/files` uploads a file, and `GET /files/<id>` reads one with a signed link.
 
-Browsers must never run the content of a file. So a file is always sent as a download, with its judged type, and with a
-content security policy that forbids everything.
+Browsers must never run a file's content. So a file is always sent as a download, with its detected type and a content
+security policy that forbids all content.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ HEADERS = {
 
 
 class Uploaded(msgspec.Struct, kw_only=True):
-    """The file that was received. A message names it by its id within an hour."""
+    """The file that was received. A message must name the file's id within an hour."""
 
     ok: Annotated[bool, Meta(extra_json_schema={"const": True})]
     file_id: str
@@ -122,7 +122,7 @@ class _FilesApi:
                 request.path_params["file_id"], query.get("expires", ""), query.get("signature", "")
             )
             pieces = self.files.read(file)
-            first = await anext(pieces, b"")  # an error of the place must be raised before the headers are sent
+            first = await anext(pieces, b"")  # storage errors must be raised before the headers are sent
         except ManentError as error:
             return _refusal(request, error)
         headers = {**HEADERS, "Content-Disposition": _attachment(file.name), "Content-Length": str(file.size)}

@@ -24,7 +24,7 @@ class ChannelMessage(msgspec.Struct, kw_only=True):
 
 
 class Reply(msgspec.Struct, kw_only=True):
-    """One message of the bot."""
+    """A bot message."""
 
     recipient_id: str
     text: str | UnsetType = UNSET

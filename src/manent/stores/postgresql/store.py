@@ -238,7 +238,7 @@ class PostgresqlStore(FileTables):
         return [current_json(data.encode(), written_as) for written_as, data in reversed(found)]
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """Remove all data of the conversation and return whether it existed.
+        """Remove all of the conversation's data and return whether it existed.
 
         PostgreSQL's next vacuum frees the space.
         """

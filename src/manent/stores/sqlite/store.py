@@ -155,7 +155,7 @@ class SqliteStore(FileTables):
         return await self._read(lambda cursor: _tail(cursor, sender_id, after, limit))
 
     async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
-        """Remove all data of the conversation and return whether it existed.
+        """Remove all of the conversation's data and return whether it existed.
 
         This also overwrites its bytes in the file and the write-ahead log.
         """
