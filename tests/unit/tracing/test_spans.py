@@ -214,7 +214,7 @@ async def test_spans_reach_a_collector_over_grpc(tmp_path: Path) -> None:
     """With `host:port`, as in Rasa, the server sends OTLP over gRPC."""
     collector = _Collector()
     server = grpc.server(ThreadPoolExecutor(1))
-    add_TraceServiceServicer_to_server(collector, server)
+    add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
