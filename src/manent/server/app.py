@@ -235,7 +235,7 @@ def build(options: ServeOptions) -> Application:
     routes += desk_routes
     links: list[str] = []
     routes += openapi.routes(management=options.enable_api, more=desk_operations)
-    routes += page.routes(socketio.configured, studio=options.enable_api)
+    routes += page.routes(socketio.configured, studio=options.enable_api, desk=desk_options is not None)
 
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[None]:

@@ -30,7 +30,7 @@ _HEADERS: Final = {
         "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; style-src 'self'"
     ),
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with `no-referrer`, browsers send the form with `Origin: null`
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -133,6 +133,7 @@ def _page(title: str, body: str, *, status: int = 200) -> Response:
     text = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title></head><body><main><h1>{title}</h1>{body}</main></body></html>"
+        f'<title>{title}</title><link rel="stylesheet" href="/desk/desk.css"></head>'
+        f'<body><main class="door"><h1>{title}</h1>{body}</main></body></html>'
     )
     return Response(text, status, _HEADERS, "text/html")

@@ -1,0 +1,144 @@
+"""A visitor in the middle of a form asks for a person: two browsers, two servers, one PostgreSQL, and a crash."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from journeys.conftest import copied
+from journeys.pages import browse
+from support.once import trained
+from support.postgres import Cluster, programs, running
+from support.processes import Server, manent
+
+EXAMPLE = Path(__file__).parents[2] / "examples/handoff"
+TIMEOUT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL."""
+    bin_folder = programs()
+    if bin_folder is None:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    with running(bin_folder) as found:
+        yield found
+
+
+class Visitor:
+    """The web chat of a visitor."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.log = page.get_by_role("log")
+
+    def say(self, text: str) -> None:
+        """Write a message."""
+        box = self.page.get_by_role("textbox", name="Write a message")
+        box.fill(text)
+        box.press("Enter")
+
+    def sees(self, text: str, times: int = 1) -> Locator:
+        """Wait until messages of the bot or an operator contain a text that often."""
+        found = self.log.locator("[part~=bot], [part~=agent]").filter(has_text=text)
+        expect(found).to_have_count(times)
+        return found
+
+
+def sign_in(page: Page, project: Path, port: int) -> None:
+    """Invite an operator, open the link and press its button."""
+    done = manent("desk", "invite", "Ada", "--role", "operator", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    path = re.search(r"/desk/join\S*", done.stdout)
+    assert path is not None, done.stdout
+    page.goto(f"http://127.0.0.1:{port}{path.group()}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Nobody is waiting.")).to_be_visible()
+
+
+def test_a_person_takes_over_in_the_middle_of_a_form(
+    cluster: Cluster, serve: Callable[..., Server], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nothing is lost and nothing comes twice, although the operator's server is killed; then the form continues."""
+    project = copied(trained(EXAMPLE, tmp_path_factory), tmp_path / "project")
+    store = f"tracker_store:\n  type: SQL\n  url: {cluster.new_database()}\n"
+    endpoints = project / "endpoints.yml"
+    endpoints.write_text(endpoints.read_text() + store)
+    other = copied(project, tmp_path / "other")
+    for_visitors, for_operators = serve(project), serve(other)
+
+    def scenario(browser: Browser) -> None:
+        expect.set_options(timeout=TIMEOUT_MS)
+        pages = [browser.new_context(locale="en-GB").new_page() for _ in range(2)]
+        for page in pages:
+            page.set_default_timeout(TIMEOUT_MS)
+        visitor, desk = Visitor(pages[0]), pages[1]
+        sign_in(desk, other, for_operators.port)
+        visitor.page.goto(f"http://127.0.0.1:{for_visitors.port}/")
+        visitor.say("my bicycle is broken")
+        visitor.sees("On which day")
+        began = time.monotonic()
+        visitor.say("I want to talk to a person")
+        desk.get_by_role("region", name="Conversations").get_by_role("listitem").get_by_role("button").click()
+        took = time.monotonic() - began
+        expect(visitor.log.get_by_text("You are waiting for a person.")).to_be_visible()
+        expect(desk.get_by_text("appointment_form")).to_be_visible()
+        expect(desk.get_by_text("The bot asks for day")).to_be_visible()
+        desk.keyboard.press("t")
+        expect(desk.get_by_text("You answer")).to_be_visible()
+        expect(visitor.log.get_by_text("Ada joined")).to_be_visible()
+
+        reply = desk.locator("#reply")
+        reply.press_sequentially("Good morning!")
+        expect(visitor.log.get_by_text("Ada is typing")).to_be_attached()
+        reply.press("Enter")
+        visitor.sees("Good morning!")
+        visitor.page.get_by_role("textbox", name="Write a message").press_sequentially("Can you")
+        expect(desk.get_by_text("The visitor is typing")).to_be_attached()
+        visitor.say("Can you fetch it?")
+        expect(desk.get_by_role("log").get_by_text("Can you fetch it?")).to_have_count(1)
+
+        reply.press_sequentially("Yes, we can")
+        for_operators.process.kill()
+        for_operators.process.wait()
+        visitor.say("It is at the station.")
+        expect(desk.get_by_text("No connection.")).to_be_visible()
+        reply.press_sequentially(" fetch it on Friday.")
+        reply.press("Enter")
+        expect(desk.get_by_role("img", name="Sending")).to_be_visible()
+        serve(other, port=for_operators.port)
+        visitor.sees("Yes, we can fetch it on Friday.")
+        expect(desk.get_by_role("img", name="Sending")).to_have_count(0)
+        expect(desk.get_by_role("log").get_by_text("It is at the station.")).to_have_count(1)
+        expect(desk.get_by_role("log").get_by_text("Yes, we can fetch it on Friday.")).to_have_count(1)
+
+        desk.get_by_role("button", name="Hand back").click()
+        desk.get_by_role("dialog").get_by_role("button", name="Hand back").click()
+        expect(visitor.log.get_by_text("Ada left")).to_be_visible()
+        expect(desk.get_by_text("The bot answers")).to_be_visible()
+        visitor.say("Friday")
+        visitor.sees("We expect your bicycle on Friday.")
+        visitor.page.reload()
+        expect(visitor.log.locator("[part~=message]").last).to_contain_text("We expect your bicycle")
+
+        script = """log => [...log.querySelectorAll('[part~=message]')].map(message =>
+          message.querySelector('.bubble, .text').innerText.trim())"""
+        assert visitor.log.evaluate(script) == [
+            "my bicycle is broken",
+            "On which day, from Monday to Friday?",
+            "I want to talk to a person",
+            "I'll get a person from the workshop. You can keep writing here.",
+            "Good morning!",
+            "Can you fetch it?",
+            "It is at the station.",
+            "Yes, we can fetch it on Friday.",
+            "Friday",
+            "We expect your bicycle on Friday.",
+        ]
+        print(f"the operator saw the request after {took:.2f} s")  # noqa: T201  # read with -rP
+        assert took < 1
+
+    browse(scenario)
