@@ -39,6 +39,7 @@ def marked_in(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("name", ["telegram", "slack"])
+@pytest.mark.slow
 async def test_killed_servers_lose_and_repeat_nothing(tmp_path: Path, name: str) -> None:
     """Every message is one turn, every reply arrives in order, and at most one reply a kill and send arrives twice."""
     platform = platform_of(name)
