@@ -16,7 +16,7 @@ def test_project_is_complete(tmp_path: Path) -> None:
     project = read_project(tmp_path)
 
     assert project.warnings == ()
-    assert len({example.intent for example in project.nlu.examples}) == 7
+    assert len({example.intent for example in project.nlu.examples}) == 8
     assert project.stories.stories
     assert project.stories.rules
     variations = [variation for response in project.domain.responses.values() for variation in response]
