@@ -24,13 +24,14 @@ from opentelemetry.trace import StatusCode
 
 from manent.actions.opening import open_actions
 from manent.client import ChatClient
+from manent.extensions.options import convert
+from manent.project.settings.endpoints import read_endpoints
 from manent.runtime.spans import trace_headers
-from manent.server.app import build
-from manent.server.options import ServeOptions
 from manent.tracing import spans as spans_module
+from manent.tracing.options import TracingOptions
 from support.action_servers import ScriptedServer, says_bytes
 from support.ports import free_port
-from support.small_talk import Actions, Running, assistant, failing, model_file, running
+from support.small_talk import Actions, Running, assistant, failing, running
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -155,17 +156,17 @@ async def test_action_server_receives_traceparent(tmp_path: Path, collected: InM
         ("{type: otlp, endpoint: 'https://otel/custom', service_name: bot}", "https://otel/custom"),
     ],
 )
-async def test_sections_of_rasa_are_accepted(tmp_path: Path, section: str, endpoint: str) -> None:
+def test_sections_of_rasa_are_accepted(tmp_path: Path, section: str, endpoint: str) -> None:
     """The section of a Rasa project works unchanged; the spans go to the endpoint that it names."""
     (tmp_path / "endpoints.yml").write_text(f"tracing: {section}\n")
-    application = build(ServeOptions(root=tmp_path, model=model_file(), endpoints=Path("endpoints.yml")))
-    spans = application.conversations.engine.spans
+    read = read_endpoints(tmp_path / "endpoints.yml")
+    options, _ = convert(TracingOptions, read.tracing or {})
+    assert options is not None
+    exporter: Any = spans_module._open_exporter(options)
 
-    assert isinstance(spans, spans_module.TracedSpans)
-    processor: Any = spans._provider._active_span_processor._span_processors[0]
-    exporter = processor._batch_processor._exporter
+    assert read.warnings == ()
     assert exporter._endpoint == endpoint
-    await spans.close()
+    exporter.shutdown()
 
 
 async def test_spans_reach_a_collector(tmp_path: Path) -> None:
