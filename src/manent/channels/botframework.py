@@ -121,7 +121,7 @@ class BotFrameworkChannel(MessengerChannel):
             self.refuse("the token is for another serviceUrl")
         endorsements = key.document.get("endorsements")
         if not isinstance(endorsements, list) or text_of(activity, "channelId") not in endorsements:
-            self.refuse("the key of the token is not endorsed for this channelId")
+            self.refuse("the token's signing key is not endorsed for this channelId")
 
     async def read(self, request: Request, body: bytes) -> Update:
         """See `MessengerChannel.read`."""

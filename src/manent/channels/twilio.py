@@ -136,7 +136,7 @@ class TwilioChannel(MessengerChannel):
         await self._call("POST", f"Accounts/{self._options.account_sid}/Messages.json", form)
 
     def _number(self, to: str) -> str:
-        """Return the bot's number, with the prefix of WhatsApp if the visitor's number has it."""
+        """Return the bot's number, with the `whatsapp:` prefix if the visitor's number has one."""
         number = self._options.twilio_number.removeprefix(_WHATSAPP)
         return f"{_WHATSAPP}{number}" if to.startswith(_WHATSAPP) else number
 

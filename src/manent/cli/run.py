@@ -53,7 +53,7 @@ Token = Annotated[
         "-t",
         "--auth-token",
         metavar="TOKEN",
-        help="Token that the management API requires. It is safer in --auth-token-file or $MANENT_AUTH_TOKEN.",
+        help="Token that the management API requires. Safer alternatives: --auth-token-file or $MANENT_AUTH_TOKEN.",
     ),
 ]
 TokenFile = Annotated[
@@ -64,7 +64,7 @@ JwtSecret = Annotated[
     typer.Option(
         "--jwt-secret",
         metavar="KEY",
-        help="Key that verifies JSON web tokens for the management API. It is safer in --jwt-secret-file or"
+        help="Key that verifies JSON web tokens for the management API. Safer alternatives: --jwt-secret-file or"
         " $MANENT_JWT_SECRET.",
     ),
 ]

@@ -37,7 +37,7 @@ KeyPassword = Annotated[
     typer.Option(
         "--ssl-password",
         metavar="TEXT",
-        help="Password of the private key. It is safer in --ssl-password-file or $MANENT_SSL_PASSWORD.",
+        help="Password of the private key. Safer alternatives: --ssl-password-file or $MANENT_SSL_PASSWORD.",
     ),
 ]
 KeyPasswordFile = Annotated[

@@ -76,7 +76,7 @@ class Settings:
         vectors: whether to use the word vectors.
         background: whether to also train on meaningless texts. Nonsense then gets a low confidence for all classes.
         scale: the scale of confidences. None: confidences are calibrated probabilities.
-        penalty: L2 penalty of the weights.
+        penalty: L2 penalty on the weights.
         iterations: number of training iterations.
         seed: random seed.
     """

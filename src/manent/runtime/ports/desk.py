@@ -459,10 +459,10 @@ class DeskStore(Protocol):
         """Remove rows of the feed, visits, sessions and invitations that are older."""
 
     async def report_presence(self, presence: Presence) -> None:
-        """Note that a person has the desk open."""
+        """Record that a person has the desk open."""
 
     async def end_presence(self, server: str, member_id: str | None = None) -> None:
-        """Note that a person, or everybody, has closed the desk on a server."""
+        """Record that a person has closed the desk on a server, or that all people there have if `member_id` is None."""
 
     async def present(self, *, now: float) -> list[Presence]:
         """Return who has the desk open, on all servers."""
@@ -471,7 +471,7 @@ class DeskStore(Protocol):
         """Return the prepared replies in order of their keys."""
 
     async def put_canned(self, canned: Canned) -> None:
-        """Store a prepared reply. An empty text removes it."""
+        """Store a prepared reply. An empty string removes it."""
 
     async def webhooks(self) -> list[Webhook]:
         """Return the webhooks."""

@@ -155,7 +155,7 @@ class SharedModels(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutesBehind:
-    """One page of the search for routes whose conversations have unsent events.
+    """One page of results of the search for routes whose conversations have unsent events.
 
     Attributes:
         found: the routes.

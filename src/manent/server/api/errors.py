@@ -71,7 +71,7 @@ def error_response(error: ManentError) -> Response:
 
 async def answer(request: Request, error: Exception) -> Response:
     """Return the response for a `ManentError`."""
-    assert isinstance(error, ManentError)  # noqa: S101  # this is registered only for these errors
+    assert isinstance(error, ManentError)  # noqa: S101  # the handler is registered only for this class
     note(error, way=request.scope["method"], address=address_of(request.client.host if request.client else None))
     return error_response(error)
 
@@ -90,7 +90,7 @@ async def answer_nobody(_: Request, error: Exception) -> Response:
 
 async def answer_http(request: Request, error: Exception) -> Response:
     """Return the response for an unknown path: a line of text, or a JSON object if the client sent JSON."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # this is registered only for these errors
+    assert isinstance(error, HTTPException)  # noqa: S101  # the handler is registered only for this class
     phrase = http.HTTPStatus(error.status_code).phrase
     message = f"{phrase}: {request.method} {request.url.path}"
     if request.headers.get("content-type", "").startswith("application/json"):

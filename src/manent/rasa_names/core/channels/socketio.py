@@ -80,7 +80,7 @@ class SocketIOOutput(OutputChannel):
 
 
 class SocketIOInput(InputChannel):
-    """A channel over Socket.IO whose methods subclasses can override."""
+    """A Socket.IO channel whose methods can be overridden in subclasses."""
 
     @classmethod
     def name(cls) -> str:

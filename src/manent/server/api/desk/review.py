@@ -57,7 +57,7 @@ class AnnotateRequest(msgspec.Struct, kw_only=True):
 
 
 class CannedRequest(msgspec.Struct, kw_only=True):
-    """A prepared reply. An empty text removes it."""
+    """A prepared reply. An empty string removes it."""
 
     text: str
 
