@@ -462,7 +462,7 @@ class DeskStore(Protocol):
         """Record that a person has the desk open."""
 
     async def end_presence(self, server: str, member_id: str | None = None) -> None:
-        """Record that a person has closed the desk on a server, or that all people there have if `member_id` is None."""
+        """Record that a person has closed the desk on a server, or that all people there have without `member_id`."""
 
     async def present(self, *, now: float) -> list[Presence]:
         """Return who has the desk open, on all servers."""
