@@ -75,7 +75,7 @@ def find_page(filters: ListFilter, reader: str, limit: int, dialect: Dialect) ->
 
 
 def _scanned(filters: ListFilter, limit: int) -> Operation[tuple[list[Sequence[Any]], bool]]:
-    """Read rows of the index until enough of them fit. Return them, and whether the index has no more."""
+    """Read rows of the index until enough of them fit. Return them, and whether the index ends here."""
     scanned: list[Sequence[Any]] = []
     fitting = 0
     while True:
