@@ -31,6 +31,16 @@ RARE = {
 }
 """What no ordinary conversation shows; each has a test of its own elsewhere."""
 
+FILES = {
+    "Attachment",
+    "FilesOffer",
+    "UploadAnswer",
+    "SessionAnswer.files",
+    "UserSaid.attachments",
+    "UserUttered.attachments",
+}
+"""Only for servers that accept files; see `test_files.py`."""
+
 
 def test_a_conversation_uses_every_field_and_no_other(
     open_context: Callable[..., BrowserContext], server: ChatServer, jwt_server: ChatServer, tokens: Tokens
@@ -78,7 +88,7 @@ def test_a_conversation_uses_every_field_and_no_other(
     guarded.get_by_role("button", name="Cancel").click()
 
     assert wire.mistakes() == []
-    assert {field for field in wire.unseen() if not {field, field.split(".")[0]} & (OVER_HTTP | RARE)} == set()
+    assert {field for field in wire.unseen() if not {field, field.split(".")[0]} & (OVER_HTTP | RARE | FILES)} == set()
 
 
 def test_over_http_it_is_the_same(server: ChatServer) -> None:
@@ -110,7 +120,7 @@ def test_over_http_it_is_the_same(server: ChatServer) -> None:
         for path in openapi.document(management=False)["paths"]
         if path.startswith("/sessions/")
     }
-    assert documented == set(SCHEMA["x-requests"])
+    assert documented - {"files"} == set(SCHEMA["x-requests"])  # an upload is a form
 
 
 def test_the_documented_api_has_the_same_fields() -> None:

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import hashlib
+import os
 import random
 import sys
 import tempfile
@@ -127,7 +128,7 @@ async def _attachments(http: httpx.AsyncClient, server: Server) -> list[tuple[st
 
 
 def _stored(root: Path) -> set[str]:
-    return {path.name for path in (root / "files").rglob("*") if path.is_file()}
+    return {name for _, _, names in os.walk(root / "files") for name in names}
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """A folder in which files are stored. Several servers can use a folder on a shared file system."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -82,8 +81,6 @@ class Folder:
             path = self._path(file_id)
             for one in (path, path.with_name(file_id + _ARRIVING)):
                 one.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # the folder contains other files
-                path.parent.rmdir()
 
     def _unusable(self, error: OSError) -> StoreError:
         return StoreError("files_unavailable", f"the folder of files {self.name} cannot be used: {error}")

@@ -15,7 +15,8 @@ import type { ClientEvent } from "./events";
 import type { Chance, Clock, KeyValueStore, Network, Transport } from "./ports";
 import { SessionMemory, type JoinedSession } from "./session";
 import { Typing } from "./typing";
-import { PAGE_LIMIT, type JsonObject, type SessionSummary } from "./wire";
+import { readUpload, uploadForm, type Uploader, type UploadOptions } from "./upload";
+import { PAGE_LIMIT, type Attachment, type JsonObject, type Message, type SessionSummary } from "./wire";
 
 export { RequestRefused } from "./connection";
 
@@ -28,6 +29,8 @@ export interface ClientPorts {
   store: KeyValueStore;
   network: Network;
   chance: Chance;
+  /** Sends files. Without it, `upload` rejects. */
+  uploader?: Uploader;
 }
 
 export interface ClientOptions extends PlainOptions {
@@ -132,12 +135,40 @@ export class ConversationClient {
 
   // -- what a visitor does ------------------------------------------------------------------------------------
 
-  /** Store a message in the outbox, and send it until the server acknowledges it. Returns its id. */
-  send(message: string, extra: { title?: string; metadata?: JsonObject; message_id?: string } = {}): string {
+  /**
+   * Store a message in the outbox, and send it until the server acknowledges it. Returns its id.
+   *
+   * With `attachments`, the results of `upload`, the text can be empty.
+   */
+  send(
+    message: string,
+    extra: {
+      title?: string;
+      metadata?: JsonObject;
+      message_id?: string;
+      attachments?: readonly Attachment[];
+    } = {},
+  ): string {
     const message_id = extra.message_id ?? this.ports.chance.id();
     const metadata = { ...this.options.metadata?.(), ...extra.metadata };
-    this.delivery.write(message_id, message, extra.title, metadata);
+    this.delivery.write(message_id, message, extra.title, metadata, extra.attachments);
     return message_id;
+  }
+
+  /**
+   * Upload a file for the next message. The server removes the file after an hour unless a message names it.
+   *
+   * Rejects with `RequestRefused` if the server does not accept the file (`files_off`, `file_too_large`,
+   * `file_type_refused`, `file_refused`, `too_many_files`), with an `AbortError` if it was cancelled, and with a
+   * `TypeError` if the connection was lost.
+   */
+  async upload(file: Blob, { name, ...options }: UploadOptions = {}): Promise<Attachment> {
+    const session = this.memory.joined;
+    const { uploader } = this.ports;
+    if (session === null || uploader === undefined)
+      throw new TypeError("no conversation has been joined yet");
+    const token = (await this.options.token?.()) ?? null;
+    return readUpload(await uploader(uploadForm(session, file, name), token, options));
   }
 
   /** Send a failed message again. */
@@ -158,6 +189,12 @@ export class ConversationClient {
     } catch {
       this.report({ type: "older_failed" });
     }
+  }
+
+  /** Read the messages of event `seq` again, whose links to files are valid from now on. */
+  async reread(seq: number): Promise<readonly Message[]> {
+    const page = await this.dialect.older(seq + 1, 1);
+    return page.messages.filter((message) => message.seq === seq);
   }
 
   /** Start a new conversation. The server keeps the old one. */

@@ -9,6 +9,7 @@ import { ConversationClient, type ClientOptions, type ClientPorts } from "./clie
 import type { Chance, Clock, KeyValueStore, Network, Timer } from "./ports";
 import type { SocketIoOptions } from "./socketio";
 import { bestTransport } from "./transports";
+import { httpUploader } from "./upload";
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -61,6 +62,7 @@ export function connect({ url, path, namespace, ports, ...options }: ConnectOpti
       store: memoryStore(),
       network: alwaysOnline,
       chance: systemChance,
+      uploader: httpUploader(url.replace(/\/+$/, "")),
       ...ports,
     },
     { scope: "manent", ...options },

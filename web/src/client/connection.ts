@@ -127,7 +127,7 @@ export class Connection {
     payload: Requests[Name]["payload"],
     timeout_ms = ANSWER_TIMEOUT_MS,
   ): Promise<unknown> {
-    return this.ports.transport.request(name, payload, timeout_ms);
+    return this.ports.transport.request(name, payload as unknown as JsonObject, timeout_ms);
   }
 
   /** Send a request and resolve with the response. Throws `RequestRefused` if the response is an error. */

@@ -13,7 +13,7 @@ import type { ClientEvent } from "./events";
 import { Outbox, type OutboxEntry } from "./outbox";
 import type { Chance, Clock, KeyValueStore, Timer } from "./ports";
 import type { JoinedSession, SessionMemory } from "./session";
-import { isObject, readError, type JsonObject, type WireError } from "./wire";
+import { isObject, readError, type Attachment, type JsonObject, type WireError } from "./wire";
 
 /** If an acknowledged message does not appear in the log within this time, the client has missed events. */
 const ECHO_TIMEOUT_MS = 5_000;
@@ -55,7 +55,13 @@ export class Delivery {
   // -- what a visitor does ------------------------------------------------------------------------------------
 
   /** Store a message for the current conversation, or for the next one that is joined. Send it when possible. */
-  write(message_id: string, message: string, title: string | undefined, metadata: JsonObject): void {
+  write(
+    message_id: string,
+    message: string,
+    title: string | undefined,
+    metadata: JsonObject,
+    attachments: readonly Attachment[] = [],
+  ): void {
     const session = this.memory.joined ?? this.memory.get();
     const last = this.outbox.list().at(-1)?.written ?? 0;
     this.written.add(message_id);
@@ -66,6 +72,7 @@ export class Delivery {
       message,
       ...(title === undefined ? {} : { title }),
       ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+      ...(attachments.length === 0 ? {} : { attachments }),
       written: Math.max(this.ports.clock.now(), last + 1),
       state: "sending",
     });
@@ -236,7 +243,11 @@ export class Delivery {
   /** Report messages whose conversation no longer exists. They are shown once and never sent. */
   private reportDropped(entries: readonly OutboxEntry[]): void {
     for (const entry of entries) this.written.delete(entry.message_id);
-    const texts = entries.map((entry) => entry.title ?? entry.message).join("\n");
+    const texts = entries
+      .map(({ title, message, attachments = [] }) =>
+        [title ?? message, ...attachments.map(({ name }) => name)].filter((text) => text !== "").join(" "),
+      )
+      .join("\n");
     this.reportEvent({ type: "notice", notice: { code: "conversation_changed", message: texts } });
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { OutboxEntry } from "./outbox";
-import type { Handler, Message, Operator } from "./wire";
+import type { FilesOffer, Handler, Message, Operator } from "./wire";
 
 export type ConnectionStatus = "connecting" | "online" | "offline" | "refused";
 
@@ -30,6 +30,8 @@ export type ClientEvent =
       typing: boolean;
       /** The server supports only Rasa's protocol, without history and acknowledgements. */
       plain: boolean;
+      /** The files that the visitor can send, or null if the server accepts none. */
+      files: FilesOffer | null;
     }
   /** The session was removed from this browser. */
   | { type: "left" }

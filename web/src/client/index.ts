@@ -16,5 +16,6 @@ export {
 export type { ClientEvent, ConnectionStatus, Notice } from "./events";
 export type { OutboxEntry, SendState } from "./outbox";
 export type { Chance, Clock, KeyValueStore, Network, Timer, Transport, TransportListener } from "./ports";
+export { httpUploader, type Uploader, type UploadOptions } from "./upload";
 export { socketIoTransport, type SocketIoOptions } from "./socketio";
 export * from "./wire";

@@ -7,7 +7,7 @@
  */
 
 import type { KeyValueStore } from "./ports";
-import { isObject, type JsonObject } from "./wire";
+import { isObject, type Attachment, type JsonObject } from "./wire";
 
 export type SendState = "sending" | "sent" | "failed";
 
@@ -19,6 +19,8 @@ export interface OutboxEntry {
   readonly message: string;
   readonly title?: string;
   readonly metadata?: JsonObject;
+  /** Uploaded files. */
+  readonly attachments?: readonly Attachment[];
   /** Time of writing in milliseconds. Entries are sent in this order. */
   readonly written: number;
   readonly state: SendState;

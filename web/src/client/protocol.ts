@@ -29,6 +29,18 @@ export type Numbered = {
   divider?: "restart" | "session";
 };
 
+/** A file of a message. */
+export type Attachment = {
+  file_id: string;
+  name: string;
+  /** Media type, judged by the content. */
+  mime: string;
+  /** Number of bytes. */
+  size: number;
+  /** Path from which the file can be read for a limited time. */
+  url?: string;
+};
+
 /** A message of the visitor, as a live event. */
 export type UserSaid = Numbered & {
   message: string;
@@ -38,6 +50,8 @@ export type UserSaid = Numbered & {
   payload?: true;
   /** Null for a message that a plain client sent without an id. */
   message_id: string | null;
+  /** The files of the message. */
+  attachments?: readonly Attachment[];
 };
 
 /** A message of the assistant, as a live event: Rasa's keys (`text`, `quick_replies`, `attachment`, `custom`…) and the keys of all messages. */
@@ -117,6 +131,8 @@ export type UserUttered = {
   title?: string;
   message_id: string;
   metadata?: JsonObject;
+  /** Ids of uploaded files. */
+  attachments?: readonly string[];
 };
 
 /** Get the page before a message. */
@@ -187,6 +203,15 @@ export type EventsRequest = {
   accepts?: readonly string[];
 };
 
+/** The files that visitors can send. Absent if the server accepts none. */
+export type FilesOffer = {
+  /** Maximum size of a file in bytes. */
+  max_size: number;
+  max_per_message: number;
+  /** Media types. */
+  types: readonly string[];
+};
+
 /** A page of a conversation, and its position in the log. */
 export type SessionAnswer = {
   ok: true;
@@ -212,6 +237,7 @@ export type SessionAnswer = {
   /** Who handles the conversation: the bot, the queue (a person was requested), or a person. Only if the client accepts `agent`. */
   handler?: "bot" | "queue" | "human";
   operator?: Operator;
+  files?: FilesOffer;
 };
 
 /** The message is on disk. */
@@ -220,6 +246,15 @@ export type SentAnswer = {
   seq: number;
   /** The message had been accepted before; `seq` is that of the first time. */
   duplicate: boolean;
+};
+
+/** The answer to `POST /sessions/files`. */
+export type UploadAnswer = {
+  ok: true;
+  file_id: string;
+  name: string;
+  mime: string;
+  size: number;
 };
 
 /** Older messages. */

@@ -7,6 +7,8 @@
  */
 
 import type {
+  Attachment,
+  FilesOffer,
   HandlerChanged,
   Json,
   JsonObject,
@@ -108,6 +110,8 @@ export function readMessage(value: unknown, role?: Message["role"]): Message | n
     };
     if (typeof value["title"] === "string") message.title = value["title"];
     if (value["payload"] === true) message.payload = true;
+    const attachments = readAttachments(value["attachments"]);
+    if (attachments.length > 0) message.attachments = attachments;
     return message;
   }
   const body: JsonObject = {};
@@ -133,6 +137,27 @@ export function readHandler(value: unknown): HandlerChanged | null {
   if (operator !== undefined) changed.operator = operator;
   if (value["rate"] === true) changed.rate = true;
   return changed;
+}
+
+export function readAttachments(value: unknown): Attachment[] {
+  if (!Array.isArray(value)) return [];
+  return value.filter(isObject).map((item) => ({
+    file_id: text(item["file_id"]),
+    name: text(item["name"]),
+    mime: text(item["mime"]),
+    size: number(item["size"]),
+    ...(typeof item["url"] === "string" ? { url: item["url"] } : {}),
+  }));
+}
+
+/** Read what the visitor can send. Returns null if the server accepts no files. */
+function readOffer(value: unknown): FilesOffer | null {
+  if (!isObject(value) || !Array.isArray(value["types"])) return null;
+  return {
+    max_size: number(value["max_size"]),
+    max_per_message: number(value["max_per_message"], 1),
+    types: value["types"].filter((type) => typeof type === "string"),
+  };
 }
 
 /** Convert a message back to JSON. This is the inverse of `readMessage`. */
@@ -163,6 +188,8 @@ export function readSessionAnswer(answer: unknown): SessionAnswer | null {
   const handling = readHandler(answer);
   if (handling !== null) session.handler = handling.handler;
   if (handling?.operator !== undefined) session.operator = handling.operator;
+  const offer = readOffer(answer["files"]);
+  if (offer !== null) session.files = offer;
   return session;
 }
 

@@ -8,7 +8,7 @@
 
 import type { ClientEvent, ConnectionStatus, Notice } from "../client/events";
 import type { OutboxEntry } from "../client/outbox";
-import type { Handler, Message, Operator } from "../client/wire";
+import type { FilesOffer, Handler, Message, Operator } from "../client/wire";
 
 /** Who answers the visitor. `operator` is set if a person does. */
 export interface Handling {
@@ -22,6 +22,8 @@ export interface ChatState {
   readonly session_id: string | null;
   readonly epoch: string | null;
   readonly plain: boolean;
+  /** The files that the visitor can send, or null if the server accepts none. */
+  readonly files: FilesOffer | null;
   /** The loaded part of the log, oldest first. */
   readonly messages: readonly Message[];
   readonly has_more: boolean;
@@ -64,6 +66,7 @@ export const EMPTY: ChatState = {
   session_id: null,
   epoch: null,
   plain: false,
+  files: null,
   messages: [],
   has_more: false,
   older: "idle",
@@ -134,6 +137,7 @@ function joined(state: ChatState, event: Extract<ClientEvent, { type: "joined" }
     session_id: event.session_id,
     epoch: event.epoch,
     plain: event.plain,
+    files: event.files,
     messages: merge(continues ? state.messages : [], event.messages),
     // A response that continues the list does not contain whether older messages exist before the list.
     has_more: continues && state.messages.length > 0 ? state.has_more : event.has_more,

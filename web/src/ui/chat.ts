@@ -11,11 +11,12 @@ import { Typing } from "../client/typing";
 import type { ClientEvent, Notice } from "../client/events";
 import type { OutboxEntry } from "../client/outbox";
 import type { KeyValueStore } from "../client/ports";
-import type { JsonObject, SessionSummary } from "../client/wire";
+import type { Attachment, JsonObject, SessionSummary } from "../client/wire";
 import { contents, plainWords } from "../state/content";
 import type { Said } from "../state/transcript";
 import { EMPTY, head, reduce, unread, type ChatEvent, type ChatState, type Handling } from "../state/state";
 import { adoptSession } from "./adopt";
+import { Attaching } from "./attaching";
 import { Attention } from "./attention";
 import { browserStore } from "./browser";
 import { createClient } from "./client";
@@ -80,6 +81,7 @@ export class Chat implements PanelSource {
   readonly client: ConversationClient;
   readonly renderers: ReadonlyMap<string, CustomRenderer>;
   readonly composer: Composer;
+  readonly attaching: Attaching;
   readonly dialogs: Dialogs;
   readonly attention: Attention;
   readonly rating: Rating;
@@ -139,6 +141,12 @@ export class Chat implements PanelSource {
     );
     this.preferences = new Preferences(this.store, scope);
     this.attention = new Attention(this.preferences, () => this.panel.schedule());
+    this.attaching = new Attaching(host.panel, this.client, this.attention, () => ({
+      offer: this.state.files,
+      localization: this.localization,
+      changed: () => this.panel.schedule(),
+      failed: () => this.deny("failed_request"),
+    }));
     this.readMark = new ReadMark(this.store, scope);
     this.past = new Past(
       this.client,
@@ -164,6 +172,7 @@ export class Chat implements PanelSource {
     this.ending.abort();
     this.composer.stop();
     this.agentTyping.stop();
+    this.attaching.clear();
     this.attention.stop();
     this.panel.stop();
   }
@@ -178,13 +187,13 @@ export class Chat implements PanelSource {
 
   // -- for the element ----------------------------------------------------------------------------------------
 
-  /** Send a message for the visitor. Returns its id, or null for an empty text. */
-  send(text: string, title?: string): string | null {
+  /** Send a message for the visitor. Returns its id, or null for an empty text without files. */
+  send(text: string, title?: string, attachments: readonly Attachment[] = []): string | null {
     const message = text.trim();
-    if (message === "") return null;
+    if (message === "" && attachments.length === 0) return null;
     this.dialogs.turned([]);
     this.panel.viewport.toEnd();
-    const message_id = this.client.send(message, title === undefined ? {} : { title });
+    const message_id = this.client.send(message, { ...(title === undefined ? {} : { title }), attachments });
     this.panel.arrive(message_id);
     this.host.fire("sent", { message, title, message_id });
     return message_id;
@@ -250,6 +259,10 @@ export class Chat implements PanelSource {
     this.composer.focus();
   }
 
+  openFile(event: Event, seq: number, file_id: string): void {
+    this.attaching.follow(event, seq, file_id);
+  }
+
   dismiss(notice: Notice): void {
     this.dispatch({ type: "dismissed", notice });
     this.focus(); // the focused button was removed
@@ -294,6 +307,7 @@ export class Chat implements PanelSource {
         break;
       case "left":
         this.composer.clear(); // the draft belongs to the previous session
+        this.attaching.clear();
         break;
       case "outbox":
         this.announceFailed(before, event.entries);
@@ -304,6 +318,7 @@ export class Chat implements PanelSource {
           resumed: event.resumed,
           plain: event.plain,
         });
+        if (before.epoch !== null && before.epoch !== event.epoch) this.attaching.clear();
         // If nothing is stored, treat messages from before this visit as read.
         if (before.session_id !== event.session_id)
           this.dispatch({ type: "read", seq: this.readMark.get(this.state) ?? undefined });
@@ -398,6 +413,7 @@ export class Chat implements PanelSource {
     document.addEventListener("visibilitychange", () => this.visibilityChanged(), { signal });
     addEventListener("beforeprint", () => this.panel.print(signal), { signal });
     keepAboveKeyboard(panel, signal);
+    this.attaching.listen(signal);
     const unwatch = this.readMark.watch(() => {
       const seq = this.readMark.get(this.state);
       if (seq !== null) this.dispatch({ type: "read", seq });
@@ -405,14 +421,22 @@ export class Chat implements PanelSource {
     signal.addEventListener("abort", unwatch);
   }
 
-  /** Send what the visitor typed. It is shown even if it looks like a payload. Returns false for an empty text. */
+  /**
+   * Send what the visitor typed, with the uploaded files. It is shown even if it looks like a payload. Returns false if
+   * there is nothing to send, or if files are still being uploaded.
+   */
   private submit(text: string): boolean {
+    if (this.attaching.isBusy) return false;
     const message = text.trim();
-    return this.sendWritten(message, message.startsWith("/") ? message : undefined);
+    return this.sendWritten(message, message.startsWith("/") ? message : undefined, this.attaching.take());
   }
 
-  private sendWritten(text: string, title: string | undefined): boolean {
-    if (this.send(text, title) === null) return false;
+  private sendWritten(
+    text: string,
+    title: string | undefined,
+    attachments: readonly Attachment[] = [],
+  ): boolean {
+    if (this.send(text, title, attachments) === null) return false;
     this.dispatch({ type: "written" });
     return true;
   }

@@ -8,6 +8,7 @@ import { ConversationClient } from "../client/client";
 import { systemChance, systemClock } from "../client/connect";
 import type { KeyValueStore } from "../client/ports";
 import { bestTransport } from "../client/transports";
+import { httpUploader } from "../client/upload";
 import type { JsonObject } from "../client/wire";
 import { browserNetwork } from "./browser";
 import type { ChatConfig } from "./config";
@@ -30,6 +31,7 @@ export function createClient(
       store,
       network: browserNetwork,
       chance: systemChance,
+      uploader: httpUploader(config.server_url),
     },
     {
       scope: config.scope,

@@ -7,6 +7,7 @@
 import type { TemplateResult } from "lit-html";
 
 import type { KeyValueStore } from "../client/ports";
+import type { Attaching } from "./attaching";
 import type { Words } from "./i18n";
 import { canListen, listen } from "./media";
 import { composerView } from "./views/shell";
@@ -32,8 +33,15 @@ export class Composer {
     this.draft = store.get(key) ?? "";
   }
 
-  view(options: { words: Words; placeholder: string; voice: boolean; language: string }): TemplateResult {
-    const { words, placeholder, voice, language } = options;
+  view(options: {
+    words: Words;
+    placeholder: string;
+    voice: boolean;
+    language: string;
+    /** Null if the server accepts no files. */
+    files: Attaching | null;
+  }): TemplateResult {
+    const { words, placeholder, voice, language, files } = options;
     return composerView({
       words,
       placeholder,
@@ -42,6 +50,7 @@ export class Composer {
       send: () => this.submit(),
       dictate: voice && canListen() ? () => this.dictate(language) : null,
       listening: this.stopListening !== null,
+      files,
     });
   }
 

@@ -21,7 +21,9 @@ export function transcriptText(
     if (message.role === "user" && message.payload === true) return [];
     const text =
       message.role === "user"
-        ? (message.title ?? message.message)
+        ? [message.title ?? message.message, ...(message.attachments ?? []).map(({ name }) => `[${name}]`)]
+            .filter((part) => part !== "")
+            .join(" ")
         : plainWords(contents(message.body), words);
     const who = message.role === "user" ? words.you : message.role === "agent" ? message.operator.name : bot;
     return [`[${at.format(new Date(message.timestamp * 1000))}] ${who}: ${text}`];

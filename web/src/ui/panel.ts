@@ -11,6 +11,7 @@ import type { Notice } from "../client/events";
 import { safeSource } from "../state/links";
 import { unread, type ChatState } from "../state/state";
 import { pendingEntries, transcript, type Item } from "../state/transcript";
+import type { Attaching } from "./attaching";
 import type { Attention } from "./attention";
 import type { Composer } from "./composer";
 import type { ChatConfig } from "./config";
@@ -42,6 +43,7 @@ export interface PanelSource {
   readonly localization: Localization;
   readonly renderers: ReadonlyMap<string, CustomRenderer>;
   readonly composer: Composer;
+  readonly attaching: Attaching;
   readonly dialogs: Dialogs;
   readonly attention: Attention;
   readonly rating: Rating;
@@ -52,6 +54,8 @@ export interface PanelSource {
   retry(message_id: string): void;
   discard(message_id: string): void;
   edit(message_id: string, text: string): void;
+  /** Called when the visitor opens a file of the message `seq`. */
+  openFile(event: Event, seq: number, file_id: string): void;
   dismiss(notice: Notice): void;
   loadOlder(): void;
   scrollToEnd(): void;
@@ -199,7 +203,13 @@ export class Panel {
         </div>
         ${this.viewport.following ? nothing : this.jump()}
       </div>
-      ${composer.view({ words, placeholder: config.placeholder, voice: config.voice, language })}
+      ${composer.view({
+        words,
+        placeholder: config.placeholder,
+        voice: config.voice,
+        language,
+        files: state.files === null ? null : this.source.attaching,
+      })}
       ${announcerView(attention.announced)} ${dialogs.view(words, locale)}
     `;
   }
@@ -254,6 +264,7 @@ export class Panel {
       retry: (message_id) => this.source.retry(message_id),
       discard: (message_id) => this.source.discard(message_id),
       edit: (message_id, text) => this.source.edit(message_id, text),
+      openFile: (event, seq, file_id) => this.source.openFile(event, seq, file_id),
       target: config.link_target,
     };
   }

@@ -142,6 +142,12 @@ img.media { min-height: 3rem; min-width: 3rem; object-fit: contain; }
 .poster:hover { background: var(--tint); }
 audio { width: min(100%, 22rem); }
 .panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 12px; background: var(--raised); text-decoration: none; font-weight: 500; }
+.file small { font-size: 0.8125rem; font-weight: 400; color: var(--soft); white-space: nowrap; }
+.attachments { display: flex; flex-direction: column; align-items: flex-end; gap: 0.375rem; margin-block-start: 0.375rem; max-width: 100%; }
+.attachments:first-of-type { margin-block-start: 0; }
+.attachments .file { display: inline-flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.6rem; padding: 0.5rem 0.875rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); color: var(--ink); }
+.photo .media { max-height: 14rem; }
+.photo .media:not(.broken) + .file { display: none; }
 .file:hover { background: var(--tint); }
 .cards { display: flex; width: calc(100% + 4px); gap: 0.75rem; overflow-x: auto; scroll-snap-type: x proximity; padding: 2px 2px 0.5rem; margin-inline: -2px; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
 .card { flex: none; width: min(15rem, 80%); display: flex; flex-direction: column; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); overflow: hidden; scroll-snap-align: start; }

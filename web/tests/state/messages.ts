@@ -50,5 +50,6 @@ export function showing(...messages: Message[]): ChatState {
     continues: false,
     typing: false,
     plain: false,
+    files: null,
   });
 }

@@ -63,6 +63,7 @@ describe("the list of messages", () => {
       continues: true,
       typing: false,
       plain: false,
+      files: null,
     } as const;
 
     expect(reduce(before, event).messages.length).toBe(2);

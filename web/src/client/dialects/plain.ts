@@ -66,6 +66,7 @@ export class Plain implements Dialect {
       continues,
       typing: false,
       plain: true,
+      files: null,
     });
   }
 

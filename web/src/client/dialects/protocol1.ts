@@ -177,6 +177,7 @@ export class Protocol1 implements Dialect {
       continues,
       typing: session.typing,
       plain: false,
+      files: session.files ?? null,
     });
     this.handler(session);
   }
@@ -206,6 +207,9 @@ export class Protocol1 implements Dialect {
       ...(entry.title === undefined ? {} : { title: entry.title }),
       message_id: entry.message_id,
       ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
+      ...(entry.attachments === undefined
+        ? {}
+        : { attachments: entry.attachments.map(({ file_id }) => file_id) }),
     };
     if (JSON.stringify(payload).length > MAX_REQUEST_LENGTH)
       return { error: { code: "too_long", message: "message larger than a server accepts" } };

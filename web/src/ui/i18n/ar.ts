@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "المحادثة",
   write: "اكتب رسالة",
   send: "إرسال",
+  attach: "إرفاق ملفات",
+  camera: "التقاط صورة",
   menu: "القائمة",
   you: "أنت",
   said: "كتب {}",

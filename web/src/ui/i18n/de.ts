@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "Gespräch",
   write: "Nachricht schreiben",
   send: "Senden",
+  attach: "Dateien anhängen",
+  camera: "Foto aufnehmen",
   menu: "Menü",
   you: "Sie",
   said: "{} schrieb",

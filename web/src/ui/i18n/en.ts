@@ -10,6 +10,8 @@ export const en = {
   conversation: "Conversation",
   write: "Write a message",
   send: "Send",
+  attach: "Attach files",
+  camera: "Take a photo",
   menu: "Menu",
   you: "You",
   said: "{} said",

@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "Conversación",
   write: "Escribe un mensaje",
   send: "Enviar",
+  attach: "Adjuntar archivos",
+  camera: "Hacer una foto",
   menu: "Menú",
   you: "Tú",
   said: "{} escribió",

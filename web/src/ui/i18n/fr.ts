@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "Conversation",
   write: "Écrire un message",
   send: "Envoyer",
+  attach: "Joindre des fichiers",
+  camera: "Prendre une photo",
   menu: "Menu",
   you: "Vous",
   said: "{} a écrit",

@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "Conversazione",
   write: "Scrivi un messaggio",
   send: "Invia",
+  attach: "Allega file",
+  camera: "Scatta una foto",
   menu: "Menu",
   you: "Tu",
   said: "{} ha scritto",

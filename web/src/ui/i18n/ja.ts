@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "会話",
   write: "メッセージを入力",
   send: "送信",
+  attach: "ファイルを添付",
+  camera: "写真を撮る",
   menu: "メニュー",
   you: "あなた",
   said: "{}の発言",

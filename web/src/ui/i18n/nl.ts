@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "Gesprek",
   write: "Schrijf een bericht",
   send: "Versturen",
+  attach: "Bestanden bijvoegen",
+  camera: "Foto maken",
   menu: "Menu",
   you: "U",
   said: "{} schreef",

@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "Rozmowa",
   write: "Napisz wiadomość",
   send: "Wyślij",
+  attach: "Dołącz pliki",
+  camera: "Zrób zdjęcie",
   menu: "Menu",
   you: "Ty",
   said: "{} pisze",

@@ -8,6 +8,8 @@ export const words: Words = {
   conversation: "Conversa",
   write: "Escreva uma mensagem",
   send: "Enviar",
+  attach: "Anexar arquivos",
+  camera: "Tirar foto",
   menu: "Menu",
   you: "Você",
   said: "{} escreveu",

@@ -58,4 +58,12 @@ export const microphoneIcon = () =>
   );
 export const starIcon = () =>
   icon(svg`<path d="M12 3.6l2.6 5.3 5.8.8-4.2 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8-4.2-4.1 5.8-.8z"/>`);
+export const clipIcon = () =>
+  icon(
+    svg`<path d="M19.5 11.5l-7.6 7.6a4.6 4.6 0 0 1-6.5-6.5l7.9-7.9a3.1 3.1 0 0 1 4.4 4.4l-7.7 7.6a1.5 1.5 0 0 1-2.2-2.1l7-7"/>`,
+  );
+export const cameraIcon = () =>
+  icon(
+    svg`<path d="M4 8h3.2l1.6-2.5h6.4L16.8 8H20a1 1 0 0 1 1 1v9.500a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V9a1 1 0 0 1 1-1z"/><circle cx="12" cy="13.300" r="3.300"/>`,
+  );
 export const playIcon = () => icon(svg`<path d="M8 5.5v13l10.5-6.5z"/>`);

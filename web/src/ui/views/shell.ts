@@ -9,7 +9,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 
 import type { Notice } from "../../client/events";
 import type { SessionSummary } from "../../client/wire";
-import { closeIcon, mark, menuIcon, microphoneIcon, sendIcon } from "./icons";
+import { cameraIcon, clipIcon, closeIcon, mark, menuIcon, microphoneIcon, sendIcon } from "./icons";
 import { fill, type Words } from "../i18n";
 
 export interface MenuEntry {
@@ -190,6 +190,44 @@ export function sessionsView(
   </div>`;
 }
 
+/** The files of the next message, as the composer sees them. */
+export interface Attachable {
+  readonly isEmpty: boolean;
+  readonly isBusy: boolean;
+  /** Media types, separated by commas. */
+  readonly accept: string;
+  /** Whether to offer the camera: on phones, if photos are accepted. */
+  readonly hasCamera: boolean;
+  add(files: Iterable<File>): void;
+  /** Paste files from the clipboard. Returns false if it contains none. */
+  paste(event: ClipboardEvent): void;
+  view(): unknown;
+}
+
+/** The buttons that choose files, each with a file input, which must exist when the visitor clicks. */
+function attachView(files: Attachable, words: Words): TemplateResult {
+  const choose = (event: Event): void =>
+    ((event.currentTarget as Element).nextElementSibling as HTMLInputElement).click();
+  const chosen = (event: Event): void => {
+    const input = event.target as HTMLInputElement;
+    files.add([...(input.files ?? [])]);
+    input.value = ""; // so that the same file can be chosen again
+  };
+  const button = (label: string, icon: TemplateResult, camera: boolean): TemplateResult =>
+    html`<button type="button" class="icon attach" aria-label=${label} title=${label} @click=${choose}>
+        ${icon}
+      </button>
+      <input
+        type="file"
+        hidden
+        ?multiple=${!camera}
+        accept=${camera ? "image/*" : files.accept}
+        capture=${camera ? "environment" : nothing}
+        @change=${chosen}
+      />`;
+  return html`${button(words.attach, clipIcon(), false)}${files.hasCamera ? button(words.camera, cameraIcon(), true) : nothing}`;
+}
+
 export function composerView(options: {
   words: Words;
   placeholder: string;
@@ -199,8 +237,11 @@ export function composerView(options: {
   /** Null if dictation is off or not supported. */
   dictate: (() => void) | null;
   listening: boolean;
+  /** Null if the server accepts no files. */
+  files: Attachable | null;
 }): TemplateResult {
-  const { words } = options;
+  const { words, files } = options;
+  const isEmpty = options.draft.trim() === "" && files?.isEmpty !== false;
   const pressed = (event: KeyboardEvent): void => {
     // While an input method is composing, Enter selects a character.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
@@ -215,7 +256,9 @@ export function composerView(options: {
       options.send();
     }}
   >
+    ${files?.view() ?? nothing}
     <div class="field">
+      ${files === null ? nothing : attachView(files, words)}
       <textarea
         part="input"
         rows="1"
@@ -227,6 +270,7 @@ export function composerView(options: {
         .value=${options.draft}
         @input=${(event: Event) => options.write((event.target as HTMLTextAreaElement).value)}
         @keydown=${pressed}
+        @paste=${(event: ClipboardEvent) => files?.paste(event)}
       ></textarea>
       ${
         options.dictate === null
@@ -246,7 +290,7 @@ export function composerView(options: {
         part="send"
         class="send"
         aria-label=${words.send}
-        ?disabled=${options.draft.trim() === ""}
+        ?disabled=${isEmpty || files?.isBusy === true}
       >
         ${sendIcon()}
       </button>

@@ -15,6 +15,7 @@ import type { Item, Said } from "../../state/transcript";
 import { checkIcon, mark } from "./icons";
 import { fill } from "../i18n";
 import { reasonText } from "../notices";
+import { attachmentsView } from "./attachments";
 import { content, type ContentContext } from "./content";
 
 /** The context for drawing messages. A change must create a new object, because items compare it by identity. */
@@ -27,6 +28,8 @@ export interface Look extends Omit<ContentContext, "choice"> {
   retry(message_id: string): void;
   discard(message_id: string): void;
   edit(message_id: string, text: string): void;
+  /** Called when the visitor opens a file of the message `seq`. */
+  openFile(event: Event, seq: number, file_id: string): void;
 }
 
 export interface TranscriptContext {
@@ -113,7 +116,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
     case "user":
       return html`<article class="user ${state}" part="message user" data-key=${item.key}>
         <span class="sr">${fill(look.words.said, look.words.you)}</span>
-        <div class="bubble" part="bubble" dir="auto">${item.text}</div>
+        ${bubble(item.text)} ${attachmentsView(item.message.attachments ?? [], item.message.seq, look)}
         ${
           item.key === context.newest
             ? html`<footer class="state sent">${time(item.timestamp, look)}${tick(look)}</footer>`
@@ -137,6 +140,11 @@ function avatar(message: Said, look: Look): TemplateResult {
   >`;
 }
 
+/** Draw the visitor's text. A message can consist of files only. */
+function bubble(text: string): TemplateResult | typeof nothing {
+  return text === "" ? nothing : html`<div class="bubble" part="bubble" dir="auto">${text}</div>`;
+}
+
 /** Show the logo or the letter, which is behind the image, if the image cannot be loaded. */
 function noAvatar(event: Event): void {
   (event.target as Element).classList.add("broken");
@@ -148,7 +156,7 @@ function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: 
   const reason = reasonText(entry.error, words);
   return html`<article class="user ${entry.state} ${state}" part="message user" data-key=${item.key}>
     <span class="sr">${fill(words.said, words.you)}</span>
-    <div class="bubble" part="bubble" dir="auto">${item.text}</div>
+    ${bubble(item.text)} ${attachmentsView(entry.attachments ?? [], 0, look)}
     ${
       entry.state === "failed"
         ? html`<footer class="state failed">
