@@ -1,14 +1,16 @@
 """The HTTP API of the desk."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from manent.runtime.conversation.feed import AgentTyping, News
 from support.desks import API, eventually, listed, operator, visit
-from support.small_talk import running
+from support.small_talk import running, until
 
 DESK = "desk: {}\n"
 
@@ -112,6 +114,53 @@ async def test_news_reach_every_page(tmp_path: Path) -> None:
         async with bob.following("ffffff"):
             await bob.saw("reset")
         await ada.saw("presence", operators=[{"id": "ada", "name": "Ada", "viewing": "vera"}])
+
+
+async def test_a_page_on_another_server_is_up_to_date(tmp_path: Path) -> None:
+    """A visitor on one server and an operator on another one see each other's messages and typing within a second."""
+    async with (
+        running(tmp_path, endpoints=DESK) as visitors,
+        running(tmp_path, endpoints=DESK) as operators,
+        operator(operators) as ada,
+        ada.following(),
+        httpx.AsyncClient(base_url=visitors.url, timeout=30) as http,
+    ):
+        await until(visitors.conversations.engine.is_staffed)
+        began = time.monotonic()
+        await visit(visitors, "hello")
+        said = await ada.saw("message", sender_id="vera")
+        assert time.monotonic() - began < 3
+        assert [one["role"] for one in said["messages"]] == ["user", "bot"]
+        await ada.act("vera", "take")
+        request = {"protocol": 1, "session_id": "vera", "accepts": ["agent"]}
+        session = (await http.post("/sessions/session_request", json=request)).json()
+        assert session["handler"] == "human"
+        cursor = {"epoch": session["epoch"], "seq": session["seq"]}
+        waiting = asyncio.create_task(http.post("/sessions/events", json={**request, "cursor": cursor, "wait_s": 20}))
+        await until(lambda: bool(visitors.conversations.get("vera").subscribers))
+        typing: list[bool] = []
+        visitors.conversations.get("vera").subscribers.append(_Typing(typing))
+        await http.post("/sessions/user_typing", json={"session_id": "vera", "on": True})
+        assert "operator" not in await ada.saw("typing", sender_id="vera", on=True)
+        await ada.act("vera", "typing", on=True)
+        await until(lambda: typing == [True])
+        await ada.act("vera", "say", text="Hi from the other server", message_id="m1")
+        received = (await waiting).json()["messages"]
+        assert [(one["role"], one["text"], one["operator"]["name"]) for one in received] == [
+            ("agent", "Hi from the other server", "Ada")
+        ]
+        visitors.conversations.get("vera").subscribers.clear()
+
+
+class _Typing:
+    """A visitor's page that notes whether the operator types."""
+
+    def __init__(self, seen: list[bool]) -> None:
+        self.seen = seen
+
+    def notify(self, news: News) -> None:
+        if isinstance(news, AgentTyping):
+            self.seen.append(news.on)
 
 
 async def test_an_erased_conversation_leaves_the_pages(tmp_path: Path) -> None:
