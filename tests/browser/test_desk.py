@@ -144,6 +144,7 @@ def test_an_operator_works_with_the_keyboard_alone(page: Page, desk: DeskServer)
     """Choose, read the context, take, reply, hand back, search: with single keys."""
     desk.talk("barbara@example.com", "queue", waiting_since=time.time()).add("user", "my invoice")
     open_desk(page, desk)
+    expect(page.get_by_role("region", name="Conversations").get_by_role("listitem")).to_have_count(2)
     page.keyboard.press("j")
     expect(page.get_by_role("heading", name="Visitor 8f3a")).to_be_visible()
     expect(page.get_by_text("The bot asks for date")).to_be_visible()
@@ -444,6 +445,22 @@ def test_it_works_on_a_phone(open_context: Callable[..., BrowserContext], desk: 
     page.get_by_role("button", name="Back to the list").click()
 
     expect(page.get_by_role("region", name="Conversations")).to_be_visible()
+
+
+def test_right_to_left(open_context: Callable[..., BrowserContext], desk: DeskServer, waiting: Talk) -> None:
+    """In Arabic the panes are mirrored, and English sentences stay left to right."""
+    page = open_context(viewport=WIDE, locale="ar").new_page()
+    page.goto(desk.url)
+    page.get_by_role("button", name="8f3a").click()
+    expect(page.get_by_text("يسأل البوت عن date")).to_be_visible()
+    desk.says(waiting, "agent", "On its way", operator=ADA)
+    theirs = page.get_by_role("log").get_by_text("the day after the holiday?").bounding_box()
+    ours = page.get_by_role("log").get_by_text("On its way").bounding_box()
+
+    assert theirs is not None
+    assert ours is not None
+    assert ours["x"] < theirs["x"]
+    assert violations(page) == []
 
 
 def test_older_messages_load_in_place(page: Page, desk: DeskServer) -> None:

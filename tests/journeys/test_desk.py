@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from browser.wire import Wire
 from journeys.conftest import copied
 from journeys.pages import browse
 from support.once import trained
@@ -76,6 +77,8 @@ def test_a_person_takes_over_in_the_middle_of_a_form(
         for page in pages:
             page.set_default_timeout(TIMEOUT_MS)
         visitor, desk = Visitor(pages[0]), pages[1]
+        wire = Wire()
+        wire.listen(visitor.page)
         sign_in(desk, other, for_operators.port)
         visitor.page.goto(f"http://127.0.0.1:{for_visitors.port}/")
         visitor.say("my bicycle is broken")
@@ -121,8 +124,17 @@ def test_a_person_takes_over_in_the_middle_of_a_form(
         expect(desk.get_by_text("The bot answers")).to_be_visible()
         visitor.say("Friday")
         visitor.sees("We expect your bicycle on Friday.")
+
+        visitor.say("I want to talk to a person")
+        desk.get_by_role("button", name="Take", exact=True).click()
+        desk.get_by_role("button", name="Close", exact=True).click()
+        desk.get_by_role("dialog").get_by_role("button", name="Close conversation").click()
+        visitor.page.get_by_role("radio", name="5/5").check(force=True)
+        visitor.page.get_by_role("textbox", name="Comment").fill("Kind and quick")
+        visitor.page.get_by_role("textbox", name="Comment").press("Enter")
+        expect(desk.get_by_text("The visitor gave 5 of 5 “Kind and quick”")).to_be_visible()
         visitor.page.reload()
-        expect(visitor.log.locator("[part~=message]").last).to_contain_text("We expect your bicycle")
+        expect(visitor.log.locator("[part~=message]").last).to_contain_text("I'll get a person")
 
         script = """log => [...log.querySelectorAll('[part~=message]')].map(message =>
           message.querySelector('.bubble, .text').innerText.trim())"""
@@ -137,7 +149,13 @@ def test_a_person_takes_over_in_the_middle_of_a_form(
             "Yes, we can fetch it on Friday.",
             "Friday",
             "We expect your bicycle on Friday.",
+            "I want to talk to a person",
+            "I'll get a person from the workshop. You can keep writing here.",
         ]
+        assert wire.mistakes() == []
+        of_operators = {"AgentMessage", "AgentSaid", "AgentTyping", "HandlerChanged", "Operator", "Rate", "UserTyping"}
+        unseen = {field for field in wire.unseen() if field.split(".")[0] in of_operators}
+        assert unseen == {"Operator.avatar", "Rate.session_token", "Rate.of", "UserTyping.session_token"}
         print(f"the operator saw the request after {took:.2f} s")  # noqa: T201  # read with -rP
         assert took < 1
 

@@ -569,6 +569,13 @@ export class Desk {
     }
     const isDone = { hand_back: "bot", close: "bot" }[entry.request] === error.head?.handler;
     if (isDone && error.head !== null) return; // an earlier attempt has succeeded, and its answer was lost
+    // The visitor has asked for a person meanwhile: the operator wants the same as before.
+    if ((entry.request === "take" || entry.request === "say") && error.head?.handler === "queue") {
+      this.outbox.discard(entry.id);
+      const { error: _, ...again } = entry;
+      this.outbox.add({ ...again, state: "sending", body: { ...entry.body, expected: error.head.seq } });
+      return;
+    }
     const other = error.head?.operator;
     const text =
       other != null && other.id !== this.state.me?.operator.id

@@ -16,8 +16,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "?": "help",
 };
 
+/** The same by the place of the key, for keyboards without Latin letters. */
+const PLACES: Readonly<Record<string, Command>> = {
+  KeyJ: "next",
+  KeyK: "previous",
+  KeyR: "reply",
+  KeyT: "take",
+  KeyB: "hand_back",
+};
+
 export interface Pressed {
   readonly key: string;
+  readonly code: string;
   readonly ctrlKey: boolean;
   readonly metaKey: boolean;
   readonly altKey: boolean;
@@ -28,5 +38,6 @@ export interface Pressed {
 export function commandOf(event: Pressed, isWriting: boolean): Command | null {
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
   if (event.key === "Escape") return "leave";
-  return isWriting ? null : (COMMANDS[event.key] ?? null);
+  if (isWriting) return null;
+  return COMMANDS[event.key] ?? (/^[ -~]+$/.test(event.key) ? null : (PLACES[event.code] ?? null));
 }

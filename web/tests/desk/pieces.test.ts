@@ -14,6 +14,7 @@ import { ADA, message } from "./samples";
 
 const pressed = (key: string, extra = {}) => ({
   key,
+  code: "",
   ctrlKey: false,
   metaKey: false,
   altKey: false,
@@ -33,6 +34,8 @@ describe("keys", () => {
       "help",
     ]);
     expect(commandOf(pressed("j"), true)).toBe(null);
+    expect(commandOf(pressed("ت", { code: "KeyJ" }), false)).toBe("next");
+    expect(commandOf(pressed("h", { code: "KeyJ" }), false)).toBe(null);
     expect(commandOf(pressed("r", { ctrlKey: true }), false)).toBe(null);
     expect(commandOf(pressed("Escape"), true)).toBe("leave");
     expect(commandOf(pressed("Escape", { isComposing: true }), true)).toBe(null);

@@ -42,6 +42,13 @@ export function contextView(opened: Opened, desk: Desk, now: number): TemplateRe
         may
           ? html`<p class="tools">
               ${handler === "bot" ? html`<button type="button" class="quiet" @click=${() => desk.act("request_handoff")}>${words.request}</button>` : nothing}
+              ${
+                handler === "human" && !desk.isOthers()
+                  ? html`<button type="button" class="quiet" @click=${() => desk.act("release")}>
+                      ${words.release}
+                    </button>`
+                  : nothing
+              }
               <button type="button" class="quiet" @click=${() => desk.ask("assign")}>${words.assign}</button>
               <button type="button" class="quiet" @click=${() => desk.ask("close")}>
                 ${words.close_conversation}

@@ -39,7 +39,7 @@ export function deskView(desk: Desk, now: number): TemplateResult {
               ${words[tab]}${
                 tab === "inbox" && waiting > 0
                   ? html`<span class="count" aria-hidden="true">${waiting}</span
-                      ><span class="sr">, ${waiting} ${words.view_waiting}</span>`
+                      ><span class="sr">(${words.view_waiting}: ${waiting})</span>`
                   : nothing
               }
             </button>`,
@@ -146,7 +146,7 @@ function dialogView(desk: Desk): TemplateResult | typeof nothing {
   const close = (): void => desk.ask(null);
   switch (desk.dialog) {
     case "help":
-      return frame(words.keys, close, helpView(words));
+      return frame(words.keys, words, close, helpView(words));
     case "hand_back":
       return form(
         desk,
@@ -175,6 +175,7 @@ function dialogView(desk: Desk): TemplateResult | typeof nothing {
     case "assign":
       return frame(
         words.assign_to,
+        words,
         close,
         desk.handlers.length === 0
           ? html`<p>${words.assign_none}</p>`
@@ -214,12 +215,12 @@ function dialogView(desk: Desk): TemplateResult | typeof nothing {
   }
 }
 
-function frame(title: string, close: () => void, body: unknown): TemplateResult {
+function frame(title: string, words: Words, close: () => void, body: unknown): TemplateResult {
   return html`<dialog class="question" aria-labelledby="ask" @close=${close} @click=${closeOutside}>
     <div class="dialog">
       <h2 id="ask" class="ask">${title}</h2>
       ${body}
-      <form method="dialog" class="answers"><button class="quiet">OK</button></form>
+      <form method="dialog" class="answers"><button class="quiet">${words.close}</button></form>
     </div>
   </dialog>`;
 }

@@ -104,7 +104,8 @@ function noneView(desk: Desk): TemplateResult {
 function rowView(row: Row, desk: Desk, now: number): TemplateResult {
   const { state, words, localization } = desk;
   const isOpen = row.sender_id === state.selected;
-  const speaker = { bot: words.bot, agent: row.operator?.name ?? words.you }[row.last.role];
+  const isMine = row.operator === null || row.operator.id === state.me?.operator.id;
+  const speaker = { bot: words.bot, agent: isMine ? words.you : row.operator?.name }[row.last.role];
   return html`<li>
     <button
       type="button"

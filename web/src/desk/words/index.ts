@@ -17,7 +17,10 @@ export interface Localization {
   readonly words: Words;
 }
 
-const LOADERS: Record<string, () => Promise<Words>> = {};
+const LOADERS: Record<string, () => Promise<Words>> = {
+  de: async () => (await import("./de")).words,
+  ar: async () => (await import("./ar")).words,
+};
 
 export const LANGUAGES: readonly string[] = ["en", ...Object.keys(LOADERS)];
 
