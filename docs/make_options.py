@@ -14,6 +14,7 @@ import msgspec
 from manent.extensions.finding import find
 from manent.extensions.options import Field, fields_of
 from manent.extensions.points import BROKERS, CHANNELS, STORES, ExtensionPoint
+from manent.files.options import FilesOptions
 from manent.project.settings.desk import DeskOptions
 from manent.tracing.options import TracingOptions
 
@@ -21,7 +22,7 @@ PAGE = Path(__file__).with_name("options.md")
 
 HEAD = """# Options
 
-All options of the built-in channels, event brokers and stores, of the desk and of tracing. `manent data validate` and `manent run` report wrong values and unknown names, with file and
+All options of the built-in channels, event brokers and stores, of files, of the desk and of tracing. `manent data validate` and `manent run` report wrong values and unknown names, with file and
 line. A number or a flag may be in quotes or come from the environment (`${VARIABLE}`).
 
 This page is generated from the classes that read the options (`docs/make_options.py`).
@@ -37,6 +38,12 @@ SECTIONS = (
     ),
 )
 
+FILES = """
+## Files
+
+The section `files` of `credentials.yml`. Without it, visitors cannot send files ([files](files.md)).
+
+"""
 TRACING = """
 ## Tracing
 
@@ -56,6 +63,7 @@ def draw() -> str:
     return (
         HEAD
         + "".join(_section(point, title, text) for point, title, text in SECTIONS)
+        + (FILES + _table(FilesOptions))
         + (DESK + _table(DeskOptions))
         + (TRACING + _table(TracingOptions))
     )

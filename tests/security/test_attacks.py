@@ -112,6 +112,7 @@ def test_there_is_one_place_that_decides() -> None:
 
     assert comparing == {
         "channels/messenger.py",
+        "files/links.py",
         "runtime/identity/admission.py",
         "server/api/auth.py",
     }
