@@ -5,7 +5,7 @@
  * (`views/`) or read JSON (`wire.ts`).
  */
 
-import { nothing, render } from "lit-html";
+import { nothing, render, type TemplateResult } from "lit-html";
 
 import type { Clock, KeyValueStore } from "../client/ports";
 import { fill } from "../ui/i18n";
@@ -32,7 +32,6 @@ import {
   type Tab,
   type View,
 } from "./state";
-import { deskView } from "./views/frame";
 import { nameOf } from "./views/pieces";
 import {
   readCanned,
@@ -71,6 +70,8 @@ export interface DeskPorts {
   readonly fetch?: typeof fetch;
   /** Return a new unique id. */
   id(): string;
+  /** Return the page. A port, because the views import the desk. */
+  view(desk: Desk, now: number): TemplateResult;
 }
 
 export class Desk {
@@ -696,7 +697,7 @@ export class Desk {
   private draw(): void {
     const log = this.root.querySelector<HTMLElement>('[role="log"]');
     this.scroll.before(log);
-    render(deskView(this, this.ports.clock.now()), this.root);
+    render(this.ports.view(this, this.ports.clock.now()), this.root);
     this.scroll.after(this.root.querySelector<HTMLElement>('[role="log"]'), this.state.selected);
   }
 

@@ -10,6 +10,7 @@ import { theme } from "../ui/theme";
 import { styles } from "../ui/styles";
 import { Desk } from "./desk";
 import { deskStyles } from "./styles";
+import { deskView } from "./views/frame";
 import { localize } from "./words";
 
 function adopt(css: string): void {
@@ -32,6 +33,7 @@ async function show(): Promise<void> {
     clock: systemClock,
     store: browserStore("local"),
     id: () => systemChance.id(),
+    view: deskView,
   });
   desk.start();
 }

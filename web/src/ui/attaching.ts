@@ -5,21 +5,11 @@
  */
 
 import type { ConversationClient } from "../client/client";
-import type { Attachment, FilesOffer } from "../client/wire";
+import type { Attachment } from "../client/wire";
 import type { Attention } from "./attention";
+import type { AttachingContext } from "./files/context";
 import type { Tray } from "./files/tray";
-import type { Localization } from "./i18n";
 import type { Attachable } from "./views/shell";
-
-/** What the files need to know of the chat, read again for each use. */
-export interface AttachingContext {
-  readonly offer: FilesOffer | null;
-  readonly localization: Localization;
-  /** The files have changed: draw again. */
-  changed(): void;
-  /** The code for files could not be loaded. */
-  failed(): void;
-}
 
 export class Attaching implements Attachable {
   private tray: Tray | null = null;

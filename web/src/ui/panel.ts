@@ -30,7 +30,8 @@ import {
   type MenuEntry,
 } from "./views/shell";
 import type { Rating } from "./rating";
-import { transcriptView, type Look, type TranscriptContext } from "./views/transcript";
+import type { Look } from "./views/look";
+import { transcriptView, type TranscriptContext } from "./views/transcript";
 import { Viewport } from "./viewport";
 
 /** Slightly longer than the animation of a new message (`styles.ts`). */

@@ -9,10 +9,10 @@ import { repeat } from "lit-html/directives/repeat.js";
 
 import { RequestRefused, type ConversationClient } from "../../client/client";
 import type { Attachment } from "../../client/wire";
-import type { AttachingContext } from "../attaching";
 import { fill } from "../i18n";
 import { fileSize } from "../views/attachments";
 import { closeIcon } from "../views/icons";
+import type { AttachingContext } from "./context";
 import { fileWords, type FileWords } from "./words";
 
 /** Codes of errors after which the same file is refused again. */

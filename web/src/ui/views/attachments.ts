@@ -10,7 +10,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Attachment } from "../../client/wire";
 import { fill } from "../i18n";
 import { fileIcon } from "./icons";
-import type { Look } from "./transcript";
+import type { Look } from "./look";
 
 export function attachmentsView(
   files: readonly Attachment[],

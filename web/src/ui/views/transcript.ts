@@ -17,20 +17,7 @@ import { fill } from "../i18n";
 import { reasonText } from "../notices";
 import { attachmentsView } from "./attachments";
 import { content, type ContentContext } from "./content";
-
-/** The context for drawing messages. A change must create a new object, because items compare it by identity. */
-export interface Look extends Omit<ContentContext, "choice"> {
-  /** The assistant's name. */
-  readonly name: string;
-  /** URL of the assistant's image, or null for Manent's logo. */
-  readonly avatar: string | null;
-  readonly locale: string;
-  retry(message_id: string): void;
-  discard(message_id: string): void;
-  edit(message_id: string, text: string): void;
-  /** Called when the visitor opens a file of the message `seq`. */
-  openFile(event: Event, seq: number, file_id: string): void;
-}
+import type { Look } from "./look";
 
 export interface TranscriptContext {
   readonly look: Look;
