@@ -447,6 +447,27 @@ def test_it_works_on_a_phone(open_context: Callable[..., BrowserContext], desk: 
     expect(page.get_by_role("region", name="Conversations")).to_be_visible()
 
 
+def test_files_of_visitors_can_be_opened(page: Page, desk: DeskServer, waiting: Talk) -> None:
+    """An image is shown, another file is a link; a link to elsewhere or with code is neither."""
+    files = [
+        {"file_id": "1", "name": "door.png", "mime": "image/png", "size": 9, "url": "/files/1?key=x"},
+        {"file_id": "2", "name": "bill.pdf", "mime": "application/pdf", "size": 9, "url": "/files/2?key=x"},
+        {"file_id": "3", "name": "old.pdf", "mime": "application/pdf", "size": 9},
+        {"file_id": "4", "name": "bad.pdf", "mime": "application/pdf", "size": 9, "url": "javascript:attack()"},
+    ]
+    waiting.add("user", "", attachments=files)
+    open_desk(page, desk)
+    choose(page, "Visitor 8f3a")
+    log = page.get_by_role("log")
+    root = f"http://127.0.0.1:{desk.port}/"
+    expect(log.get_by_role("link", name="door.png")).to_have_attribute("href", f"{root}files/1?key=x")
+    expect(log.get_by_role("link", name="Download bill.pdf")).to_have_attribute("href", f"{root}files/2?key=x")
+    expect(log.get_by_text("old.pdf")).to_be_visible()
+    expect(log.get_by_text("bad.pdf")).to_be_visible()
+
+    assert log.locator("a[href^=javascript]").count() == 0
+
+
 def test_right_to_left(open_context: Callable[..., BrowserContext], desk: DeskServer, waiting: Talk) -> None:
     """In Arabic the panes are mirrored, and English sentences stay left to right."""
     page = open_context(viewport=WIDE, locale="ar").new_page()

@@ -270,7 +270,9 @@ class Feed:
                     entries = await self._conversations.engine.store.entries(
                         row.sender_id, after=row.first - 1, limit=min(row.last - row.first + 1, MAX_MESSAGES)
                     )
-                    messages = messages_json(entry for entry in entries if entry.seq <= row.last and is_shown(entry))
+                    files = self._conversations.engine.files
+                    new = [entry for entry in entries if entry.seq <= row.last and is_shown(entry)]
+                    messages = messages_json(new, files.link if files is not None else None)
                     data: Json = {"sender_id": row.sender_id, "messages": messages}
                     if newest[row.kind, row.sender_id] == row.number and row.sender_id in listed:
                         data["conversation"] = row_json(listed[row.sender_id])

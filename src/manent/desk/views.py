@@ -20,7 +20,7 @@ from manent.core.events import (
 )
 from manent.desk.reading import confidence_of, entities_of, is_shown
 from manent.runtime.ports.desk import ListPage, ListRow
-from manent.runtime.visitor_messages import messages_of
+from manent.runtime.visitor_messages import Link, messages_of
 
 
 def head_json(head: Head) -> Json:
@@ -71,15 +71,15 @@ def read_cursor(text: str) -> tuple[float, str] | None:
         return None
 
 
-def messages_json(entries: Iterable[LogEntry]) -> list[Json]:
+def messages_json(entries: Iterable[LogEntry], link: Link | None = None) -> list[Json]:
     """Return what the desk shows of entries, in order: messages, notes and events of the desk."""
-    return [message for entry in entries if is_shown(entry) for message in _messages(entry)]
+    return [message for entry in entries if is_shown(entry) for message in _messages(entry, link)]
 
 
-def _messages(entry: LogEntry) -> list[Json]:
+def _messages(entry: LogEntry, link: Link | None) -> list[Json]:
     event = entry.event
     if entry.view is not None:
-        shown = messages_of(entry, names_operators=True)
+        shown = messages_of(entry, link=link, names_operators=True)
         if isinstance(event, UserUttered):
             details = _given(
                 intent=event.intent, confidence=confidence_of(event) or None, entities=entities_of(event) or None

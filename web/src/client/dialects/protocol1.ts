@@ -232,7 +232,7 @@ export class Protocol1 implements Dialect {
     const { connection, memory } = this.conversation;
     if (memory.joined === null) throw new Error(NO_SESSION);
     const { session_id } = memory.joined;
-    const session = readSessionAnswer(await connection.ask(request, { session_id }));
+    const session = readSessionAnswer(await connection.ask(request, { session_id, ...this.accepted() }));
     if (session === null) throw new Error(UNREADABLE_ANSWER.message);
     this.conversation.leave();
     memory.forget(); // the stored token belongs to the old session

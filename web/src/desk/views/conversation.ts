@@ -12,7 +12,7 @@ import type { Desk } from "../desk";
 import { mayHandle, typists, viewers, type Opened } from "../state";
 import { itemsOf, type Item } from "../talk";
 import { format } from "../times";
-import type { DeskMessage, JsonObject, Operator } from "../wire";
+import { list, text, type DeskMessage, type JsonObject, type Operator } from "../wire";
 import { backIcon, detailsIcon } from "./icons";
 import { avatarView, nameOf } from "./pieces";
 
@@ -149,18 +149,18 @@ function messageView(message: DeskMessage, starts: boolean, desk: Desk): Templat
     case "user":
       return html`<article class="said theirs ${starts ? "starts" : ""}" data-key=${message.id}>
         ${starts ? senderView(nameOf(state.selected ?? "", words), message, desk) : nothing}
-        <div class="bubble" dir="auto">${message.text}</div>
-        ${intentView(message)}
+        ${message.text === "" ? nothing : html`<div class="bubble" dir="auto">${message.text}</div>`}
+        ${filesView(message, desk)} ${intentView(message)}
       </article>`;
     case "bot":
       return html`<article class="said ours ${starts ? "starts" : ""}" data-key=${message.id}>
         ${starts ? senderView(words.bot, message, desk) : nothing}
-        <div class="bubble bots">${bodyView(message)}</div>
+        <div class="bubble bots">${bodyView(message, desk)}</div>
       </article>`;
     case "agent":
       return html`<article class="said ours ${starts ? "starts" : ""}" data-key=${message.id}>
         ${starts ? senderView(message.operator?.name ?? words.you, message, desk, message.operator) : nothing}
-        <div class="bubble agents">${bodyView(message)}</div>
+        <div class="bubble agents">${bodyView(message, desk)}</div>
       </article>`;
     case "note":
       return html`<article class="remark" data-key=${message.id}>
@@ -209,19 +209,38 @@ function intentView({ intent, confidence }: DeskMessage): TemplateResult | typeo
 const ABOUT = new Set(["intent", "confidence", "entities"]);
 
 /** The body of a message as the visitor sees it. Its buttons do nothing here. */
-function bodyView(message: DeskMessage): unknown[] {
+function bodyView(message: DeskMessage, desk: Desk): unknown[] {
   const body: JsonObject = Object.fromEntries(
     Object.entries(message.body).filter(([key]) => !ABOUT.has(key)),
   );
-  const context: ContentContext = {
+  return contents(body).map((piece) => content(piece, contextOf(desk)));
+}
+
+/** The files that the visitor has sent. */
+function filesView({ body }: DeskMessage, desk: Desk): unknown[] {
+  const context = contextOf(desk);
+  return list(body["attachments"]).map((file) => {
+    const name = text(file["name"]);
+    // The server sends a path below its root, which can be below the path of a proxy.
+    const url = text(file["url"]).replace(/^\/+/, "");
+    if (url === "") return html`<div class="bubble" dir="auto">${name}</div>`;
+    const isImage = text(file["mime"]).startsWith("image/");
+    return content(
+      isImage ? { kind: "image", src: url, alt: name } : { kind: "file", url, name, text: "" },
+      context,
+    );
+  });
+}
+
+function contextOf({ api }: Desk): ContentContext {
+  return {
     words: en,
-    base: document.baseURI,
+    base: new URL("../../../", api.base).href, // the server
     target: "_blank",
     choice: { open: false, chosen: null },
     choose: () => undefined,
     renderers: new Map(),
   };
-  return contents(body).map((piece) => content(piece, context));
 }
 
 function eventText({ body, operator }: DeskMessage, { words }: Desk): string {

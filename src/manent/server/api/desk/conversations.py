@@ -168,7 +168,7 @@ class ConversationRequests:
         row = (await self.desk.tables.rows([sender_id])).get(sender_id)
         return {
             "head": head_json(head),
-            "messages": messages_json(entries),
+            "messages": messages_json(entries, self.engine.files.link if self.engine.files is not None else None),
             "slots": slots,
             "active_loop": loop,
             "labels": list(row.labels) if row is not None else [],
