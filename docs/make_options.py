@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from manent.channels.socketio.web_chat import WebChatOptions
 from manent.extensions.finding import find
 from manent.extensions.options import Field, fields_of
 from manent.extensions.points import BROKERS, CHANNELS, STORES, ExtensionPoint
@@ -38,6 +39,12 @@ SECTIONS = (
     ),
 )
 
+WEB_CHAT = """
+### `socketio.web_chat`
+
+The option `web_chat` of `socketio`; see [branding](web-chat.md#branding).
+
+"""
 FILES = """
 ## Files
 
@@ -62,7 +69,9 @@ def draw() -> str:
     """Return the page."""
     return (
         HEAD
-        + "".join(_section(point, title, text) for point, title, text in SECTIONS)
+        + _section(*SECTIONS[0])
+        + (WEB_CHAT + _table(WebChatOptions))
+        + "".join(_section(point, title, text) for point, title, text in SECTIONS[1:])
         + (FILES + _table(FilesOptions))
         + (DESK + _table(DeskOptions))
         + (TRACING + _table(TracingOptions))

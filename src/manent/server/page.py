@@ -3,6 +3,8 @@
 At `/`, clients other than browsers receive a line of text.
 """
 
+import gzip
+import hashlib
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +56,12 @@ ASSET_HEADERS = {
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 """Content codings, best first, with the suffixes of the compressed files that the build creates."""
 
+LOADER = "webchat/manent-chat.js"
+"""The file that pages load first."""
+
+_PAGE_SETTINGS = {"title": "heading", "language": "lang", "theme": "theme"}
+"""Key in the configuration of the hosted page → attribute of the element."""
+
 STUDIO = "/webchat/studio"
 """Path of the studio, and prefix of the paths of its files."""
 
@@ -88,9 +96,15 @@ def routes(
         desk: whether to serve the page for operators at `/desk`.
     """
     index = static / "index.html"
-    config = msgspec.json.encode(
-        {"socketPath": socketio.socketio_path, "namespace": socketio.namespace, "protocol": 1, "version": __version__}
-    )
+    site = socketio.web_chat.attributes() if socketio.web_chat is not None else {}
+    settings = {
+        "socketPath": socketio.socketio_path,
+        "namespace": socketio.namespace,
+        "protocol": 1,
+        "version": __version__,
+        **{key: site[name] for key, name in _PAGE_SETTINGS.items() if name in site},
+    }
+    config = msgspec.json.encode(settings)
 
     async def root(request: Request) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
@@ -115,8 +129,29 @@ def routes(
         if desk:
             found.append(Route(DESK, desk_page, methods=["GET"]))
         closed = tuple(prefix for prefix, is_open in ((STUDIO, studio), (f"{DESK}/", desk)) if not is_open)
+        if site and (static / LOADER).is_file():
+            found.append(_loader_route(static / LOADER, site))
         found.append(_Bundle(static, closed))
     return found
+
+
+def _loader_route(loader: Path, site: dict[str, str]) -> Route:
+    """Return the route of the loader for a site with `web_chat`. The attributes are a constant before its code."""
+    plain = b"const MANENT_SITE=" + msgspec.json.encode(site) + b";\n" + loader.read_bytes()
+    packed = gzip.compress(plain, mtime=0)
+    tag = f'"{hashlib.sha256(plain).hexdigest()[:32]}"'
+
+    async def serve(request: Request) -> Response:
+        headers = {**ASSET_HEADERS, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", "ETag": tag}
+        known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+        if tag in known:
+            return Response(status_code=304, headers=headers)
+        is_packed = "gzip" in _accepted(request)
+        if is_packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(packed if is_packed else plain, headers=headers, media_type="text/javascript")
+
+    return Route(f"/{LOADER}", serve)
 
 
 class _Bundle(Mount):
@@ -160,13 +195,18 @@ def _page(request: Request, path: Path, headers: Mapping[str, str] = MappingProx
     return _answer(request, path, {**SECURITY_HEADERS, **common, **headers})
 
 
-def _answer(request: Request, path: Path, headers: dict[str, str]) -> Response:
-    """Return a file. It is compressed if the client accepts this and the build contains a compressed file."""
-    accepted = {
+def _accepted(request: Request) -> set[str]:
+    """Return the content codings that the client accepts."""
+    return {
         name.strip()
         for name, _, quality in (item.partition(";") for item in request.headers.get("accept-encoding", "").split(","))
         if quality.strip() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     }
+
+
+def _answer(request: Request, path: Path, headers: dict[str, str]) -> Response:
+    """Return a file. It is compressed if the client accepts this and the build contains a compressed file."""
+    accepted = _accepted(request)
     found = next(
         (
             name

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from manent.channels.socketio.options import SocketIoOptions
+from manent.extensions.options import convert
 from manent.server import page
 
 CODE = "export const chat = 1;\n" * 50
@@ -108,3 +109,24 @@ def test_a_new_build_is_served_without_a_restart(client: TestClient, static: Pat
     (static / "webchat/assets/chat-new.js").write_text(CODE)
 
     assert client.get("/webchat/assets/chat-new.js").text == CODE
+
+
+def test_a_site_is_branded_in_the_loader(static: Path) -> None:
+    """With `web_chat`, the attributes are before the code of the loader, compressed, and with a tag of their own."""
+    options, _ = convert(SocketIoOptions, {"web_chat": {"title": "</script>Bäckerei", "language": "de"}})
+    assert options is not None
+    with TestClient(Starlette(routes=page.routes(options, static))) as client:
+        loader = client.get("/webchat/manent-chat.js", headers={"Accept-Encoding": "gzip"})
+        plain = client.get("/webchat/manent-chat.js", headers={"Accept-Encoding": "identity"})
+        again = client.get("/webchat/manent-chat.js", headers={"If-None-Match": loader.headers["etag"]})
+        settings = client.get("/webchat/config.json").json()
+        other = client.get("/webchat/assets/chat-abc.js")
+
+    first, _, rest = loader.text.partition("\n")
+    assert first == 'const MANENT_SITE={"heading":"</script>Bäckerei","lang":"de"};'
+    assert (rest, loader.headers["content-encoding"]) == (CODE, "gzip")
+    assert (plain.text, "content-encoding" in plain.headers) == (loader.text, False)
+    assert (again.status_code, loader.headers["cache-control"]) == (304, "no-cache")
+    assert loader.headers["access-control-allow-origin"] == "*"
+    assert (settings["title"], settings["language"]) == ("</script>Bäckerei", "de")
+    assert other.text == CODE

@@ -33,6 +33,9 @@ export const ATTRIBUTES = [
   "metadata-key",
   "user-message-event",
   "bot-message-event",
+  "greeting",
+  "suggestions",
+  "words",
 ] as const;
 
 export interface Basics {

@@ -181,7 +181,8 @@ export class Chat implements PanelSource {
   async configure(): Promise<void> {
     this.config = readConfig(this.host.element, this.host.basics());
     const preferred = [...this.config.language.split(/[\s,]+/), document.documentElement.lang];
-    this.localization = await localize(preferred, navigator.languages);
+    const found = await localize(preferred, navigator.languages);
+    this.localization = { ...found, words: { ...found.words, ...this.config.words } };
     this.panel.configure();
   }
 

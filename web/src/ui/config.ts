@@ -13,6 +13,12 @@ export type Theme = "auto" | "light" | "dark";
 
 export type LinkTarget = "_blank" | "_self" | "_parent" | "_top";
 
+/** A button that sends `payload`, or its title. */
+export interface Suggestion {
+  readonly title: string;
+  readonly payload: string;
+}
+
 export interface ChatConfig extends Basics {
   /** The level of the heading in the page's outline, 1 to 6. */
   heading_level: number;
@@ -30,6 +36,12 @@ export interface ChatConfig extends Basics {
   /** URL of the image beside the assistant's messages, or `""` for Manent's logo. */
   avatar: string;
   metadata: JsonObject;
+  /** Text of an empty conversation, or `""` for the text of the interface. */
+  greeting: string;
+  /** Buttons that are shown until the visitor writes. */
+  suggestions: readonly Suggestion[];
+  /** Texts that replace those of the interface, by key. */
+  words: Readonly<Record<string, string>>;
   /** Pause between the messages of a reply, in milliseconds. */
   message_delay_ms: number;
   /** List earlier conversations in the menu (requires `session_identity: jwt`). */
@@ -49,18 +61,40 @@ function oneOf<T extends string>(value: string | null, allowed: readonly T[], ot
   return allowed.find((item) => item === value) ?? otherwise;
 }
 
-function json(value: string | null): JsonObject {
+function json(value: string | null, name: string): JsonObject {
   if (value === null || value === "") return {};
   try {
     return JSON.parse(value) as JsonObject;
   } catch {
-    console.warn("manent-chat: ignoring the metadata attribute, which is not JSON:", value);
+    console.warn(`manent-chat: ignoring the attribute ${name}, which is not JSON:`, value);
     return {};
   }
 }
 
 function words(value: string | null): string[] {
   return (value ?? "").split(/[\s,]+/).filter((item) => item !== "");
+}
+
+function texts(object: JsonObject): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(object).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}
+
+/** Read suggestions: texts separated by `|`, or a JSON list of texts and `{title, payload}`. */
+function suggestions(value: string | null): Suggestion[] {
+  if (value === null) return [];
+  const items: unknown = value.startsWith("[")
+    ? json(`{"list":${value}}`, "suggestions")["list"]
+    : value.split("|");
+  return (Array.isArray(items) ? items : []).flatMap((item: unknown) => {
+    const { title, payload } = (typeof item === "object" && item !== null ? item : { title: item }) as Record<
+      string,
+      unknown
+    >;
+    if (typeof title !== "string" || title.trim() === "") return [];
+    return [{ title: title.trim(), payload: typeof payload === "string" ? payload : title.trim() }];
+  });
 }
 
 function flag(value: string | null): boolean {
@@ -82,7 +116,10 @@ export function readConfig(element: Element, basics: Basics): ChatConfig {
     session_id: attribute("session-id") ?? "",
     adopt: words(attribute("adopt")),
     avatar: attribute("avatar") ?? "",
-    metadata: json(attribute("metadata")),
+    metadata: json(attribute("metadata"), "metadata"),
+    greeting: attribute("greeting") ?? "",
+    suggestions: suggestions(attribute("suggestions")),
+    words: texts(json(attribute("words"), "words")),
     message_delay_ms: Math.max(0, Number(attribute("message-delay") ?? 0) || 0),
     conversations: flag(attribute("conversations")),
     voice: flag(attribute("voice")),

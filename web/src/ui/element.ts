@@ -28,6 +28,10 @@ export type TokenSource =
 
 const SCRIPT_URL = import.meta.url;
 
+/** Attributes from `web_chat` in the server's `credentials.yml`. The server writes this constant before this file. */
+declare const MANENT_SITE: Record<string, string> | undefined;
+const SITE = typeof MANENT_SITE === "object" ? MANENT_SITE : {};
+
 /** Whether the last press was a touch, after which focusing a text field would open the keyboard over the chat. */
 let touched = "matchMedia" in globalThis && matchMedia("(pointer: coarse)").matches;
 
@@ -89,6 +93,9 @@ export class ManentChat extends Base {
   }
 
   connectedCallback(): void {
+    for (const name in SITE) if (!this.hasAttribute(name)) this.setAttribute(name, SITE[name]!);
+    // "accent: #252" becomes the custom property --manent-accent.
+    this.style.cssText += (this.getAttribute("colors") ?? "").replace(/[\w-]+(?=:)/g, "--manent-$&");
     const basics = this.basics();
     const { floats } = this;
     if (this.panel.parentNode === null) this.root.append(this.panel);

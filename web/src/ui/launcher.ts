@@ -24,8 +24,8 @@ ${theme}
 :host([position="left"]:not([layout="fill"])) { inset-inline: 0 auto; }
 :host([position="left"]:not([layout="fill"])) .panel { inset-inline: 1.25rem 0.75rem; }
 .panel[hidden] { display: none !important; }
-.launcher { position: absolute; inset-block-end: calc(1.25rem + env(safe-area-inset-bottom)); inset-inline-end: calc(1.25rem + env(safe-area-inset-right)); display: grid; place-items: center; width: 3.5rem; height: 3.5rem; border-radius: 1.125rem 1.125rem 0.375rem 1.125rem; background: var(--launcher-ground, var(--accent)); color: var(--on-accent); box-shadow: 0 8px 24px var(--shade); cursor: pointer; touch-action: manipulation; }
-:host([position="left"]) .launcher { inset-inline: calc(1.25rem + env(safe-area-inset-left)) auto; border-radius: 1.125rem 1.125rem 1.125rem 0.375rem; }
+.launcher { position: absolute; inset-block-end: calc(1.25rem + env(safe-area-inset-bottom)); inset-inline-end: calc(1.25rem + env(safe-area-inset-right)); display: grid; place-items: center; width: 3.5rem; height: 3.5rem; border-radius: calc(var(--radius) * 1.29) calc(var(--radius) * 1.29) calc(var(--radius) * 0.43) calc(var(--radius) * 1.29); background: var(--launcher-ground, var(--accent)); color: var(--on-accent); box-shadow: 0 8px 24px var(--shade); cursor: pointer; touch-action: manipulation; }
+:host([position="left"]) .launcher { inset-inline: calc(1.25rem + env(safe-area-inset-left)) auto; border-radius: calc(var(--radius) * 1.29) calc(var(--radius) * 1.29) calc(var(--radius) * 1.29) calc(var(--radius) * 0.43); }
 .launcher:hover { filter: brightness(1.1); }
 .launcher:focus-visible { outline: 3px solid var(--accent-ink); outline-offset: 3px; }
 .launcher svg { width: 1.875rem; height: 1.875rem; }
@@ -46,7 +46,7 @@ ${theme}
 
 const NS = "http://www.w3.org/2000/svg";
 
-/** Return the site's image, or Manent's logo. */
+/** Return the site's image, or a speech bubble. */
 export function launcherPicture(address: string): Element {
   if (address === "") return launcherMark();
   const picture = document.createElement("img");
@@ -56,7 +56,7 @@ export function launcherPicture(address: string): Element {
   return picture;
 }
 
-/** Build the logo without lit-html, which is not loaded yet. */
+/** Build the speech bubble without lit-html, which is not loaded yet. */
 function launcherMark(): SVGSVGElement {
   const drawing = document.createElementNS(NS, "svg");
   const set = (element: Element, attributes: Record<string, string>): Element => {
@@ -75,15 +75,15 @@ function launcherMark(): SVGSVGElement {
   });
   drawing.append(
     set(document.createElementNS(NS, "path"), {
-      d: "M5 14.5V6.2M5 8.6c.7-1.6 1.9-2.5 3.4-2.5 2 0 3.1 1.3 3.1 3.4v5M11.5 9c.6-1.8 1.9-2.9 3.6-2.9 2 0 3.2 1.3 3.2 3.5v4.9",
+      d: "M4 5h16v11h-9l-5 4v-4h-2z",
     }),
   );
-  for (const cx of ["5", "11.6", "18.2"]) {
+  for (const cx of ["8", "12", "16"]) {
     drawing.append(
       set(document.createElementNS(NS, "circle"), {
         cx,
-        cy: "19",
-        r: "1.35",
+        cy: "10.5",
+        r: "1",
         fill: "currentColor",
         stroke: "none",
       }),

@@ -23,6 +23,7 @@ import { downIcon } from "./views/icons";
 import {
   announcerView,
   emptyView,
+  suggestionsView,
   headerView,
   noticesView,
   queueView,
@@ -169,6 +170,7 @@ export class Panel {
       ${headerView({
         words,
         heading: config.heading,
+        avatar: this.look.avatar,
         level: config.heading_level,
         subheading: person === null ? config.subheading : fill(words.joined, person.name),
         status: this.status(),
@@ -195,8 +197,8 @@ export class Panel {
         >
           <div class="column">
             ${this.older()} ${transcriptView(items, this.transcriptContext())}
-            ${isEmpty ? emptyView(words) : nothing}
-            ${state.handling?.handler === "queue" ? queueView(words) : nothing}
+            ${isEmpty ? emptyView(this.look.avatar, config.heading, config.greeting || words.empty) : nothing}
+            ${this.suggestions(items)} ${state.handling?.handler === "queue" ? queueView(words) : nothing}
             ${state.typing ? typingView(words, config.heading) : nothing}
             ${person !== null && state.agent_typing ? typingView(words, person.name) : nothing}
             ${this.source.rating.view(state.rating, words)}
@@ -228,6 +230,14 @@ export class Panel {
       ${count > 0 ? html`<span>${count === 1 ? words.unread_one : fill(words.unread_many, count)}</span>` : nothing}
       ${downIcon()}
     </button>`;
+  }
+
+  private suggestions(items: readonly Item[]): TemplateResult | typeof nothing {
+    const { state, config } = this.source;
+    const hasWritten = items.some(({ kind }) => kind === "user" || kind === "pending");
+    if (config.suggestions.length === 0 || state.session_id === null || state.has_more || hasWritten)
+      return nothing;
+    return suggestionsView(config.suggestions, ({ payload, title }) => this.source.choose(payload, title));
   }
 
   private older() {

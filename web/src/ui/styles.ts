@@ -19,15 +19,25 @@ export const styles = `
 /* header */
 .panel > header { display: flex; align-items: center; gap: 0.75rem; padding: 0.75rem 1rem; border-block-end: 1px solid var(--line); background: var(--paper); z-index: 3; }
 .brand { display: grid; place-items: center; color: var(--ink); }
+.letter { display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: calc(var(--radius) * 0.64); background: var(--accent); color: var(--on-accent); font: 600 0.9375rem/1 var(--sans); text-transform: uppercase; overflow: hidden; }
+.avatar .letter, .avatar .letter img { width: 100%; height: 100%; border-radius: inherit; }
+.letter img { width: 100%; height: 100%; object-fit: cover; }
+.letter .broken { display: none; }
+.letter:has(img:not(.broken)) { background: none; }
+.letter img:not(.broken) + b { display: none; }
+.empty .letter { width: 3.5rem; height: 3.5rem; font-size: 1.75rem; }
+.suggestions { margin-block-start: 1rem; }
+.empty:has(+ .suggestions) { margin-block-end: 0; }
+.empty + .suggestions { justify-content: center; margin-block: 0 auto; }
 .brand .mark { width: 1.75rem; height: 1.75rem; }
 .titles { flex: 1; min-width: 0; }
 .titles [role="heading"] { font: 600 1.1875rem/1.25 var(--serif); letter-spacing: 0.002em; overflow-wrap: anywhere; }
 .status { font-size: 0.8125rem; line-height: 1.35; color: var(--soft); }
 .status.away::before { content: ""; display: inline-block; width: 0.5em; height: 0.5em; margin-inline-end: 0.45em; border-radius: 50%; background: var(--rubric); vertical-align: 0.08em; }
-button.icon { display: grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; padding: 0; border: 0; border-radius: 10px; background: none; color: var(--soft); }
+button.icon { display: grid; place-items: center; flex: none; width: 2.5rem; height: 2.5rem; padding: 0; border: 0; border-radius: calc(var(--radius) * 0.71); background: none; color: var(--soft); }
 button.icon:hover { background: var(--wash); color: var(--ink); }
 #menu { position: absolute; inset-block-start: 3.75rem; max-height: calc(100% - 4.25rem); overflow-y: auto; inset-inline-end: 0.75rem; min-width: 13rem; max-width: calc(100% - 1.5rem); padding: 0.375rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); box-shadow: 0 12px 32px var(--shade); }
-#menu button { display: flex; width: 100%; padding: 0.55rem 0.75rem; border: 0; border-radius: 9px; background: none; text-align: start; align-items: center; gap: 0.75rem; }
+#menu button { display: flex; width: 100%; padding: 0.55rem 0.75rem; border: 0; border-radius: calc(var(--radius) * 0.64); background: none; text-align: start; align-items: center; gap: 0.75rem; }
 #menu button:hover, #menu button:focus-visible { background: var(--wash); }
 #menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: 1rem; border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }
 #menu [aria-checked="true"]::after { border-color: var(--accent-ink); background: radial-gradient(circle at calc(100% - 0.5rem) 50%, var(--on-accent) 0.32rem, transparent 0.36rem) var(--accent); }
@@ -58,8 +68,8 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 .bot.starts { margin-block-start: 1.125rem; }
 .bot > header { position: relative; display: flex; align-items: baseline; gap: 0.5rem; margin-block-end: -0.25rem; font-size: 0.8125rem; color: var(--soft); }
 .bot .name { font-weight: 600; color: var(--ink); }
-.avatar { position: absolute; inset-inline-start: -2.5rem; inset-block-start: -0.2rem; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: 9px; background: var(--wash); color: var(--ink); }
-.avatar.person { border-radius: 50%; background: var(--accent); color: var(--on-accent); }
+.avatar { position: absolute; inset-inline-start: -2.5rem; inset-block-start: -0.2rem; display: grid; place-items: center; width: 1.75rem; height: 1.75rem; border-radius: calc(var(--radius) * 0.64); background: var(--wash); color: var(--ink); }
+.avatar.person { border-radius: calc(var(--radius) * 1.4); background: var(--accent); color: var(--on-accent); }
 .avatar b { font-weight: 600; text-transform: uppercase; }
 .avatar img { width: 100%; height: 100%; object-fit: cover; border-radius: inherit; }
 .avatar img:not(.broken) + *, .avatar .broken, .card > .broken { display: none; }
@@ -73,8 +83,8 @@ time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .text li > p { margin: 0; }
 .text li + li { margin-block-start: 0.2rem; }
 .text blockquote { margin: 0; padding-inline-start: 0.875rem; border-inline-start: 3px solid var(--line); color: var(--soft); }
-.text code, .custom code { font: 0.875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; background: var(--wash); padding: 0.1em 0.3em; border-radius: 5px; }
-.text pre, .custom pre { max-width: 100%; margin: 0; padding: 0.75rem 0.875rem; overflow-x: auto; background: var(--wash); border-radius: 10px; overflow-wrap: normal; direction: ltr; text-align: left; }
+.text code, .custom code { font: 0.875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; background: var(--wash); padding: 0.1em 0.3em; border-radius: calc(var(--radius) * 0.36); }
+.text pre, .custom pre { max-width: 100%; margin: 0; padding: 0.75rem 0.875rem; overflow-x: auto; background: var(--wash); border-radius: calc(var(--radius) * 0.71); overflow-wrap: normal; direction: ltr; text-align: left; }
 .text pre code, .custom pre code { background: none; padding: 0; }
 .text .media { max-height: 16rem; margin-block: 0.25rem; }
 .table { max-width: 100%; overflow-x: auto; }
@@ -85,8 +95,8 @@ time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 
 .user { align-self: flex-end; display: flex; flex-direction: column; align-items: flex-end; max-width: min(85%, 34rem); }
 .user.starts { margin-block-start: 1.125rem; }
-.bubble { padding: 0.55rem 0.95rem; border-radius: 18px 18px 5px 18px; background: var(--bubble); color: var(--on-bubble); white-space: pre-wrap; }
-.panel:dir(rtl) .bubble { border-radius: 18px 18px 18px 5px; }
+.bubble { padding: 0.55rem 0.95rem; border-radius: calc(var(--radius) * 1.29) calc(var(--radius) * 1.29) calc(var(--radius) * 0.36) calc(var(--radius) * 1.29); background: var(--bubble); color: var(--on-bubble); white-space: pre-wrap; }
+.panel:dir(rtl) .bubble { border-radius: calc(var(--radius) * 1.29) calc(var(--radius) * 1.29) calc(var(--radius) * 1.29) calc(var(--radius) * 0.36); }
 .user.failed .bubble { background: none; color: var(--ink); box-shadow: inset 0 0 0 1.5px var(--rubric); }
 .state { display: flex; flex-wrap: wrap; justify-content: flex-end; align-items: center; gap: 0.25rem 0.625rem; min-height: 1.375rem; padding-inline: 0.25rem; font-size: 0.8125rem; color: var(--soft); }
 .state.failed { color: var(--rubric); }
@@ -112,8 +122,8 @@ time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .rate label:hover { color: var(--accent-ink); }
 .rate svg { width: 1.75rem; height: 1.75rem; }
 .rate [type="radio"] { position: absolute; inset: 0; margin: 0; opacity: 0; cursor: pointer; }
-.rate :focus-visible + svg { outline: 2px solid var(--accent-ink); outline-offset: 6px; border-radius: 4px; }
-.rate .field { border-radius: 12px; margin-block-start: 0.5rem; }
+.rate :focus-visible + svg { outline: 2px solid var(--accent-ink); outline-offset: 6px; border-radius: calc(var(--radius) * 0.29); }
+.rate .field { border-radius: calc(var(--radius) * 0.86); margin-block-start: 0.5rem; }
 .rate .field input { flex: 1; min-width: 0; padding: 0.44rem 0.8rem; border: 0; background: none; outline: none; color: inherit; font: inherit; font-size: max(1rem, 16px); }
 .rate .field input::placeholder { color: var(--soft); opacity: 1; }
 .panel .rate .field input:focus-visible { outline: none; }
@@ -124,7 +134,7 @@ time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 
 /* what an assistant can show */
 .buttons, .rating { display: flex; flex-wrap: wrap; gap: 0.5rem; margin-block: 0.125rem; max-width: 100%; }
-.buttons > *, .rating > * { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.4rem 1rem; border: 1.5px solid var(--accent-ink); border-radius: 1.25rem; background: var(--raised); color: var(--accent-ink); font-weight: 500; line-height: 1.3; text-align: start; text-decoration: none; transition: background 0.12s, color 0.12s; }
+.buttons > *, .rating > * { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.4rem 1rem; border: 1.5px solid var(--accent-ink); border-radius: calc(var(--radius) * 1.43); background: var(--raised); color: var(--accent-ink); font-weight: 500; line-height: 1.3; text-align: start; text-decoration: none; transition: background 0.12s, color 0.12s; }
 .panel .buttons > button, .panel .rating > button { color: var(--accent-ink); }
 .panel .buttons > :not(:disabled):hover, .panel .rating > :not(:disabled):hover { background: var(--tint); }
 .panel .buttons > :not(:disabled):active { background: var(--accent); color: var(--on-accent); }
@@ -137,11 +147,11 @@ img.media { min-height: 3rem; min-width: 3rem; object-fit: contain; }
 .panel :is(.media, audio, .poster img).broken, :is(.media, audio):not(.broken) + :is(.caption, .poster) { display: none; }
 .caption { display: block; padding: 0.5rem 0.875rem; font-size: 0.875rem; color: var(--soft); border: 1px dashed var(--edge); border-radius: var(--radius); }
 .panel .poster { display: grid; grid-template-columns: auto 1fr; align-items: center; gap: 0.6rem; width: min(100%, 20rem); padding: 0.75rem 1rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); text-decoration: none; font-weight: 500; }
-.poster img { grid-column: span 2; width: 100%; border-radius: 8px; }
+.poster img { grid-column: span 2; width: 100%; border-radius: calc(var(--radius) * 0.57); }
 .poster svg { width: 2.25rem; height: 2.25rem; padding: 0.5rem; border-radius: 50%; background: var(--accent); color: var(--on-accent); box-sizing: border-box; }
 .poster:hover { background: var(--tint); }
 audio { width: min(100%, 22rem); }
-.panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: 12px; background: var(--raised); text-decoration: none; font-weight: 500; }
+.panel a.file { display: inline-flex; align-items: center; gap: 0.6rem; padding: 0.6rem 1rem; border: 1px solid var(--line); border-radius: calc(var(--radius) * 0.86); background: var(--raised); text-decoration: none; font-weight: 500; }
 .file small { font-size: 0.8125rem; font-weight: 400; color: var(--soft); white-space: nowrap; }
 .attachments { display: flex; flex-direction: column; align-items: flex-end; gap: 0.375rem; margin-block-start: 0.375rem; max-width: 100%; }
 .attachments:first-of-type { margin-block-start: 0; }
@@ -171,19 +181,19 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 
 /* composer */
 .composer { padding: 0.5rem 1rem max(0.875rem, env(safe-area-inset-bottom) - var(--covered, 0px)); background: var(--paper); }
-.field { display: flex; align-items: flex-end; gap: 0.25rem; max-width: 42rem; margin-inline: auto; padding: 0.3125rem; border: 1.5px solid var(--edge); border-radius: 1.5rem; background: var(--raised); }
+.field { display: flex; align-items: flex-end; gap: 0.25rem; max-width: 42rem; margin-inline: auto; padding: 0.3125rem; border: 1.5px solid var(--edge); border-radius: calc(var(--radius) * 1.71); background: var(--raised); }
 .field:focus-within { border-color: var(--accent-ink); box-shadow: 0 0 0 1px var(--accent-ink); }
 .field textarea { flex: 1; min-width: 0; min-height: 2.375rem; max-height: 9rem; padding: 0.44rem 0.5rem 0.44rem 0.8rem; border: 0; background: none; resize: none; outline: none; font-size: max(1rem, 16px); line-height: 1.5; field-sizing: content; }
 .field textarea:dir(rtl) { padding: 0.44rem 0.8rem 0.44rem 0.5rem; }
 .panel .field textarea:focus-visible { outline: none; }
 .field textarea::placeholder { color: var(--soft); opacity: 1; }
-.panel .send { display: grid; place-items: center; flex: none; width: 2.375rem; height: 2.375rem; padding: 0; border: 0; border-radius: 50%; background: var(--accent); color: var(--on-accent); }
+.panel .send { display: grid; place-items: center; flex: none; width: 2.375rem; height: 2.375rem; padding: 0; border: 0; border-radius: calc(var(--radius) * 1.4); background: var(--accent); color: var(--on-accent); }
 .panel .send:disabled { background: var(--wash); color: var(--edge); }
-.field .icon { width: 2.375rem; height: 2.375rem; border-radius: 50%; }
+.field .icon { width: 2.375rem; height: 2.375rem; border-radius: calc(var(--radius) * 1.4); }
 .dictate.on { color: var(--rubric); }
-.jump { position: absolute; inset-block-end: 0.5rem; inset-inline: 0; width: fit-content; margin-inline: auto; display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; min-width: 2.5rem; justify-content: center; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: 1.25rem; background: var(--raised); box-shadow: 0 4px 16px var(--shade); font-size: 0.875rem; }
+.jump { position: absolute; inset-block-end: 0.5rem; inset-inline: 0; width: fit-content; margin-inline: auto; display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; min-width: 2.5rem; justify-content: center; padding: 0.25rem 0.6rem; border: 1px solid var(--line); border-radius: calc(var(--radius) * 1.43); background: var(--raised); box-shadow: 0 4px 16px var(--shade); font-size: 0.875rem; }
 .jump span { padding-inline-start: 0.4rem; }
-.panel button.quiet { padding: 0.25rem 0.5rem; min-height: 1.75rem; border: 0; border-radius: 8px; background: none; color: var(--accent-ink); font-weight: 500; text-decoration: underline; text-underline-offset: 0.2em; text-decoration-thickness: 1px; }
+.panel button.quiet { padding: 0.25rem 0.5rem; min-height: 1.75rem; border: 0; border-radius: calc(var(--radius) * 0.57); background: none; color: var(--accent-ink); font-weight: 500; text-decoration: underline; text-underline-offset: 0.2em; text-decoration-thickness: 1px; }
 .panel button.quiet:hover { background: var(--wash); }
 
 /* questions */
@@ -192,11 +202,11 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 .panel .ask { color: var(--ink); font: 600 1.125rem/1.3 var(--serif); margin-block-end: 0.375rem; }
 .question p { color: var(--soft); }
 .answers { display: flex; justify-content: flex-end; gap: 0.5rem; margin-block-start: 1.125rem; }
-.panel .answers button { min-height: 2.5rem; padding: 0.375rem 1rem; border-radius: 1.25rem; text-decoration: none; }
+.panel .answers button { min-height: 2.5rem; padding: 0.375rem 1rem; border-radius: calc(var(--radius) * 1.43); text-decoration: none; }
 .panel .solid { border: 0; background: var(--accent); color: var(--on-accent); font-weight: 500; }
 .panel .solid.grave { background: var(--rubric); color: var(--raised); }
 .panel ul.sessions { list-style: none; padding: 0; margin-block-start: 0.5rem; }
-.sessions button { display: grid; width: 100%; padding: 0.6rem 0.75rem; border: 0; border-radius: 10px; background: none; text-align: start; }
+.sessions button { display: grid; width: 100%; padding: 0.6rem 0.75rem; border: 0; border-radius: calc(var(--radius) * 0.71); background: none; text-align: start; }
 .sessions button:hover { background: var(--wash); }
 .sessions time { font-size: 0.8125rem; color: var(--soft); }
 .preview { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -9,7 +9,9 @@ import { repeat } from "lit-html/directives/repeat.js";
 
 import type { Notice } from "../../client/events";
 import type { SessionSummary } from "../../client/wire";
-import { cameraIcon, clipIcon, closeIcon, mark, menuIcon, microphoneIcon, sendIcon } from "./icons";
+import { cameraIcon, clipIcon, closeIcon, menuIcon, microphoneIcon, sendIcon } from "./icons";
+import type { Suggestion } from "../config";
+import { face } from "./face";
 import { fill, type Words } from "../i18n";
 
 export interface MenuEntry {
@@ -22,6 +24,7 @@ export interface MenuEntry {
 export function headerView(options: {
   words: Words;
   heading: string;
+  avatar: string | null;
   level: number;
   subheading: string;
   status: string;
@@ -34,7 +37,7 @@ export function headerView(options: {
 }): TemplateResult {
   const { words } = options;
   return html`<header part="header">
-    <span class="brand" part="brand">${mark()}</span>
+    <span class="brand" part="brand">${face(options.avatar, options.heading)}</span>
     <div class="titles">
       <div role="heading" aria-level=${options.level}><bdi>${options.heading}</bdi></div>
       ${
@@ -328,9 +331,25 @@ export function announcerView(announced: readonly Announcement[]): TemplateResul
   </div>`;
 }
 
-export function emptyView(words: Words): TemplateResult {
+/** The conversation before its first message. */
+export function emptyView(avatar: string | null, name: string, text: string): TemplateResult {
   return html`<div class="empty" part="empty">
-    ${mark()}
-    <p>${words.empty}</p>
+    ${face(avatar, name)}
+    <p dir="auto">${text}</p>
+  </div>`;
+}
+
+/** Buttons that a visitor who has not written yet can choose. */
+export function suggestionsView(
+  suggestions: readonly Suggestion[],
+  choose: (suggestion: Suggestion) => void,
+): TemplateResult {
+  return html`<div class="buttons suggestions" part="suggestions">
+    ${suggestions.map(
+      (suggestion) =>
+        html`<button type="button" part="button" dir="auto" @click=${() => choose(suggestion)}>
+          ${suggestion.title}
+        </button>`,
+    )}
   </div>`;
 }

@@ -12,7 +12,8 @@ import type { Notice } from "../../client/events";
 import type { Content } from "../../state/content";
 import { safeSource } from "../../state/links";
 import type { Item, Said } from "../../state/transcript";
-import { checkIcon, mark } from "./icons";
+import { face } from "./face";
+import { checkIcon } from "./icons";
 import { fill } from "../i18n";
 import { reasonText } from "../notices";
 import { attachmentsView } from "./attachments";
@@ -116,25 +117,18 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
   }
 }
 
-/** The image of the assistant or the operator. Behind it is Manent's logo, or the first letter of the operator's name. */
+/** The image of the assistant or the operator. */
 function avatar(message: Said, look: Look): TemplateResult {
   const isAgent = message.role === "agent";
   const src = isAgent ? safeSource(message.operator.avatar ?? "", look.base) : look.avatar;
   return html`<span class="avatar ${isAgent ? "person" : ""}" part="avatar"
-    >${src === null ? nothing : html`<img src=${src} alt="" @error=${noAvatar} />`}${
-      isAgent ? html`<b aria-hidden="true">${[...message.operator.name][0]}</b>` : mark()
-    }</span
+    >${face(src, isAgent ? message.operator.name : look.name)}</span
   >`;
 }
 
 /** Draw the visitor's text. A message can consist of files only. */
 function bubble(text: string): TemplateResult | typeof nothing {
   return text === "" ? nothing : html`<div class="bubble" part="bubble" dir="auto">${text}</div>`;
-}
-
-/** Show the logo or the letter, which is behind the image, if the image cannot be loaded. */
-function noAvatar(event: Event): void {
-  (event.target as Element).classList.add("broken");
 }
 
 function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: Look): TemplateResult {
