@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from browser.wire import Wire
 from journeys.conftest import copied
-from journeys.pages import browse
+from journeys.pages import browse, wait_until
 from support.once import trained
 from support.postgres import Cluster, programs, running
 from support.processes import Server, manent
@@ -80,6 +80,12 @@ def test_a_person_takes_over_in_the_middle_of_a_form(
         wire = Wire()
         wire.listen(visitor.page)
         sign_in(desk, other, for_operators.port)
+
+        def is_known() -> bool:
+            answer = desk.request.get(f"http://127.0.0.1:{for_visitors.port}/desk/api/v1/members")
+            return any(member["present"] for member in answer.json()["members"])
+
+        wait_until(is_known, desk, "the operator's presence on the visitors' server")
         visitor.page.goto(f"http://127.0.0.1:{for_visitors.port}/")
         visitor.say("my bicycle is broken")
         visitor.sees("On which day")
