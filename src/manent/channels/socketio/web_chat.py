@@ -54,8 +54,8 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         launcher_icon: URL of the image on the floating button.
         greeting: text of an empty conversation.
         suggestions: buttons that are shown until the visitor writes: texts, or `{title, payload}`.
-        colours: colour → value such as `#2a5d34`. The text on `accent` and `user-background` is black or white,
-            whichever has the higher contrast, unless `on-accent` or `user-text` is set.
+        colours: colour → value such as `#2a5d34`. The text on `accent` and `user-background` is black or white
+            (the one with the higher contrast), unless `on-accent` or `user-text` is set.
         radius: corner radius, for example `4px`.
         font: font of the chat, as in CSS.
         theme: colour scheme.
@@ -133,7 +133,7 @@ def check_web_chat(options: WebChatOptions) -> None:
 
 
 def text_on(ground: str) -> str:
-    """Return black or white, whichever has the higher contrast on a colour. It is at least 4.58:1 (WCAG 2.2)."""
+    """Return the one of black and white with the higher contrast on a colour, which is at least 4.58:1 (WCAG 2.2)."""
     light = _luminance(ground)
     return _LIGHT if 1.05 / (light + 0.05) >= (light + 0.05) / 0.05 else _DARK
 
