@@ -104,7 +104,7 @@ async def test_the_management_api_is_shut_unless_opened(serve: Serve) -> None:
 
 
 def test_there_is_one_place_that_decides() -> None:
-    """Secrets are compared in three files only: for visitors, for the management API, and for messenger platforms."""
+    """Secrets are compared in few files: for visitors, their files, the desk, the management API and platforms."""
     source = HERE.parents[1] / "src/manent"
     comparing = {
         file.relative_to(source).as_posix() for file in source.rglob("*.py") if "compare_digest" in file.read_text()
@@ -112,6 +112,8 @@ def test_there_is_one_place_that_decides() -> None:
 
     assert comparing == {
         "channels/messenger.py",
+        "desk/identity.py",
+        "desk/oidc.py",
         "files/links.py",
         "runtime/identity/admission.py",
         "server/api/auth.py",
