@@ -130,4 +130,4 @@ def test_a_policy_that_blocks_the_connection_is_named(page: Page, server: ChatSe
     page.wait_for_timeout(1_000)
 
     origin = server.url.rstrip("/")
-    assert [line for line in said if f"Add to connect-src: {origin} {origin.replace('http', 'ws')}" in line]
+    assert [line for line in said if f"Add this to connect-src: {origin} {origin.replace('http', 'ws')}" in line]

@@ -55,7 +55,7 @@ async def test_hangup_reads_the_certificate_and_opens_the_log_again(servers: Fle
 
     (tmp_path / "cert.pem").write_text("not a certificate")
     server.send(signal.SIGHUP)
-    await until(lambda: "cannot be read again" in log.read_text())
+    await until(lambda: "cannot be reloaded" in log.read_text())
     assert served_certificate(server.port) == second
     server.send(signal.SIGTERM)
     assert await asyncio.to_thread(server.process.wait, 30) == 0
@@ -98,7 +98,7 @@ async def test_secrets_from_files_and_variables(servers: Fleet, monkeypatch: pyt
             assert (await http.get("/status", params={"token": token})).status_code == 200
             assert (await http.get("/status", params={"token": "wrong"})).status_code == 401
     assert "on the command line" not in by_file.log.read_text()
-    assert by_argument.log.read_text().count("--auth-token on the command line") == 1
+    assert by_argument.log.read_text().count("--auth-token is on the command line") == 1
     assert "--jwt-secret is shorter than 32 bytes" in by_file.log.read_text()
 
 

@@ -118,7 +118,7 @@ async def test_damaged_database(tmp_path: Path) -> None:
     head = await talk(store, empty(), 500)
     await store.close()
     with (tmp_path / "store.db").open("r+b") as file:
-        file.seek(40 * 4096)  # beyond the schema and the heads
+        file.seek(120 * 4096)  # beyond the schema and the heads
         file.write(b"\xff" * 400_000)
     await store.open()
     with pytest.raises(StoreError) as refused:
