@@ -396,6 +396,7 @@ def test_texts_are_reviewed_with_one_key_each(page: Page, desk: DeskServer) -> N
     page.keyboard.press("Enter")
     expect(page.get_by_text("two", exact=True)).to_be_visible()
     page.keyboard.press("c")
+    expect(page.locator("input:focus")).to_be_visible()
     page.keyboard.type("hours")
     page.keyboard.press("Enter")
     expect(page.get_by_text("three", exact=True)).to_be_visible()

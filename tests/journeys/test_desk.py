@@ -60,6 +60,7 @@ def sign_in(page: Page, project: Path, port: int) -> None:
     expect(page.get_by_text("Nobody is waiting.")).to_be_visible()
 
 
+@pytest.mark.slow  # it measures times with two browsers, which needs a quiet machine
 def test_a_person_takes_over_in_the_middle_of_a_form(
     cluster: Cluster, serve: Callable[..., Server], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
