@@ -63,7 +63,8 @@ def test_files_are_compressed(client: TestClient, accepted: str, encoding: str |
     assert answer.headers.get("content-encoding") == encoding
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.headers["vary"] == "Accept-Encoding"
-    assert sent == {"br": b"brotli", "gzip": gzip.compress(CODE.encode()), None: CODE.encode()}[encoding]
+    content = gzip.decompress(sent) if encoding == "gzip" else sent  # the compressed form contains a time
+    assert content == {"br": b"brotli", "gzip": CODE.encode(), None: CODE.encode()}[encoding]
 
 
 @pytest.mark.parametrize(
