@@ -19,7 +19,6 @@ from manent.channels.messenger import (
     MessengerChannel,
     MessengerOptions,
     Update,
-    is_same,
     read_object,
     text_of,
 )
@@ -27,6 +26,7 @@ from manent.channels.replies import replies_of
 from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
+from manent.core.secret_text import is_same
 from manent.extensions.options import Secret, WrongOption
 
 WINDOW_S = 300.0

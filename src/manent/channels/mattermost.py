@@ -21,7 +21,6 @@ from manent.channels.messenger import (
     MessengerOptions,
     Update,
     form_fields,
-    is_same,
     items_of,
     json_text,
     part_of,
@@ -33,6 +32,7 @@ from manent.channels.platform_tokens import IssuedToken
 from manent.channels.texts import numbered, shorten, split_text, texts_of
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
+from manent.core.secret_text import is_same
 from manent.extensions.options import Secret
 from manent.runtime.choices import buttons_of, payload_of, short_payload
 from manent.runtime.ports.channel import SendLater, Undeliverable

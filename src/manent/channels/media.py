@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
-from manent.channels.messenger import is_same
 from manent.channels.platform_api import PlatformApi
 from manent.core.errors import RequestError
+from manent.core.secret_text import is_same
 from manent.runtime.ports.channel import SendLater, Undeliverable
 
 log = logging.getLogger("manent.channels")

@@ -24,6 +24,7 @@ from manent.channels.platform_api import PlatformApi
 from manent.core.errors import RequestError
 from manent.core.events import Json
 from manent.core.postbox import Route
+from manent.core.secret_text import is_same
 from manent.extensions.options import WrongOption
 
 log = logging.getLogger("manent.channels")
@@ -213,11 +214,6 @@ def is_signature(given: str, secret: str, body: bytes, *, algorithm: str = "sha2
     """Return whether `given` is the HMAC of a body in hexadecimal digits, in constant time."""
     expected = hmac.new(secret.encode(), body, getattr(hashlib, algorithm)).hexdigest()
     return is_same(given.lower(), expected)
-
-
-def is_same(given: str, expected: str) -> bool:
-    """Return whether two secrets are equal, in constant time."""
-    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
 def read_object(body: bytes) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 
 from manent.channels.inbox import Inbox
-from manent.channels.messenger import MessengerChannel, Update, is_same, is_signature, part_of, text_of
+from manent.channels.messenger import MessengerChannel, Update, is_signature, part_of, text_of
 from manent.core.events import Json
+from manent.core.secret_text import is_same
 from manent.runtime.ports.channel import SendLater, Undeliverable
 
 

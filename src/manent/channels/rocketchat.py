@@ -15,7 +15,6 @@ from manent.channels.messenger import (
     MessengerChannel,
     MessengerOptions,
     Update,
-    is_same,
     items_of,
     json_text,
     part_of,
@@ -28,6 +27,7 @@ from manent.channels.platform_tokens import IssuedToken
 from manent.channels.texts import numbered, shorten, split_text, texts_of
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
+from manent.core.secret_text import is_same
 from manent.extensions.options import Secret
 from manent.runtime.choices import buttons_of, payload_of, short_payload
 from manent.runtime.ports.channel import SendLater

@@ -27,7 +27,6 @@ from manent.channels.messenger import (
     MessengerOptions,
     Update,
     card_text,
-    is_same,
     items_of,
     json_text,
     location_text,
@@ -40,6 +39,7 @@ from manent.channels.platform_api import Answer
 from manent.channels.texts import shorten, texts_of, utf16_units
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
+from manent.core.secret_text import is_same
 from manent.extensions.options import Secret
 from manent.runtime.choices import buttons_of, payload_of, short_payload
 from manent.runtime.ports.channel import SendLater, Undeliverable

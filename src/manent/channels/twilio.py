@@ -20,7 +20,6 @@ from manent.channels.messenger import (
     Update,
     card_text,
     form_fields,
-    is_same,
     items_of,
     json_text,
     text_of,
@@ -29,6 +28,7 @@ from manent.channels.messenger import (
 from manent.channels.texts import numbered, split_text, texts_of
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
+from manent.core.secret_text import is_same
 from manent.extensions.options import Secret
 from manent.runtime.choices import buttons_of
 from manent.runtime.ports.channel import SendLater

@@ -4,7 +4,6 @@
 may not use the desk, from the next request on.
 """
 
-import hmac
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from manent.core.errors import Problem, ProjectError, RequestError
+from manent.core.secret_text import is_same
 from manent.desk.tokens import csrf_of, digest_of, new_token
 from manent.project.settings.desk import DeskOptions
 from manent.runtime.identity.lasting_tokens import LastingTokens
@@ -213,9 +213,7 @@ def check_csrf(person: Person, given: str | None) -> None:
     Raises:
         RequestError: `csrf`.
     """
-    if person.csrf is not None and not hmac.compare_digest(
-        (given or "").encode(errors="replace"), person.csrf.encode()
-    ):
+    if person.csrf is not None and not is_same(given or "", person.csrf):
         raise RequestError(
             "csrf", "the header X-CSRF-Token is missing or wrong; GET /desk/api/v1/me returns its value", status=403
         )

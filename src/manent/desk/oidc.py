@@ -6,7 +6,6 @@ server. The provider's ID token is verified like every JSON web token, with the 
 
 import base64
 import hashlib
-import hmac
 import secrets
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import msgspec
 
 from manent.channels.platform_api import PlatformApi
 from manent.core.errors import RequestError
+from manent.core.secret_text import is_same
 from manent.project.settings.desk import DeskOptions
 from manent.runtime.identity.tokens import PUBLIC, KeySource, TokenRules, TokenVerifier
 from manent.runtime.ports.channel import SendLater
@@ -101,7 +101,7 @@ class Oidc:
             RequestError: `sign_in_failed` (403) or `provider_unavailable` (503).
         """
         sign_in = _read_cookie(cookie)
-        if sign_in is None or not code or not hmac.compare_digest(sign_in.state.encode(), state.encode()):
+        if sign_in is None or not code or not is_same(state, sign_in.state):
             raise _failed("this sign-in was not begun in this browser, or has expired; sign in again")
         provider, verifier = await self._provider()
         form = {
@@ -126,7 +126,7 @@ class Oidc:
             if error.status == 503:  # noqa: PLR2004  # the provider's keys are not available
                 raise
             raise _failed(f"the provider's ID token is not valid ({error.code})") from error
-        if not hmac.compare_digest(str(claims.get("nonce")).encode(), sign_in.nonce.encode()):
+        if not is_same(str(claims.get("nonce")), sign_in.nonce):
             raise _failed("the provider's ID token belongs to another sign-in; sign in again")
         assert verified.subject is not None  # noqa: S101  # the rules require it
         return verified.subject, claims

@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 
 from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
+from manent.core.secret_text import is_same
 from manent.runtime.identity.tokens import TokenVerifier, VerifiedToken
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.rate_limits import Rates
@@ -272,7 +273,7 @@ class Identity:
     def _proves(self, sender_id: str, given: Any) -> bool:
         if not self.secret or not isinstance(given, str):
             return False
-        return hmac.compare_digest(given.encode(errors="replace"), self.token_of(sender_id).encode())
+        return is_same(given, self.token_of(sender_id))
 
     def token_of(self, sender_id: str) -> str:
         """Return the session token for a conversation id."""
@@ -288,7 +289,7 @@ def _split(sender_id: str, session_token: Any) -> tuple[str, Any]:
 
 
 def _same(owner: str | None, subject: str) -> bool:
-    return owner is not None and hmac.compare_digest(owner.encode(), subject.encode())
+    return owner is not None and is_same(owner, subject)
 
 
 def _forbidden() -> RequestError:

@@ -5,7 +5,6 @@ their name. If both options are configured, a request needs only one of the two.
 requires no credentials, and the server logs a warning when it starts. The token is never logged (`logs.py` redacts it).
 """
 
-import hmac
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import jwt
 from starlette.requests import Request
 
 from manent.core.errors import RequestError
+from manent.core.secret_text import is_same
 from manent.runtime.identity.lasting_tokens import LastingTokens
 from manent.runtime.identity.tokens import SECURE_KEY
 
@@ -89,7 +89,7 @@ class Guard:
             given = given.strip() if scheme.lower() == "bearer" else None
         if not self.token or given is None:
             return False
-        return hmac.compare_digest(given.encode(errors="replace"), self.token.encode())
+        return is_same(given, self.token)
 
     def _user(self, request: Request) -> dict[str, Any] | None:
         """Return the `user` claim of a valid JWT."""

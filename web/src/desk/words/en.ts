@@ -39,7 +39,7 @@ export const en = {
   view_bot: "With the bot",
   view_all: "All",
   none_waiting: "Nobody is waiting.",
-  none_waiting_note: "You hear a sound when somebody asks for a person.",
+  none_waiting_note: "A sound plays when a visitor asks for a person.",
   none_mine: "You have no conversations.",
   none_mine_note: "Take one that is waiting, or answer in any other.",
   none: "No conversations here.",
