@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from browser.axe import violations
 from browser.desks import ADA, ME, DeskServer, Talk, sample_numbers
+from support.processes import wait_for
 
 WIDE = {"width": 1360, "height": 820}
 MARKUP = "<img src=x onerror='window.attacked = true'><script>window.attacked = true</script>"
@@ -294,7 +295,8 @@ def test_both_sides_see_each_other_type(page: Page, desk: DeskServer, waiting: T
     expect(page.get_by_text("The visitor is typing")).to_be_attached()
     page.locator("#reply").press_sequentially("hel")
     page.locator("#reply").fill("")
-    page.wait_for_timeout(200)
+    wait_for(lambda: len(desk.done("typing")) >= 2, "the end of typing")
+    page.wait_for_timeout(200)  # a third request would come in this time
 
     assert desk.done("typing") == [{"on": True}, {"on": False}]
 
@@ -390,18 +392,25 @@ def test_texts_are_reviewed_with_one_key_each(page: Page, desk: DeskServer) -> N
         {"text": text, "intent": "greet", "confidence": 0.3, "count": 1, "entities": [], "sender_id": "v"}
         for text in ("one", "two", "three", "four")
     ]
+
+    def stored(count: int) -> None:  # The page shows the next text before the server has answered.
+        wait_for(lambda: len(desk.done("annotations")) == count, f"{count} stored decisions")
+
     open_desk(page, desk)
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_text("one", exact=True)).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_text("two", exact=True)).to_be_visible()
+    stored(1)
     page.keyboard.press("c")
     expect(page.locator("input:focus")).to_be_visible()
     page.keyboard.type("hours")
     page.keyboard.press("Enter")
     expect(page.get_by_text("three", exact=True)).to_be_visible()
+    stored(2)
     page.keyboard.press("x")
     expect(page.get_by_text("four", exact=True)).to_be_visible()
+    stored(3)
     desk.failing = "annotations"
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_be_visible()
@@ -409,6 +418,7 @@ def test_texts_are_reviewed_with_one_key_each(page: Page, desk: DeskServer) -> N
     desk.failing = None
     page.keyboard.press("Enter")
     expect(page.get_by_text("Everything is reviewed.")).to_be_visible()
+    stored(4)
 
     decided = [(body["text"], body["intent"]) for body in desk.done("annotations")]
     assert decided == [("one", "greet"), ("two", "hours"), ("three", None), ("four", "greet")]
