@@ -25,7 +25,7 @@ from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route, Undelivered
 from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
-from manent.runtime.ports.channel import Messenger, SendLater, Undeliverable
+from manent.runtime.ports.channel import NOT_SHOWN, Messenger, SendLater, Undeliverable
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.server_name import is_dead
 from manent.runtime.visitor_messages import spoken
@@ -373,5 +373,7 @@ async def _send(messenger: Messenger, route: Route, part: Json, key: str) -> Non
     Raises:
         SendLater, Undeliverable, TimeoutError: the part was not sent, or it is not known whether it was.
     """
+    if (omission := part.get(NOT_SHOWN)) is not None:
+        raise Undeliverable(str(omission))
     async with asyncio.timeout(SEND_TIMEOUT_S):
         await messenger.send_part(route, part, key)
