@@ -381,7 +381,7 @@ async def test_only_configured_addresses_are_called(
 
 
 @pytest.mark.point(10)
-@pytest.mark.parametrize("name", [*CHANNELS, "twilio_voice"])
+@pytest.mark.parametrize("name", [*CHANNELS, "twilio_voice", "callback"])
 def test_the_channel_is_documented(name: str) -> None:
     """The channel's page has its options, its verification and both directions; the list of channels links to it."""
     names = ["instagram", "facebook"] if name == "instagram" else [name]  # one page refers to the other

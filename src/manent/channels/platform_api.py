@@ -14,7 +14,7 @@ from manent.runtime.ports.channel import SendLater, Undeliverable
 if TYPE_CHECKING:
     import aiohttp
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 40.0
 PIECE = 65_536
 MAX_ANSWER = 1_000_000
 """Maximum number of bytes that are read of a response."""
