@@ -18,9 +18,9 @@ SECRET = "the secret of the webhook"
 BOT_ID = "Y2lzY29zcGFyazovL3VzL1BFT1BMRS9ib3Q"
 CARD = "application/vnd.microsoft.card.adaptive"
 
-MESSAGE = "roomId parentId toPersonId toPersonEmail text markdown files attachments"
+MESSAGE = "roomId parentId toPersonId toPersonEmail text markdown html files attachments"
 MAX_TEXT = 7_439
-"""Bytes of `text` and of `markdown`."""
+"""Bytes of `text`, of `markdown` and of `html`."""
 
 MAX_CARD = 22_000
 """Bytes of a card."""
@@ -231,9 +231,11 @@ def _problem(given: dict[str, Any]) -> str:
         return f"unknown fields: {unknown}"
     if not given.get("roomId"):
         return "roomId cannot be null"
-    if not any(given.get(name) for name in ("text", "markdown", "files")):  # a card needs one of them as a fallback
-        return "at least one of text, markdown and files is required"
-    if any(len(given.get(name, "").encode()) > MAX_TEXT for name in ("text", "markdown")):
+    if not any(
+        given.get(name) for name in ("text", "markdown", "html", "files")
+    ):  # a card needs one of them as a fallback
+        return "at least one of text, markdown, html and files is required"
+    if any(len(given.get(name, "").encode()) > MAX_TEXT for name in ("text", "markdown", "html")):
         return "Message length limited to 7439 characters"
     files = given.get("files", [])
     if len(files) > 1 or any(not str(one).startswith(("http://", "https://")) for one in files):
