@@ -216,7 +216,7 @@ class Inbox:
         """
         store, found = self._conversations.engine.store, _KEY.fullmatch(key)
         route = await store.route_at(self.channel, address)
-        if route is None or found is None or found[1] != route.epoch or int(found[2]) > route.seq:
+        if route is None or found is None or found[1] != route.epoch:
             return
         lost = Undelivered(seq=int(found[2]), part=int(found[3]), reason=reason[:MAX_REASON], time=time.time())
         await store.record_undelivered(route.sender_id, lost)

@@ -231,9 +231,8 @@ def _problem(given: dict[str, Any]) -> str:
         return f"unknown fields: {unknown}"
     if not given.get("roomId"):
         return "roomId cannot be null"
-    if not any(
-        given.get(name) for name in ("text", "markdown", "html", "files")
-    ):  # a card needs one of them as a fallback
+    # a card needs one of them as a fallback
+    if not any(given.get(name) for name in ("text", "markdown", "html", "files")):
         return "at least one of text, markdown, html and files is required"
     if any(len(given.get(name, "").encode()) > MAX_TEXT for name in ("text", "markdown", "html")):
         return "Message length limited to 7439 characters"
