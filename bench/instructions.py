@@ -115,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkouts = [ROOT] if chosen.against is None else [chosen.against.resolve(), ROOT]
     measured = []
     with tempfile.TemporaryDirectory() as folder:
-        assistant = template(Path(folder))
+        # The older checkout makes the project, because it may not train what the newer one makes.
+        assistant = template(Path(folder), checkouts[0] / ".venv" / "bin" / "python")
         for number, checkout in enumerate(checkouts):
             python = checkout / ".venv" / "bin" / "python"
             # Each checkout has its own model and store, because formats and schemas can differ.
