@@ -61,8 +61,8 @@ format: .venv/develops ## format the code and fix what ruff can fix
 	$(BIN)/ruff format
 
 .PHONY: test-unit
-test-unit: .venv/tests ## run the quick tests: no Node, no PostgreSQL, no browser (ARGS="-k cursor" selects some)
-	$(BIN)/pytest tests/unit tests/properties -m "not slow" --hypothesis-profile quick --numprocesses $(WORKERS) --dist loadfile --quiet $(ARGS)
+test-unit: .venv/tests ## run the quick tests: no server, no Node, no PostgreSQL, no browser (ARGS="-k cursor" selects some)
+	$(BIN)/pytest tests/unit tests/properties -m "not slow and not server" --hypothesis-profile quick --numprocesses $(WORKERS) --dist loadfile --quiet $(ARGS)
 
 .PHONY: test
 test: test-python test-web ## run all tests except the slow ones (installs Chromium, PostgreSQL and PgBouncer with apt when root)

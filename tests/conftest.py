@@ -12,11 +12,31 @@ settings.register_profile("quick", settings.get_profile("unhurried"), max_exampl
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job; child processes would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LONG = frozenset({"browser", "journeys", "security", "faults", "actions"})
+LONG = frozenset({"browser", "journeys", "security", "faults", "actions", "channels"})
 """Folders whose test files take long. Workers begin with them, so that no worker runs a long file alone at the end."""
 
 
+SERVERS = frozenset(
+    {
+        "support.action_servers",
+        "support.messengers",
+        "support.openid_provider",
+        "support.processes",
+        "support.small_talk",
+    }
+)
+"""Modules whose users start servers. `make test-unit` leaves them out."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give long files to workers first. Without workers, begin with quick tests: a person is probably watching."""
+    """Mark the tests of modules that start servers, and give long files to workers first.
+
+    Without workers, begin with quick tests: a person is probably watching.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function):
+            used = {getattr(value, "__module__", None) for value in vars(item.module).values()}
+            if not SERVERS.isdisjoint(used):
+                item.add_marker("server")
     first = hasattr(config, "workerinput")
     items.sort(key=lambda item: first is LONG.isdisjoint(item.path.parts))
