@@ -16,8 +16,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 BUNDLE := src/manent/web/static/index.html
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
-# One more than the number of cores: a test often waits for the processes that it has started.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)))
+# Two more than the number of cores: a test often waits for the processes that it has started.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 2)))
 EXAMPLE ?= examples/newsletter
 PORT ?= 5005
 

@@ -1,7 +1,10 @@
 """Settings for all tests."""
 
 import signal
+import ssl
+from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -11,6 +14,17 @@ settings.register_profile("quick", settings.get_profile("unhurried"), max_exampl
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job; child processes would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_make_context = ssl.create_default_context
+_public = _make_context(cafile=certifi.where())
+
+
+def _create_default_context(*args: Any, **options: Any) -> ssl.SSLContext:
+    """Create a context. All HTTPX clients share one, because each would spend 30 ms reading the same certificates."""
+    return _public if not args and options == {"cafile": certifi.where()} else _make_context(*args, **options)
+
+
+ssl.create_default_context = _create_default_context
 
 LONG = frozenset({"browser", "journeys", "security", "faults", "actions", "channels"})
 """Folders whose test files take long. Workers begin with them, so that no worker runs a long file alone at the end."""
