@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import httpx
+
 from support.messengers import ADA, deliver, delivered, log_of, serving
 from support.platforms.platform import Webhook
 from support.platforms.whatsapp import WhatsApp
@@ -21,6 +23,10 @@ async def test_a_message_that_cannot_be_delivered_is_recorded(tmp_path: Path) ->
         entries = await log_of(server, ADA)
         assert entries[lost.seq - 1].event.text == "Hello."  # type: ignore[union-attr]
         assert (lost.reason, lost.is_uncertain) == ("error 131047: Re-engagement message", False)
+
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            metrics = (await http.get("/metrics")).text
+        assert 'manent_channel_messages_undeliverable_total{channel="whatsapp"} 2.0' in metrics
 
         hook = platform.failed(platform.sent[0])
         other = platform.change(

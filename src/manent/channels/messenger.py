@@ -96,15 +96,17 @@ class Update:
 
 @dataclass(slots=True)
 class WebhookCounts:
-    """Numbers of requests and messages that a channel did not accept.
+    """Numbers of requests and messages that were not accepted.
 
     Attributes:
         unverified: requests without a valid signature of the platform.
         ignored: messages that the channel does not support or that can never be processed.
+        failed: messages that the platform accepted and then could not deliver.
     """
 
     unverified: int = 0
     ignored: int = 0
+    failed: int = 0
 
 
 class MessengerChannel(ABC):

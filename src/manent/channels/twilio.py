@@ -70,11 +70,7 @@ class TwilioOptions(MessengerOptions, frozen=True, kw_only=True):
 
 
 class TwilioChannel(MessengerChannel):
-    """`POST /webhooks/twilio/webhook`. Implements `Channel` and `Messenger`.
-
-    Attributes:
-        failed: messages that Twilio accepted and then could not deliver.
-    """
+    """`POST /webhooks/twilio/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "twilio"
     options = TwilioOptions
@@ -82,7 +78,6 @@ class TwilioChannel(MessengerChannel):
 
     def __init__(self, options: TwilioOptions) -> None:
         super().__init__()
-        self.failed = 0
         self._options = options
         self._media = Media(self.name, options.auth_token, self.api, self._locate)
         self._media_url = re.compile(
@@ -122,7 +117,7 @@ class TwilioChannel(MessengerChannel):
 
     def _note_status(self, status: str, form: dict[str, str]) -> None:
         if status in _FAILED:
-            self.failed += 1
+            self.counts.failed += 1
             extra = {"sender_id": form.get("To", ""), "status": status, "code": form.get("ErrorCode", "")}
             log.warning("Twilio could not deliver a message that it had accepted", extra=extra)
 

@@ -76,11 +76,7 @@ class WhatsAppOptions(MessengerOptions, frozen=True, kw_only=True):
 
 
 class WhatsAppChannel(MetaChannel):
-    """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`.
-
-    Attributes:
-        failed: number of messages that WhatsApp accepted but could not deliver.
-    """
+    """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "whatsapp"
     options = WhatsAppOptions
@@ -95,7 +91,6 @@ class WhatsAppChannel(MetaChannel):
             base=f"{options.api_url.rstrip('/')}/{options.api_version}",
             later=_LATER,
         )
-        self.failed = 0
         self._options = options
         self._media = Media(self.name, options.app_secret, self.api, self._locate)
 
@@ -129,7 +124,7 @@ class WhatsAppChannel(MetaChannel):
         """Record a message that was accepted and could not be delivered, for example after the 24 hours."""
         if status.get("status") != "failed":
             return
-        self.failed += 1
+        self.counts.failed += 1
         error, visitor = part_of(status, "errors", 0), text_of(status, "recipient_id")
         reason = f"error {text_of(error, 'code')}: {text_of(error, 'title')}"
         await self.inbox.not_delivered(visitor, text_of(status, "biz_opaque_callback_data"), reason)
