@@ -38,10 +38,10 @@ VISITORS = 6
 AT_ONCE = 3
 """Number of messages of one visitor that a platform delivers at the same time, in any order."""
 
-COMMIT_S = 1.0
+COMMIT_S = 3.0
 """Maximum seconds from the answer to a send until the server has stored that the message was sent."""
 
-ARRIVAL_S = 0.5
+ARRIVAL_S = 3.0
 """Maximum seconds from a kill until the platform has read what the server had sent before."""
 
 DOMAIN = """
