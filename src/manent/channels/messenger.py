@@ -179,7 +179,10 @@ class MessengerChannel(ABC):
             found.append(f"{untitled} buttons have no title")
         if self.shown_buttons is not None and len(buttons) > self.shown_buttons:
             found.append(f"{len(buttons) - self.shown_buttons} buttons are above the limit of {self.shown_buttons}")
-        for number, element in enumerate(data.get("elements") or (), 1):
+        elements = data.get("elements") or []
+        if not isinstance(elements, list):
+            return [*found, "elements is not a list"]
+        for number, element in enumerate(elements, 1):
             if not isinstance(element, dict):
                 found.append(f"element {number} is not an object")
                 continue
