@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 
 from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
+from manent.core.postbox import OPEN_CHANNELS
 from manent.core.secret_text import is_same
 from manent.runtime.identity.tokens import TokenVerifier, VerifiedToken
 from manent.runtime.ports.store import ConversationStore
@@ -173,7 +174,7 @@ class Identity:
         admission = await self._admit(session_id, session_token, caller)
         if self.shared_with is not None and not admission.is_new:
             for route in await self._stored.routes([admission.sender_id]):
-                if self.channel not in self.shared_with.get(route.channel, ()):
+                if route.channel not in OPEN_CHANNELS and self.channel not in self.shared_with.get(route.channel, ()):
                     raise _wrong_channel(route.channel, self.channel)
         return admission
 
