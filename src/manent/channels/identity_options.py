@@ -147,14 +147,20 @@ def make_identity(
     )
 
 
-def identity_beside(channel: str, mode: Mode, other: Identity) -> Identity:
+def identity_beside(channel: str, mode: Mode, other: Identity, section: str) -> Identity:
     """Return the identity of another channel, which combines its own mode with the keys of `socketio:`.
+
+    Args:
+        channel: name of the other channel.
+        mode: its `session_identity`.
+        other: the identity of the Socket.IO channel.
+        section: name of the other channel's section in `credentials.yml`.
 
     Raises:
         ProjectError: the mode is `jwt`, but `socketio:` has no keys.
     """
     if mode == "jwt" and other.mode != "jwt":
-        raise _problem(channel, "session_identity", "jwt", "session_identity: jwt and its keys also under socketio:")
+        raise _problem(section, "session_identity", "jwt", "session_identity: jwt and its keys also under socketio:")
     return replace(
         other,
         mode=mode,
