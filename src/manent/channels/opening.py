@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace as replace_options
 from starlette.routing import BaseRoute
 
-from manent.channels.identity_options import (
+from manent.channels.identity import (
     MakeKeys,
     identity_beside,
     make_identity,
@@ -29,7 +29,7 @@ from manent.extensions.finding import Site, calling, create, find, in_section
 from manent.extensions.options import options_of
 from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.identity.admission import Mode
+from manent.runtime.identity.modes import Mode
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.ports.channel import Messenger
 from manent.runtime.ports.store import ConversationStore
