@@ -18,6 +18,7 @@ from manent.core.events import event_to_wire, outside
 from manent.core.postbox import OPEN_CHANNELS
 from manent.files.opening import open_files
 from manent.project.settings.credentials import read_credentials
+from manent.project.settings.locating import located
 from manent.runtime.export import entries_of, moment, pieces, printable, transcript_lines
 from manent.runtime.ports.store import ConversationStore
 
@@ -145,10 +146,12 @@ def erase_conversation(
 
 async def _remove_files(store: ConversationStore, credentials: Path | None) -> None:
     """Remove the bytes of erased files, which a running server would remove later."""
-    files = open_files(read_credentials(credentials or Path("credentials.yml")), store, root=Path())
-    if files is not None:
-        await files.prepare()
-        await files.remove_due()
+    path = credentials or Path("credentials.yml")
+    with located(credentials=path):
+        files = open_files(read_credentials(path), store, root=Path())
+        if files is not None:
+            await files.prepare()
+            await files.remove_due()
 
 
 async def _heads(store: ConversationStore) -> AsyncIterator[Head]:

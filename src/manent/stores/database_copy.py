@@ -27,10 +27,10 @@ from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, UPGRADE_TIMEOUT
 from manent.stores.postgresql.errors import place_of, translated
 from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
 from manent.stores.postgresql.schema import SCHEMA, UNFINISHED_COPY, upgrade_postgresql
-from manent.stores.schema.steps import check_revision
+from manent.stores.schema.steps import check_schema, newest_revision
 from manent.stores.sqlite.errors import store_error
 from manent.stores.sqlite.file import connect as connect_sqlite
-from manent.stores.sqlite.file import is_database, is_foreign, revision_of
+from manent.stores.sqlite.file import is_database, is_foreign, recorded_schema
 
 PAGE: Final = 200
 """Maximum number of conversations in one transaction. An interrupted copy repeats the last transaction."""
@@ -226,7 +226,14 @@ def _check_source(path: Path) -> Path:
     if not is_database(path) or is_foreign(path):
         raise StoreError("store_foreign_file", f"{path} is not a store of Manent")
     with _reading(path) as cursor:
-        check_revision(revision_of(cursor.connection), "sqlite", where=str(path))
+        schema = recorded_schema(cursor.connection)
+    check_schema(schema, "sqlite", where=str(path))
+    if schema.revision > newest_revision("sqlite"):
+        raise StoreError(
+            "store_schema_new",
+            f"{path} has schema {schema.revision}, and this version of Manent would not copy its newer tables; copy "
+            "it with the newer version",
+        )
     return path.resolve()
 
 

@@ -23,11 +23,10 @@ from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
 from manent.core.postbox import OPEN_CHANNELS
 from manent.core.secret_text import is_same
+from manent.runtime.identity.modes import Mode
 from manent.runtime.identity.tokens import TokenVerifier, VerifiedToken
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.rate_limits import Rates
-
-Mode = Literal["open", "minted", "jwt"]
 
 MAX_ID = 255
 """Maximum number of characters of a session id. Rasa's tracker store has a database column of this width."""
