@@ -26,7 +26,7 @@ HANG_S = float(os.environ.get("MANENT_HANG_S", "0"))
 """Seconds for which each call of Telegram hangs. 0: until the end of the test, and the test takes few samples."""
 
 SAMPLES = 200 if HANG_S else 20
-VISITORS = 2 * AT_ONCE
+VISITORS = AT_ONCE + 8
 """Number of Telegram's visitors with an answer to send, more than the number of sends at the same time."""
 
 
