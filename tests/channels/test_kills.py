@@ -148,13 +148,13 @@ class Record:
         seen = {call.text for call in self.calls.get(visitor, ()) if call.is_shown}
         return all(f"end of {text}" in seen for text in self.texts[visitor])
 
-    def judge(self, visitor: str, log: list[str], kills: list[float]) -> tuple[int, int]:
+    def judge(self, visitor: str, log: list[str], kills: list[tuple[float, float]]) -> tuple[int, int]:
         """Check what a visitor has seen. Return the number of repeated sends and of sends under way at a kill.
 
         Args:
             visitor: the visitor.
             log: the visitor's messages in the order of their turns.
-            kills: the times of the kills.
+            kills: when each kill began, and when the next server was started.
         """
         assert sorted(log) == sorted(self.texts[visitor]), "each message is one turn"
         shown = [call for call in self.calls[visitor] if call.is_shown]
@@ -162,7 +162,10 @@ class Record:
         assert first == [f"{part} {text}" for text in log for part in ("heard", "end of")], "complete and in order"
         # a send is under way from its arrival until the server has stored its result
         open_at = {
-            kill: [call for call in shown if call.began - ARRIVAL_S <= kill <= call.ended + COMMIT_S] for kill in kills
+            (began, ended): [
+                call for call in shown if call.began - ARRIVAL_S <= ended and began <= call.ended + COMMIT_S
+            ]
+            for began, ended in kills
         }
         repeated = 0
         for before, call in itertools.pairwise(shown):
@@ -197,11 +200,16 @@ async def test_killed_servers_lose_and_repeat_nothing(tmp_path: Path, servers: i
         command = [*MANENT, "run", "-p", str(port), "--log-file", str(tmp_path / f"{port}.log")]
         return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def restart(index: int) -> None:
+        processes[index].kill()
+        processes[index].wait()
+        processes[index] = start(ports[index])
+
     records = [
         Record(platform_of(name), [str(1_000 * (place + 2) + number) for number in range(VISITORS)])
         for place, name in enumerate(PLATFORMS)
     ]
-    kills: list[float] = []
+    kills: list[tuple[float, float]] = []
     async with contextlib.AsyncExitStack() as running:
         for record in records:
             await running.enter_async_context(record.platform.running())
@@ -219,10 +227,9 @@ async def test_killed_servers_lose_and_repeat_nothing(tmp_path: Path, servers: i
             for kill in range(max(1, KILLS // 2)):
                 await asyncio.sleep(random.uniform(0.3, 2.0))  # noqa: S311
                 index = kill % servers
-                kills.append(time.monotonic())
-                processes[index].kill()
-                processes[index].wait()
-                processes[index] = start(ports[index])
+                began = time.monotonic()
+                await asyncio.to_thread(restart, index)
+                kills.append((began, time.monotonic()))
                 await until(lambda index=index: listens(ports[index]), timeout_s=90)  # type: ignore[misc]
             over.set()
             await talking
