@@ -52,15 +52,31 @@ def test_wheel_contains_the_page_and_no_tests(distribution: Path) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"manent"}
 
 
-@pytest.fixture(params=["newest", "lowest"])
+@pytest.fixture(params=["newest", "lowest", "3.12", "3.13", "3.14"])
 def installed(request: pytest.FixtureRequest, distribution: Path, tmp_path: Path) -> Iterator[Path]:
-    """The programs of a fresh virtual environment with the wheel, and with the newest or lowest allowed versions."""
+    """The programs of a fresh virtual environment with the wheel.
+
+    It has the newest or lowest allowed versions of the packages. Or it has another version of Python, and the newest
+    packages; the test is skipped if this Python is not installed.
+    """
     environment = tmp_path / "venv"
-    venv.create(environment, with_pip=False)
+    if request.param in {"newest", "lowest"}:
+        venv.create(environment, with_pip=False)
+    else:
+        create_with(request.param, environment)
     install(environment, *direct_requirements(distribution), lowest=request.param == "lowest")
     install(environment, "--no-deps", str(wheel(distribution)), lowest=False)
     yield environment / "bin"
     shutil.rmtree(environment)
+
+
+def create_with(version: str, environment: Path) -> None:
+    """Create a virtual environment with another version of Python. Skip if it is not installed, also not by pyenv."""
+    installed = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), Path(f"/usr/bin/python{version}")]
+    python = next((path for path in installed if path.exists()), None)
+    if python is None:
+        pytest.skip(f"needs Python {version}")
+    subprocess.run([UV, "venv", "--quiet", "--python", str(python), str(environment)], check=True)
 
 
 def direct_requirements(distribution: Path) -> list[str]:
