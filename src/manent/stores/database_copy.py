@@ -20,6 +20,7 @@ import asyncpg
 import msgspec
 
 from manent.core.errors import StoreError
+from manent.core.postbox import OPEN_CHANNELS
 from manent.stores.head_row import HEAD_COLUMNS, Row
 from manent.stores.postgresql import sql
 from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, UPGRADE_TIMEOUT_S, Connection, connect
@@ -202,13 +203,19 @@ class _Target:
 
 
 def _check_messengers(cursor: sqlite3.Cursor) -> None:
-    """Reject a store that contains received messages or routes, because these are not copied."""
-    found = cursor.execute("SELECT count(*) FROM routes").fetchone()[0]
+    """Reject a store with routes of messengers or with unsent replies, because these are not copied.
+
+    The next reply over callback creates a new route.
+    """
+    open_channels = ", ".join(f"'{name}'" for name in sorted(OPEN_CHANNELS))
+    found = cursor.execute(
+        f"SELECT count(*) FROM routes WHERE failures > 0 OR channel NOT IN ({open_channels})"
+    ).fetchone()[0]
     if found:
         raise StoreError(
             "copy_messengers",
-            f"{found:,} conversations belong to messengers, and `db copy` cannot copy their waiting messages and send "
-            "positions. Nothing was copied. Keep this store for the messengers",
+            f"{found:,} conversations belong to messengers or have unsent replies for callback, and `db copy` cannot "
+            "copy their waiting messages and send positions. Nothing was copied. Keep this store for the messengers",
         )
 
 

@@ -6,8 +6,8 @@ the same number to both folders.
 
 If a step is additive, its file begins with the line `-- Additive.`. Servers of the previous schema can then use the
 tables while and after the step is applied. Such a step only creates tables and indexes, and adds columns that can be
-NULL. A store records two numbers: the last step that was applied, in `schema_revision`, and the last step that is not
-additive, in `alembic_version` (`docs/decisions/142-additive-schema-steps.md`).
+NULL or have a default. A store records two numbers: the last step that was applied, in `schema_revision`, and the
+last step that is not additive, in `alembic_version` (`docs/decisions/142-additive-schema-steps.md`).
 """
 
 from functools import cache
