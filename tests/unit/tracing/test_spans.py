@@ -135,6 +135,23 @@ async def test_a_message_of_a_messenger_is_one_trace(tmp_path: Path, collected: 
     assert platform.traces == [f"00-{TRACE}-{each.context.span_id:016x}-01" for each in sends]
 
 
+async def test_a_reply_to_a_callback_belongs_to_its_request(tmp_path: Path, collected: InMemorySpanExporter) -> None:
+    """The server at the callback's URL receives the span of the request, in the trace of the message."""
+    scripted = ScriptedServer()
+    async with (
+        asynccontextmanager(scripted.serve)(),
+        running(tmp_path, endpoints=ENDPOINTS, credentials=f"callback:\n  url: {scripted.url}\n") as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        body = {"sender": "ada", "message": "hello"}
+        answer = await http.post("/webhooks/callback/webhook", json=body, headers={"traceparent": PARENT})
+    assert answer.text == "success"
+
+    sent = span(collected, "send callback")
+    assert tree(collected)["send callback"] == "message"
+    assert scripted.requests[0][1]["traceparent"] == f"00-{TRACE}-{sent.context.span_id:016x}-01"
+
+
 async def test_sends_of_two_messages_belong_to_their_turns(tmp_path: Path, collected: InMemorySpanExporter) -> None:
     """Replies that wait at the same time are sent in the traces of their own messages."""
     platform = Generic()
