@@ -36,6 +36,9 @@ export const ATTRIBUTES = [
   "greeting",
   "suggestions",
   "words",
+  "tone",
+  "storage-key",
+  "cookie-domain",
 ] as const;
 
 export interface Basics {
@@ -43,10 +46,12 @@ export interface Basics {
   readonly server_url: string;
   readonly socket_path: string;
   readonly namespace: string;
-  /** Prefix of stored keys. It differs between servers, so that two chats on one site do not share a conversation. */
+  /** Prefix of stored keys. Chats with different servers or different `storage-key`s have different conversations. */
   readonly scope: string;
   readonly heading: string;
   readonly storage: StorageKind;
+  /** Domain whose subdomains share the conversation through a cookie, or `""`. */
+  readonly cookie_domain: string;
 }
 
 /**
@@ -68,12 +73,14 @@ export function readBasics(element: Element, script_url: string): Basics {
   const socket_path = attribute("socket-path") ?? "/socket.io";
   const namespace = attribute("namespace") ?? "/";
   const storage = attribute("storage");
+  const key = attribute("storage-key") ?? "";
   return {
     server_url,
     socket_path,
     namespace,
-    scope: `manent:${server_url}${socket_path}${namespace}`,
+    scope: `manent:${server_url}${socket_path}${namespace}${key && `#${key}`}`,
     heading: attribute("heading") ?? "Manent",
     storage: storage === "session" || storage === "none" ? storage : "local",
+    cookie_domain: attribute("cookie-domain") ?? "",
   };
 }

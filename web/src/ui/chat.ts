@@ -20,6 +20,7 @@ import { Attaching } from "./attaching";
 import { Attention } from "./attention";
 import { browserStore } from "./browser";
 import { createClient } from "./client";
+import { shareSession } from "./cookie";
 import { Composer } from "./composer";
 import type { Basics } from "./basics";
 import { readConfig, type ChatConfig } from "./config";
@@ -102,7 +103,7 @@ export class Chat implements PanelSource {
     const config = (this.config = readConfig(host.element, host.basics()));
     const { scope } = config;
     this.renderers = host.renderers;
-    this.store = browserStore(config.storage);
+    this.store = shareSession(browserStore(config.storage), config);
     adoptSession(this.store, scope, config.adopt);
     this.panel = new Panel(host.panel, this);
     this.client = createClient(
@@ -181,7 +182,7 @@ export class Chat implements PanelSource {
   async configure(): Promise<void> {
     this.config = readConfig(this.host.element, this.host.basics());
     const preferred = [...this.config.language.split(/[\s,]+/), document.documentElement.lang];
-    const found = await localize(preferred, navigator.languages);
+    const found = await localize(preferred, navigator.languages, this.config.tone);
     this.localization = { ...found, words: { ...found.words, ...this.config.words } };
     this.panel.configure();
   }

@@ -59,9 +59,9 @@ export function launcherPicture(address: string): Element {
 /** Build the speech bubble without lit-html, which is not loaded yet. */
 function launcherMark(): SVGSVGElement {
   const drawing = document.createElementNS(NS, "svg");
-  const set = (element: Element, attributes: Record<string, string>): Element => {
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    return element;
+  const path = document.createElementNS(NS, "path");
+  const set = (element: Element, attributes: Record<string, string>): void => {
+    for (const name in attributes) element.setAttribute(name, attributes[name]!);
   };
   set(drawing, {
     viewBox: "0 0 24 24",
@@ -71,23 +71,9 @@ function launcherMark(): SVGSVGElement {
     "stroke-linecap": "round",
     "stroke-linejoin": "round",
     "aria-hidden": "true",
-    focusable: "false",
   });
-  drawing.append(
-    set(document.createElementNS(NS, "path"), {
-      d: "M4 5h16v11h-9l-5 4v-4h-2z",
-    }),
-  );
-  for (const cx of ["8", "12", "16"]) {
-    drawing.append(
-      set(document.createElementNS(NS, "circle"), {
-        cx,
-        cy: "10.5",
-        r: "1",
-        fill: "currentColor",
-        stroke: "none",
-      }),
-    );
-  }
+  // A bubble and three dots, which are the round ends of very short lines.
+  set(path, { d: "M4 5h16v11h-9l-5 4v-4h-2zM8 10.5h.01m4 0h.01m4 0h.01" });
+  drawing.append(path);
   return drawing;
 }
