@@ -71,11 +71,11 @@ def states(chat: Chat, server: ChatServer) -> Iterator[str]:
     page.goto(f"{server.url}page-of-a-site")
     expect(launcher).to_be_visible()
     yield "launcher"
-    page.route("**/chat-*.js", lambda route: route.abort())
+    page.route("**/chat-*.js*", lambda route: route.abort())
     launcher.click()
     expect(panel.locator("button.again")).to_be_visible()
     yield "code that cannot be loaded"
-    page.unroute("**/chat-*.js")
+    page.unroute("**/chat-*.js*")
     panel.locator("button.again").click()
     chat.connected()
     yield "empty"
