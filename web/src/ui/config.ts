@@ -5,9 +5,7 @@
  */
 
 import type { JsonObject } from "../client/wire";
-import type { ATTRIBUTES, Basics } from "./basics";
-
-type Attribute = (typeof ATTRIBUTES)[number];
+import type { Attribute, Basics } from "./basics";
 
 export type Theme = "auto" | "light" | "dark";
 
@@ -48,8 +46,10 @@ export interface ChatConfig extends Basics {
   conversations: boolean;
   /** Offer dictation and reading aloud, if the browser supports them. */
   voice: boolean;
-  /** Names of the menu entries to hide: `past new download erase sound notifications read_aloud`. */
+  /** The controls to hide: `enlarge`, and the menu entries `past new download erase full_screen sound notifications read_aloud`. */
   hide: string[];
+  /** Whether the visitor can rate replies with a thumb. */
+  feedback: boolean;
   /** Where links open: in a new tab (`_blank`) or in this tab (`_self`). */
   link_target: LinkTarget;
   plain_metadata_key: string;
@@ -124,6 +124,7 @@ export function readConfig(element: Element, basics: Basics): ChatConfig {
     conversations: flag(attribute("conversations")),
     voice: flag(attribute("voice")),
     hide: words(attribute("hide")),
+    feedback: flag(attribute("feedback")),
     link_target: oneOf(attribute("link-target"), ["_blank", "_self", "_parent", "_top"], "_blank"),
     plain_metadata_key: attribute("metadata-key") ?? "metadata",
     user_message_event: attribute("user-message-event") ?? "user_uttered",

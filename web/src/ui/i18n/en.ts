@@ -80,6 +80,19 @@ export const en = {
   action_failed: "Something went wrong while answering this message.",
   failed_request: "That did not work. Please try again.",
   unsupported: "This chat is out of date. Please reload the page.",
+  unknown_file: "A file is no longer available. Please attach it again.",
+  new_messages: "New messages",
+  copy: "Copy code",
+  copied: "Copied",
+  back: "Previous card",
+  forth: "Next card",
+  choose_date: "Date or time",
+  rate_reply: "Rate this reply",
+  helpful: "Helpful",
+  unhelpful: "Not helpful",
+  enlarge: "Enlarge",
+  shrink: "Shrink",
+  full_screen: "Full screen",
 };
 
 export type Words = { [key in keyof typeof en]: string };
