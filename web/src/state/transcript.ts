@@ -153,11 +153,9 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
   });
 }
 
-/** Return the index of the first message that the visitor has not seen, or -1. */
+/** Return the index of the first message to the visitor that the visitor has not seen, or -1. */
 function findNew({ messages, new_after }: ChatState): number {
-  return new_after === null
-    ? -1
-    : messages.findIndex((message) => message.seq > new_after && isDrawn(message));
+  return new_after === null ? -1 : messages.findIndex(({ seq, role }) => seq > new_after && role !== "user");
 }
 
 function personSaying(message: Message): Operator | null {

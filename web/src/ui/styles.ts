@@ -91,6 +91,9 @@ time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .text .code { max-width: 100%; border-radius: calc(var(--radius) * 0.71); background: var(--wash); overflow: hidden; }
 .code-head { display: flex; align-items: center; justify-content: space-between; padding: 0.25rem 0.25rem 0 0.875rem; font-size: 0.8125rem; color: var(--soft); direction: ltr; }
 .panel .code-head .icon { width: 2rem; height: 2rem; }
+.bare { position: relative; }
+.bare .code-head { position: absolute; inset-block-start: 0.25rem; right: 0; padding: 0 0.25rem; }
+.text .bare pre { padding-block-start: 0.75rem; padding-right: 2.75rem; }
 .code-head .icon:hover { background: var(--tint); }
 .code-head svg { width: 1.0625rem; height: 1.0625rem; }
 .code-head .icon:not(.copied) svg + svg, .code-head .copied svg:first-child { display: none; }
@@ -209,9 +212,11 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 .thumbs .down svg { transform: rotate(180deg); }
 .panel .thumbs [aria-pressed="true"] { color: var(--accent-ink); }
 .thumbs [aria-pressed="true"] svg { fill: var(--tint); }
-@media (hover: hover) {
-  .bot:not(:hover, :focus-within) .thumbs.older { opacity: 0; }
-}
+/* Older replies have thumbs while the pointer or the focus is on them, without taking space. */
+.thumbs.older { position: absolute; inset-block-start: 100%; z-index: 1; }
+.bot:has(> .older) { position: relative; }
+.bot:not(:hover, :focus-within) > .older { opacity: 0; }
+@media (hover: none) { .thumbs.older { display: none; } }
 
 /* size */
 :host([size="large"]:not([layout="fill"])) { width: min(52rem, 100%); }
@@ -267,7 +272,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
   .panel { outline: 1px solid; }
   .field:focus-within { outline: 2px solid Highlight; outline-offset: 2px; }
   .waiting i, .typing i { background: CanvasText; }
-  .code { border: 1px solid; }
+  .code, .panel .solid { border: 1px solid; }
   .thumbs [aria-pressed="true"] { outline: 2px solid Highlight; }
 }
 @container chat (max-width: 26rem) {

@@ -37,7 +37,7 @@ export function codeView(code: string, language: string, look: CodeLook | undefi
     button.classList.add("copied");
     setTimeout(() => button.classList.remove("copied"), COPIED_MS);
   };
-  return html`<div class="code" part="code">
+  return html`<div class="code ${language === "" ? "bare" : ""}" part="code">
     <div class="code-head">
       <span aria-hidden="true">${language || nothing}</span>
       <button type="button" class="icon" aria-label=${look.copy} title=${look.copy} @click=${copy}>
