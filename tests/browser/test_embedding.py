@@ -51,9 +51,9 @@ def test_the_launcher_loads_little_and_opens_the_chat(page: Page, server: ChatSe
 def test_it_is_small() -> None:
     """Six kilobytes at most until somebody chats, sixty-five with the chat and its largest language (gzip).
 
-    The optional parts are loaded when they are needed: for files, for the colours of code, and for invitations.
+    The optional parts are loaded when they are needed: for files, code, invitations and downloads.
     """
-    optional = {"tray", "highlight", "invitation", "close_word"}
+    optional = {"tray", "highlight", "invitation", "close_word", "download"}
     first = _gzipped(STATIC / "webchat/manent-chat.js")
     parts = {path.name.partition("-")[0]: _gzipped(path) for path in (STATIC / "webchat/assets").glob("*.js")}
     largest = max(size for name, size in parts.items() if name not in {"chat", *optional})

@@ -37,7 +37,7 @@ def test_a_teaser_opens_the_chat_and_sends_its_payload(
     teaser.press("Enter")
     Chat(page).connected().heard("What can I do for you?")
     expect(page.get_by_role("status").get_by_role("button", name="Can I help you?")).to_have_count(0)
-    page.get_by_role("button", name="Close", exact=True).click()
+    page.get_by_role("button", name="Close chat").click()
     page.goto(site.page("/next", element(server, TEASER)))
     expect(page.get_by_role("button", name="Ask us")).to_be_visible()
     page.wait_for_function("performance.now() > 1000")

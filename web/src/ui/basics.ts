@@ -24,6 +24,7 @@ export const ATTRIBUTES = [
   "greeting",
   "suggestions",
   "words",
+  "tone",
   "feedback",
   "size",
 ] as const;
@@ -42,17 +43,21 @@ export type Attribute =
   | "link-target"
   | "metadata-key"
   | "user-message-event"
-  | "bot-message-event";
+  | "bot-message-event"
+  | "storage-key"
+  | "cookie-domain";
 
 export interface Basics {
   /** The server's URL without a trailing slash, for example `https://bot.example` or `https://example/bot`. */
   readonly server_url: string;
   readonly socket_path: string;
   readonly namespace: string;
-  /** Prefix of stored keys. It differs between servers, so that two chats on one site do not share a conversation. */
+  /** Prefix of stored keys. Chats with different servers or different `storage-key`s have different conversations. */
   readonly scope: string;
   readonly heading: string;
   readonly storage: StorageKind;
+  /** Domain whose subdomains share the conversation through a cookie, or `""`. */
+  readonly cookie_domain: string;
 }
 
 /**
@@ -74,12 +79,14 @@ export function readBasics(element: Element, script_url: string): Basics {
   const socket_path = attribute("socket-path") ?? "/socket.io";
   const namespace = attribute("namespace") ?? "/";
   const storage = attribute("storage");
+  const key = attribute("storage-key") ?? "";
   return {
     server_url,
     socket_path,
     namespace,
-    scope: `manent:${server_url}${socket_path}${namespace}`,
+    scope: `manent:${server_url}${socket_path}${namespace}${key && `#${key}`}`,
     heading: attribute("heading") ?? "Manent",
     storage: storage === "session" || storage === "none" ? storage : "local",
+    cookie_domain: attribute("cookie-domain") ?? "",
   };
 }

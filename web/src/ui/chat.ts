@@ -20,13 +20,13 @@ import { Attaching } from "./attaching";
 import { Attention } from "./attention";
 import { browserStore } from "./browser";
 import { createClient } from "./client";
+import { shareSession } from "./cookie";
 import { Composer } from "./composer";
 import type { Basics } from "./basics";
 import { readConfig, type ChatConfig } from "./config";
 import { keepAboveKeyboard } from "./covered";
 import { diagnose } from "./diagnosis";
 import { Dialogs } from "./dialogs";
-import { downloadTranscript } from "./download";
 import { inOneTab } from "./election";
 import { ENGLISH, fill, localize, type Localization } from "./i18n";
 import { menuEntries } from "./menu";
@@ -106,7 +106,7 @@ export class Chat implements PanelSource {
     const config = (this.config = readConfig(host.element, host.basics()));
     const { scope } = config;
     this.renderers = host.renderers;
-    this.store = browserStore(config.storage);
+    this.store = shareSession(browserStore(config.storage), config);
     adoptSession(this.store, scope, config.adopt);
     // Each tab has a separate size and draft.
     const tabStore = browserStore(config.storage === "none" ? "none" : "session");
@@ -188,7 +188,7 @@ export class Chat implements PanelSource {
   async configure(): Promise<void> {
     this.config = readConfig(this.host.element, this.host.basics());
     const preferred = [...this.config.language.split(/[\s,]+/), document.documentElement.lang];
-    const found = await localize(preferred, navigator.languages);
+    const found = await localize(preferred, navigator.languages, this.config.tone);
     this.localization = { ...found, words: { ...found.words, ...this.config.words } };
     this.panel.configure();
   }
@@ -519,7 +519,10 @@ export class Chat implements PanelSource {
   private async download(): Promise<void> {
     const complete = await this.past.all();
     const { words, locale } = this.localization;
-    downloadTranscript(this.state.messages, complete, this.config.heading, words, locale);
+    await this.attempt(async () => {
+      const { downloadTranscript } = await import("./download");
+      downloadTranscript(this.state.messages, complete, this.config.heading, words, locale);
+    });
   }
 
   private async switch(preference: Preference): Promise<void> {

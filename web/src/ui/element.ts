@@ -28,9 +28,9 @@ export type TokenSource =
 
 const SCRIPT_URL = import.meta.url;
 
-/** Attributes from `web_chat` in the server's `credentials.yml`. The server writes this constant before this file. */
-declare const MANENT_SITE: Record<string, string> | undefined;
-const SITE = typeof MANENT_SITE === "object" ? MANENT_SITE : {};
+/** Attributes from `web_chat` in the server's `credentials.yml`. The server appends this function to this file. */
+declare const MANENT_SITE: (() => Record<string, string>) | undefined;
+const SITE = typeof MANENT_SITE === "function" ? MANENT_SITE() : {};
 
 /** Whether the last press was a touch, after which focusing a text field would open the keyboard over the chat. */
 let touched = "matchMedia" in globalThis && matchMedia("(pointer: coarse)").matches;

@@ -6,9 +6,9 @@
  */
 
 import type { Notice } from "../client/events";
-import { fill, type Words } from "./i18n";
+import { fill, type TextKey, type Words } from "./i18n";
 
-const BY_CODE: Record<string, keyof Words> = {
+const BY_CODE: Record<string, TextKey> = {
   no_storage: "no_storage",
   session_lost: "session_lost",
   session_reset: "session_reset",

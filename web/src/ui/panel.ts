@@ -18,7 +18,7 @@ import { Colouring } from "./colouring";
 import type { Composer } from "./composer";
 import type { ChatConfig } from "./config";
 import type { Dialogs } from "./dialogs";
-import { fill, type Localization } from "./i18n";
+import { fill, plural, type Localization } from "./i18n";
 import { noticeText, refusalText } from "./notices";
 import type { CustomRenderer } from "./views/content";
 import { downIcon } from "./views/icons";
@@ -246,7 +246,7 @@ export class Panel {
   }
 
   private jump(): TemplateResult {
-    const { words } = this.source.localization;
+    const { words, locale } = this.source.localization;
     const count = unread(this.source.state);
     return html`<button
       type="button"
@@ -255,8 +255,7 @@ export class Panel {
       aria-label=${words.newest}
       @click=${() => this.source.scrollToEnd()}
     >
-      ${count > 0 ? html`<span>${count === 1 ? words.unread_one : fill(words.unread_many, count)}</span>` : nothing}
-      ${downIcon()}
+      ${count > 0 ? html`<span>${plural(words.unread, count, locale)}</span>` : nothing} ${downIcon()}
     </button>`;
   }
 

@@ -1,4 +1,8 @@
-/** The German texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The German texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "Frühere Nachrichten werden geladen",
   missing: "Frühere Nachrichten fehlen.",
   newest: "Neueste Nachrichten",
-  unread_one: "1 neue Nachricht",
-  unread_many: "{} neue Nachrichten",
+  unread: { one: "1 neue Nachricht", other: "{} neue Nachrichten" },
   connecting: "Verbindung wird hergestellt",
   offline: "Offline. Nachrichten werden aufgehoben und so bald wie möglich gesendet.",
   unreachable: "Der Chat erreicht seinen Server nicht. Er versucht es weiter.",
@@ -91,4 +94,15 @@ export const words: Words = {
   enlarge: "Vergrößern",
   shrink: "Verkleinern",
   full_screen: "Vollbild",
+  files: "Dateien dieser Nachricht",
+  drop: "Dateien hier ablegen",
+  uploading: "{} wird hochgeladen",
+  attached: "{} ist angehängt",
+  cancel_upload: "Hochladen von {} abbrechen",
+  remove_file: "{} entfernen",
+  upload_failed: "Die Datei konnte nicht hochgeladen werden.",
+  file_too_large: "Zu groß: höchstens {}.",
+  file_type_refused: "Dateien dieser Art können nicht gesendet werden.",
+  file_refused: "Diese Datei wurde abgelehnt.",
+  too_many_files: "Zu viele Dateien.",
 };
