@@ -7,39 +7,45 @@
 
 import type { StorageKind } from "./browser";
 
+/** Attributes that can change while the chat runs. */
 export const ATTRIBUTES = [
-  "server-url",
-  "socket-path",
-  "namespace",
   "heading",
   "heading-level",
   "subheading",
   "placeholder",
   "lang",
   "theme",
-  "layout",
-  "storage",
-  "initial-payload",
-  "session-id",
-  "adopt",
   "avatar",
-  "launcher-icon",
   "metadata",
   "message-delay",
   "conversations",
   "voice",
   "hide",
-  "link-target",
-  "metadata-key",
-  "user-message-event",
-  "bot-message-event",
   "greeting",
   "suggestions",
   "words",
   "tone",
-  "storage-key",
-  "cookie-domain",
+  "feedback",
+  "size",
 ] as const;
+
+/** An attribute of the chat. Those that are not in `ATTRIBUTES` are read once. */
+export type Attribute =
+  | (typeof ATTRIBUTES)[number]
+  | "server-url"
+  | "socket-path"
+  | "namespace"
+  | "layout"
+  | "storage"
+  | "initial-payload"
+  | "session-id"
+  | "adopt"
+  | "link-target"
+  | "metadata-key"
+  | "user-message-event"
+  | "bot-message-event"
+  | "storage-key"
+  | "cookie-domain";
 
 export interface Basics {
   /** The server's URL without a trailing slash, for example `https://bot.example` or `https://example/bot`. */
@@ -65,7 +71,7 @@ function serverOf(script_url: string): string {
 
 /** Read the attributes of an element. By default, the server is the one that serves `script_url`. */
 export function readBasics(element: Element, script_url: string): Basics {
-  const attribute = (name: (typeof ATTRIBUTES)[number]): string | null => element.getAttribute(name);
+  const attribute = (name: Attribute): string | null => element.getAttribute(name);
   const server = attribute("server-url");
   const server_url = server
     ? new URL(server, document.baseURI).href.replace(/\/+$/, "")

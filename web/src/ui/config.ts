@@ -5,10 +5,8 @@
  */
 
 import type { JsonObject } from "../client/wire";
-import type { ATTRIBUTES, Basics } from "./basics";
+import type { Attribute, Basics } from "./basics";
 import { en, TONES, type Tone, type Words } from "./i18n";
-
-type Attribute = (typeof ATTRIBUTES)[number];
 
 export type Theme = "auto" | "light" | "dark";
 
@@ -51,8 +49,10 @@ export interface ChatConfig extends Basics {
   conversations: boolean;
   /** Offer dictation and reading aloud, if the browser supports them. */
   voice: boolean;
-  /** Names of the menu entries to hide: `past new download erase sound notifications read_aloud`. */
+  /** The controls to hide: `enlarge`, and the menu entries `past new download erase full_screen sound notifications read_aloud`. */
   hide: string[];
+  /** Whether the visitor can rate replies with a thumb. */
+  feedback: boolean;
   /** Where links open: in a new tab (`_blank`) or in this tab (`_self`). */
   link_target: LinkTarget;
   plain_metadata_key: string;
@@ -140,6 +140,7 @@ export function readConfig(element: Element, basics: Basics): ChatConfig {
     conversations: flag(attribute("conversations")),
     voice: flag(attribute("voice")),
     hide: words(attribute("hide")),
+    feedback: flag(attribute("feedback")),
     link_target: oneOf(attribute("link-target"), ["_blank", "_self", "_parent", "_top"], "_blank"),
     plain_metadata_key: attribute("metadata-key") ?? "metadata",
     user_message_event: attribute("user-message-event") ?? "user_uttered",

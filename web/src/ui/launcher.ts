@@ -40,7 +40,6 @@ ${theme}
 @media (forced-colors: active) { .launcher { outline: 1px solid transparent; } }
 @media print {
   :host(:not([layout="fill"])) { display: none !important; }
-  :host([layout="fill"]), :host([layout="fill"]) .panel { display: block; height: auto; overflow: visible; }
 }
 `;
 
@@ -60,10 +59,7 @@ export function launcherPicture(address: string): Element {
 function launcherMark(): SVGSVGElement {
   const drawing = document.createElementNS(NS, "svg");
   const path = document.createElementNS(NS, "path");
-  const set = (element: Element, attributes: Record<string, string>): void => {
-    for (const name in attributes) element.setAttribute(name, attributes[name]!);
-  };
-  set(drawing, {
+  const attributes = {
     viewBox: "0 0 24 24",
     fill: "none",
     stroke: "currentColor",
@@ -71,9 +67,11 @@ function launcherMark(): SVGSVGElement {
     "stroke-linecap": "round",
     "stroke-linejoin": "round",
     "aria-hidden": "true",
-  });
-  // A bubble and three dots, which are the round ends of very short lines.
-  set(path, { d: "M4 5h16v11h-9l-5 4v-4h-2zM8 10.5h.01m4 0h.01m4 0h.01" });
+    focusable: "false",
+  };
+  for (const [name, value] of Object.entries(attributes)) drawing.setAttribute(name, value);
+  // Lines without length are dots.
+  path.setAttribute("d", "M4 5h16v11h-9l-5 4v-4h-2zM8 10.5h0M12 10.5h0M16 10.5h0");
   drawing.append(path);
   return drawing;
 }

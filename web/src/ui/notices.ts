@@ -19,6 +19,7 @@ const BY_CODE: Record<string, TextKey> = {
   jwt_expired: "token_expired",
   jwt_revoked: "token_revoked",
   too_long: "too_long",
+  unknown_file: "unknown_file",
   unsupported_protocol: "unsupported",
   failed_request: "failed_request",
   microphone_denied: "microphone_denied",

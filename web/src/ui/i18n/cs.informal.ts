@@ -22,4 +22,5 @@ export const words: Words = {
   failed_request: "Nepodařilo se to. Zkus to prosím znovu.",
   unsupported: "Tento chat je zastaralý. Načti prosím stránku znovu.",
   drop: "Sem přetáhni soubory",
+  unknown_file: "Soubor už není k dispozici. Přilož ho prosím znovu.",
 };

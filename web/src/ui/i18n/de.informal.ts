@@ -22,4 +22,5 @@ export const words: Words = {
     "Der Browser erlaubt keine Benachrichtigungen. Du kannst sie in den Einstellungen dieser Website erlauben.",
   failed_request: "Das hat nicht geklappt. Bitte versuch es noch einmal.",
   unsupported: "Dieser Chat ist veraltet. Bitte lade die Seite neu.",
+  unknown_file: "Eine Datei ist nicht mehr vorhanden. Bitte hänge sie noch einmal an.",
 };

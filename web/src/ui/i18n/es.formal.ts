@@ -24,4 +24,5 @@ export const words: Words = {
   failed_request: "No ha funcionado. Inténtelo de nuevo.",
   unsupported: "Este chat está desactualizado. Recargue la página.",
   drop: "Suelte los archivos aquí",
+  unknown_file: "Un archivo ya no está disponible. Adjúntelo de nuevo.",
 };

@@ -23,4 +23,5 @@ export const words: Words = {
   failed_request: "Cela n’a pas fonctionné. Réessaie.",
   unsupported: "Ce chat n’est plus à jour. Recharge la page.",
   drop: "Dépose les fichiers ici",
+  unknown_file: "Un fichier n’est plus disponible. Joins-le à nouveau.",
 };

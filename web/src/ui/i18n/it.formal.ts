@@ -23,4 +23,5 @@ export const words: Words = {
   failed_request: "Non ha funzionato. Riprovi.",
   unsupported: "Questa chat non è aggiornata. Ricarichi la pagina.",
   drop: "Rilasci qui i file",
+  unknown_file: "Un file non è più disponibile. Lo alleghi di nuovo.",
 };

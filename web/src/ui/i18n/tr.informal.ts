@@ -25,4 +25,5 @@ export const words: Words = {
   failed_request: "Olmadı. Lütfen yeniden dene.",
   unsupported: "Bu sohbet güncel değil. Lütfen sayfayı yeniden yükle.",
   drop: "Dosyaları buraya bırak",
+  unknown_file: "Bir dosya artık kullanılamıyor. Yeniden ekle.",
 };
