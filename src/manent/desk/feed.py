@@ -287,7 +287,7 @@ class Feed:
                     news.append(_event("conversation", {"sender_id": row.sender_id, "gone": True}, cursor))
                 case "typing":
                     news.append(_event("typing", {"sender_id": row.sender_id, **row.data}, cursor))
-                case "presence":
+                case "presence" | "bridge":
                     pass
         return news
 

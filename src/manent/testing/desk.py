@@ -14,6 +14,8 @@ from manent.core.events import Operator
 from manent.runtime.ports.desk import (
     Annotation,
     AuditRecord,
+    Bridge,
+    BridgeLink,
     Canned,
     Count,
     DeskSession,
@@ -461,3 +463,28 @@ async def test_one_server_moves_a_webhook(store: ConversationStore) -> None:
     assert await desk.webhooks() == [moved]
     assert await desk.remove_webhook("w1")
     assert not await desk.remove_webhook("w1")
+
+
+async def test_bridges(store: ConversationStore) -> None:
+    """Of two servers, one moves a bridge; links are found from both sides, and an erase removes them."""
+    desk = await opened(store)
+    await desk.tell([FeedRow(kind="gone", time=1.0, sender_id="a")])
+    new = await desk.bridge("chatwoot")
+    assert new == Bridge(name="chatwoot", position=(await desk.feed_ends())[1])
+    held = replace(new, server="one", until=12.5)
+    assert await desk.move_bridge(held, expected=new)
+    assert not await desk.move_bridge(replace(new, server="two", until=12.5), expected=new)
+    assert await desk.bridge("chatwoot") == held
+
+    await talk(store, empty("a"), 1)
+    link = BridgeLink(bridge="chatwoot", sender_id="a", remote="7", data={"seq": 1})
+    await desk.put_link(replace(link, remote="6"))
+    await desk.put_link(link)
+    assert await desk.link("chatwoot", "a") == link
+    assert await desk.linked("chatwoot", "7") == "a"
+    assert await desk.linked("chatwoot", "6") is None
+    await store.erase("a", new_epoch=None)
+    assert await desk.link("chatwoot", "a") is None
+    await desk.put_link(link)
+    await desk.remove_links("a")
+    assert await desk.linked("chatwoot", "7") is None
