@@ -72,7 +72,7 @@ _WHOLES: Final = (
         "sender_id, epoch, seq, handler, operator_id, waiting_since, updated, channel, labels, users, gone, data",
         "sender_id",
     ),
-    _Whole("desk_labels", "label, updated, sender_id", "label, updated, sender_id"),
+    _Whole("desk_labels", "label, updated, sender_id, channel", "label, updated, sender_id"),
     _Whole("desk_reads", "member_id, sender_id, users", "member_id, sender_id"),
     _Whole("desk_texts", "id, sender_id, seq, role, time, text, words, text_key", "id"),
     _Whole("desk_review", "text_key, text, intent, confidence, entities, count, sender_id, seq, newest", "text_key"),
