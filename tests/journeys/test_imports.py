@@ -80,6 +80,6 @@ def test_without_the_sdk(tmp_path: Path) -> None:
 
 def test_a_server_without_a_desk_imports_nothing_of_it() -> None:
     """The modules of the desk are imported only if it is configured."""
-    found = modules_after("import manent.server.app")
+    found = modules_after("import manent.server.serving")
 
     assert not {name for name in found if name.startswith(("manent.desk", "manent.server.api.desk"))}

@@ -196,7 +196,7 @@ class HangoutsChannel(MessengerChannel):
         return Update(messages=messages, ignored=ignored, answer=_json(answer))
 
     def incoming(self, event: dict[str, Any]) -> list[Incoming]:
-        """Convert an event to messages. A space to which a mention adds the bot gives two."""
+        """Convert an event to messages. Google Chat sends two events if a mention adds the bot to a space."""
         user, space = text_of(event, "user", "name"), text_of(event, "space", "name")
         message, kind = part_of(event, "message"), text_of(event, "type")
         if not user or not space or text_of(event, "user", "type") == "BOT":

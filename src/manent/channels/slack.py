@@ -146,7 +146,7 @@ class SlackChannel(MessengerChannel):
         return Update(ignored=[f"an event of the type {kind[:50]}"])
 
     def _event(self, update: dict[str, Any]) -> list[Incoming]:
-        """Convert an event callback to messages. Ignore messages from bots, edits and deletions."""
+        """Convert an event callback to messages. Ignore edits, deletions, and messages from bots."""
         event = update.get("event")
         kind, subtype = text_of(event, "type"), text_of(event, "subtype")
         user = text_of(event, "user")

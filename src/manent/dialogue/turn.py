@@ -510,7 +510,7 @@ class Turn:
         self._held = 0
         kinds = {type(event) for event in events}
         if ActionExecutionRejected in kinds:
-            # The action refused to run with an event instead of a status. Send its messages anyway.
+            # The action refused to run: it returned an event instead of a status. Send its messages anyway.
             self._append_all(events)
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         for event in choice.events:

@@ -164,7 +164,7 @@ def train_rules(
     loop_entries = _loop_entries(featurizer, [*rules, *stories])
     policy = RulePolicy(options, entries, loop_entries)
     if not is_checked:
-        # The comparison of rules and stories also determines which slots and loops only rules use.
+        # The comparison of rules and stories also finds the slots and loops that are used only by rules.
         return RuleTraining(policy=policy)
     problems += _incomplete(featurizer, rules)
     incomplete = {problem.path for problem in problems}
@@ -292,7 +292,7 @@ def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_R
 
 
 def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
-    """Find actions after which one rule sets a slot or a loop that another rule does not mention.
+    """Find actions that two rules contain, where only one of the rules sets a slot or a loop afterwards.
 
     A slot with an initial value is already set, so a rule does not have to mention it.
     """

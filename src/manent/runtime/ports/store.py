@@ -347,7 +347,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
         """Return reminders that are due at `now` in conversations that the bot handles, the most overdue first."""
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder of a conversation that the bot handles. It may be in the past.
+        """Return the time of the next reminder among the conversations that the bot handles. It may be in the past.
 
         Return None if there is none.
         """
