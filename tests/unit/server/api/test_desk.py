@@ -179,6 +179,26 @@ async def test_a_page_on_another_server_is_up_to_date(tmp_path: Path) -> None:
         visitors.conversations.get("vera").subscribers.clear()
 
 
+async def test_presence_reaches_other_servers_with_the_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server learns that an operator of another one comes, goes or opens a conversation, without asking regularly."""
+    monkeypatch.setattr("manent.desk.feed.PRESENCE_INTERVAL_S", 3600.0)
+    async with (
+        running(tmp_path, endpoints=DESK) as one,
+        running(tmp_path, endpoints=DESK) as other,
+        operator(one) as ada,
+        operator(other, "Bob") as bob,
+        bob.following(),
+    ):
+        await visit(one, "hello")
+        async with ada.following():
+            await bob.saw("presence", operators=[{"id": "ada", "name": "Ada"}, {"id": "bob", "name": "Bob"}])
+            await ada.show("vera")
+            viewing = {"id": "ada", "name": "Ada", "viewing": "vera"}
+            await bob.saw("presence", operators=[viewing, {"id": "bob", "name": "Bob"}])
+            bob.events.clear()
+        await bob.saw("presence", operators=[{"id": "bob", "name": "Bob"}])
+
+
 class _Typing:
     """A visitor's page that notes whether the operator types."""
 
