@@ -75,7 +75,7 @@ def webkit(folder: Path) -> Iterator[Window]:
         "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",  # the sandbox does not start in containers
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([XVFB, display, "-screen", "0", "1280x900x24", "-nolisten", "tcp"], **quiet) as screen:
         with subprocess.Popen([DRIVER, f"--port={port}"], env=environment, start_new_session=True, **quiet) as driver:
             try:
