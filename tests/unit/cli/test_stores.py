@@ -170,6 +170,21 @@ def test_upgrade_of_a_new_store(capsys: pytest.CaptureFixture[str]) -> None:
     assert " already." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", [["db", "upgrade", "--rolling"], ["db", "copy", "--from", "conversations.db"]])
+def test_commands_without_the_extra(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """For PostgreSQL, the commands name the extra that has to be installed."""
+    (project / "endpoints.yml").write_text("tracker_store: {type: SQL, dialect: postgresql, url: localhost}\n")
+    for module in [name for name in sys.modules if name.startswith("manent.stores.postgresql")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(sys.modules, "manent.stores.database_copy", raising=False)
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+
+    assert main(command) == 1
+    assert "pip install 'manent[postgresql]'" in capsys.readouterr().err
+
+
 def test_no_file_to_care_for(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A project that keeps its conversations in memory has nothing to copy, and is told so."""
     (project / "endpoints.yml").write_text("tracker_store:\n  type: in_memory\n")
