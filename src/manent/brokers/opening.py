@@ -9,7 +9,7 @@ from pathlib import Path
 
 from manent.core.errors import BrokerError
 from manent.core.events import Json
-from manent.extensions.finding import EXTRAS, Site, create, find, known_names
+from manent.extensions.finding import Site, create, find, in_section, known_names
 from manent.extensions.options import options_of
 from manent.extensions.points import BROKERS
 from manent.runtime.ports.broker import Broker
@@ -26,10 +26,10 @@ def open_broker(section: Json | None, *, root: Path) -> Broker | None:
         root: the project's folder, to which other paths are relative.
 
     Raises:
-        BrokerError: `broker_unsupported`: the type is unknown, or a library is missing. The message contains the
-            command that installs the library.
+        BrokerError: `broker_unsupported`: the type is unknown.
         BadExtension: the class that `type` names cannot be imported.
-        ProjectError: an option is wrong.
+        ProjectError: an option is wrong, or a library is missing. The message contains the command that installs the
+            library.
     """
     if section is None:
         return None
@@ -39,13 +39,7 @@ def open_broker(section: Json | None, *, root: Path) -> Broker | None:
         known = ", ".join(known_names(BROKERS))
         raise BrokerError("broker_unsupported", f"unknown event broker type {name!r}; expected one of {known}")
     given = {key: value for key, value in section.items() if key != "type"}
-    try:
-        broker: Broker = create(found, options_of(found, "event_broker", given, file="endpoints.yml"), Site(root))
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        advice = f"run `pip install 'manent[{extra}]'`" if extra else "install the package that contains this module"
-        raise BrokerError(
-            "broker_unsupported",
-            f"the event broker requires the module {error.name}, which is not installed; {advice}",
-        ) from error
+    options = options_of(found, "event_broker", given, file="endpoints.yml")
+    with in_section("endpoints.yml", "event_broker", "endpoints.bad-broker"):
+        broker: Broker = create(name, found, options, Site(root))
     return broker

@@ -28,6 +28,7 @@ from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.core.secret_text import is_same
 from manent.extensions.options import Secret, WrongOption
+from manent.runtime.spans import trace_headers
 
 WINDOW_S = 300.0
 """Maximum difference between the time of a signature and the server's clock."""
@@ -91,17 +92,22 @@ class GenericChannel(MessengerChannel):
         answer = Response(b'{"status":"accepted"}', media_type="application/json")
         return Update(messages=[incoming], answer=answer)
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """Return the messages in the format of Rasa's REST channel; see `Messenger.parts`."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """Return the messages in the format of Rasa's REST channel; see `MessengerChannel.shown`."""
         return [
             {name: value for name, value in reply.items() if name != "recipient_id"} for reply in replies_of("", event)
         ]
+
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """See `Messenger.parts`. JSON can show everything."""
+        return self.shown(event)
 
     async def send_part(self, route: Route, part: Json, key: str) -> None:
         """See `Messenger.send_part`."""
         _, seq, number = key.rsplit(":", 2)
         body = _encode({"recipient_id": route.address, "seq": int(seq), "part": int(number), **part})
         headers = {
+            **trace_headers.get(),
             "X-Manent-Signature": signature(self._options.secret, body, now=time.time()),
             "Idempotency-Key": key,
         }

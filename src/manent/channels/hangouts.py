@@ -117,6 +117,7 @@ class HangoutsChannel(MessengerChannel):
     name = "hangouts"
     options = HangoutsOptions
     max_buttons = MAX_BUTTONS
+    shown_card_buttons = MAX_BUTTONS
 
     def __init__(self, options: HangoutsOptions, account: ServiceAccount | None = None) -> None:
         super().__init__()
@@ -245,8 +246,8 @@ class HangoutsChannel(MessengerChannel):
                 return {}
             await asyncio.sleep(POLL_S)
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is a message. Without a service account, there are none to send."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part is a message. Without a service account, there are none to send."""
         return [] if self._account is None else self._parts(event)
 
     def _parts(self, event: BotUttered) -> list[Json]:

@@ -6,6 +6,8 @@ inbox with the channel's name and identity mode.
 """
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +17,7 @@ from starlette.requests import Request
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import ActionExecuted, AgentUttered, BotUttered, Json, UserUttered
-from manent.core.postbox import ReceivedMessage
+from manent.core.postbox import ReceivedMessage, Undelivered
 from manent.runtime.choices import LOOK_BACK
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.registry import Conversations
@@ -27,6 +29,15 @@ from manent.runtime.visitor_messages import spoken
 
 MISSED = 100
 """Maximum number of visible entries in which an operator's messages are looked up."""
+
+MAX_REASON = 300
+"""Maximum number of characters of a stored reason."""
+
+_KEY = re.compile(r"([0-9a-f]{1,64}):([0-9]{1,12}):([0-9]{1,6})")
+
+MAX_PAUSE_S = 0.25
+MAX_LOOKS = 240
+"""Longest pause between two looks at a position, and maximum number of looks: about one minute."""
 
 Receive = Callable[[ReceivedMessage], Awaitable[bool]]
 """Stores a message that a platform delivered, as `Receiver.receive` does."""
@@ -192,6 +203,24 @@ class Inbox:
             )
         )
 
+    async def not_delivered(self, address: str, key: str, reason: str) -> None:
+        """Record that the platform could not deliver a part that it had accepted.
+
+        Args:
+            address: id of the visitor on the platform.
+            key: the key of the part, as `Messenger.send_part` got it. Other texts are ignored.
+            reason: the platform's reason.
+
+        Raises:
+            StoreError: nothing was recorded.
+        """
+        store, found = self._conversations.engine.store, _KEY.fullmatch(key)
+        route = await store.route_at(self.channel, address)
+        if route is None or found is None or found[1] != route.epoch:
+            return
+        lost = Undelivered(seq=int(found[2]), part=int(found[3]), reason=reason[:MAX_REASON], time=time.time())
+        await store.record_undelivered(route.sender_id, lost)
+
     async def answers(self, address: str, *, after: int | None, message_id: str | None = None) -> Answers:
         """Return what the bot has said in a conversation of a platform, for a channel that answers in its responses.
 
@@ -226,6 +255,30 @@ class Inbox:
         )
         messages = [event for entry in entries if (event := spoken(entry.event)) is not None]
         return Answers(messages=messages, upto=entries[-1].seq if entries else after, is_finished=is_finished)
+
+    async def until_sent(self, sender_id: str, seqs: Sequence[int]) -> str | None:
+        """Wait until bot messages are sent over this channel, by this server or another.
+
+        Args:
+            sender_id: the conversation.
+            seqs: numbers of the messages in the log, in order. Not empty.
+
+        Returns:
+            None, or the reason why a message is not sent yet or was rejected.
+        """
+        engine, pause_s = self._conversations.engine, 0.01
+        for _ in range(MAX_LOOKS):
+            found = [route for route in await engine.store.routes([sender_id]) if route.channel == self.channel]
+            if not found or found[0].seq >= seqs[-1]:  # without a route, the conversation was erased
+                rejected = [one for one in await engine.store.undelivered(sender_id) if one.seq in seqs]
+                return next((one.reason for one in rejected if not one.is_uncertain), None)
+            if found[0].failures > 0:
+                return "it is sent again later"
+            if engine.is_closing:
+                return "the server is shutting down; it is sent after the next start"
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
+        return "another message is being sent; it is sent later"
 
     async def missed(self, ticket: Ticket, receipt: Receipt) -> list[LogEntry]:
         """Return what operators said between the visitor's previous message and this one.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace as replace_options
 from starlette.routing import BaseRoute
 
-from manent.channels.identity_options import (
+from manent.channels.identity import (
     MakeKeys,
     identity_beside,
     make_identity,
@@ -24,11 +24,12 @@ from manent.channels.socketio.options import SocketIoOptions
 from manent.channels.webhook import health_routes
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
-from manent.extensions.finding import Site, create, find
+from manent.core.postbox import OPEN_CHANNELS
+from manent.extensions.finding import Site, calling, create, find, in_section
 from manent.extensions.options import options_of
 from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.identity.admission import Mode
+from manent.runtime.identity.modes import Mode
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.ports.channel import Messenger
 from manent.runtime.ports.store import ConversationStore
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from manent.runtime.background.sending import Sender
 
 FILE = "credentials.yml"
+
+_BAD = "credentials.bad-channel"
 
 OWN_PATH = "/webchat/socket.io"
 """Path of the web chat's sockets if a custom channel of the project serves the default path."""
@@ -55,6 +58,7 @@ class Channels:
         shared_with: messenger channel → the channels that may use its conversations.
         receiver: stores the messages of messenger platforms, or None if no messenger channel is configured.
         sender: sends messages to messenger platforms, or None if no messenger channel is configured.
+        _sections: name of a channel → name of its section in `credentials.yml`.
     """
 
     socketio: SocketIoChannel
@@ -64,6 +68,7 @@ class Channels:
     shared_with: Mapping[str, frozenset[str]] = field(default_factory=dict)
     receiver: "Receiver | None" = None
     sender: "Sender | None" = None
+    _sections: Mapping[str, str] = field(default_factory=dict)
     _opened: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def open(self, store: ConversationStore) -> None:
@@ -71,6 +76,9 @@ class Channels:
 
         First set the key that signs session tokens: the configured key, or a key that the first server generates and
         stores.
+
+        Raises:
+            ProjectError: the class of a channel raises an error.
         """
         holders: list[SocketIoChannel | Inbox] = [self.socketio, *(inbox for _, inbox in self.others.values())]
         if any(needs_secret(holder.identity) for holder in holders):
@@ -82,9 +90,11 @@ class Channels:
                 holder.identity = replace(holder.identity, shared_with=self.shared_with)
         self.socketio.sessions.conversations.engine.session_token = self.socketio.identity.token_of
         async with contextlib.AsyncExitStack() as opened:
-            for channel, _ in self.others.values():
+            for name, (channel, _) in self.others.items():
+                section = self._sections[name]
                 opened.push_async_callback(channel.close)
-                await channel.open()
+                with in_section(FILE, section, _BAD), calling(section, "it starts"):
+                    await channel.open()
             self._opened = opened.pop_all()
 
     async def close(self) -> None:
@@ -117,7 +127,7 @@ def open_channels(
         connector: the only channel to open, together with Socket.IO, which the hosted page needs.
 
     Raises:
-        ProjectError: an option is invalid, or a secret is too short.
+        ProjectError: an option is invalid, a secret is too short, or the class of a channel raises an error.
         BadExtension: a channel's class cannot be imported.
     """
     if connector is not None:
@@ -127,6 +137,7 @@ def open_channels(
     revocations = revocations or Revocations(conversations.engine.store)
     identity = make_identity(options, conversations, revocations, make_keys, root=root)
     created: dict[str, tuple[Channel, Any]] = {}
+    sections: dict[str, str] = {}
     unknown = []
     for name, own_section in (credentials or {"rest": {}}).items():
         if name in (SocketIoChannel.name, FILES) or name in CHANNELS_WITHOUT_SERVER:
@@ -136,27 +147,30 @@ def open_channels(
             unknown.append(name)
             continue
         own_options = options_of(found, name, own_section, file=FILE)
-        channel: Channel = create(found, own_options, Site(root))
+        with in_section(FILE, name, _BAD):
+            channel: Channel = create(name, found, own_options, Site(root))
         _check_name(name, channel.name, {*created, *(credentials.keys() & {SocketIoChannel.name})})
         created[channel.name] = (channel, own_options)
+        sections[channel.name] = name
     messengers = {name: channel for name, (channel, _) in created.items() if isinstance(channel, Messenger)}
     receiver, sender = _open_messengers(messengers, conversations) if messengers else (None, None)
     others: dict[str, tuple[Channel, Inbox]] = {}
     routes: list[BaseRoute] = [*health_routes(SocketIoChannel.name)]
     for name, (channel, own_options) in created.items():
         mode: Mode = getattr(own_options, "session_identity", "open")
-        beside = identity_beside(name, mode, identity)
+        beside = identity_beside(name, mode, identity, sections[name])
         inbox = Inbox(name, conversations, beside, receiver.receive if receiver is not None else None)
         others[name] = (channel, inbox)
-        routes += [*channel.routes(inbox), *health_routes(name)]
-        if name in messengers:
-            conversations.engine.outputs[name] = None
-        elif channel.output is not None:
+        with in_section(FILE, sections[name], _BAD), calling(sections[name], "its routes are created"):
+            routes += channel.routes(inbox)
+        routes += health_routes(name)
+        if name in messengers or channel.output is not None:
             conversations.engine.outputs[name] = channel.output
     socketio = SocketIoChannel(_beside_other_sockets(options, credentials, others), conversations, identity, cors=cors)
     conversations.engine.outputs.setdefault(SocketIoChannel.name, None)
     revocations.listeners.append(socketio.close_revoked)
-    shared_with = {name: frozenset(getattr(created[name][1], "shared_with", ())) for name in messengers}
+    conversations.engine.posted_to = OPEN_CHANNELS & messengers.keys()
+    shared_with = {name: _shared_with(name, created[name][1]) for name in messengers if name not in OPEN_CHANNELS}
     notes = [*_notes(unknown), *_notes_on_sharing(shared_with)]
     notes += [f"{name}: {note}" for name, (channel, _) in created.items() for note in getattr(channel, "notes", ())]
     notes += notes_on(options) if SocketIoChannel.name in credentials else ()
@@ -168,6 +182,7 @@ def open_channels(
         shared_with=shared_with,
         receiver=receiver,
         sender=sender,
+        _sections=sections,
     )
 
 
@@ -176,9 +191,36 @@ def _open_messengers(messengers: Mapping[str, Messenger], conversations: Convers
     from manent.runtime.background.sending import Sender
 
     engine = conversations.engine
-    sender = Sender(engine.store, messengers, owner=engine.leases.owner, now=engine.leases.now, metrics=engine.metrics)
+    sender = Sender(
+        engine.store,
+        messengers,
+        owner=engine.leases.owner,
+        now=engine.leases.now,
+        metrics=engine.metrics,
+        spans=engine.spans,
+    )
     engine.log_readers.append(sender.note)
     return Receiver(conversations, messengers), sender
+
+
+def _shared_with(name: str, options: Any) -> frozenset[str]:
+    """Return the channels that may use the conversations of a messenger.
+
+    Raises:
+        ProjectError: `callback` is among them. All bot messages in these conversations go over the messenger.
+    """
+    others = frozenset(getattr(options, "shared_with", ()))
+    if posted := others & OPEN_CHANNELS:
+        problem = Problem(
+            file=FILE,
+            line=0,
+            path=f"{name}.shared_with",
+            code="credentials.shared-with-callback",
+            found=", ".join(sorted(posted)),
+            expected=f"channels that do not send messages themselves, because {name} sends all messages of the bot",
+        )
+        raise ProjectError([problem])
+    return others
 
 
 def _check_name(section: str, name: str, taken: set[str]) -> None:

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from manent.channels.inbox import Inbox
 from manent.core.conversation_log import LogEntry
-from manent.core.errors import Problem, ProjectError, RequestError
+from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
 from manent.extensions.finding import Site
 from manent.runtime.visitor_messages import spoken
@@ -59,23 +59,8 @@ class RasaChannel:
 
     @classmethod
     def from_options(cls, section: Json, _: Site) -> "RasaChannel":
-        """Create the channel from its section of `credentials.yml`, as Rasa does.
-
-        Raises:
-            ProjectError: the class rejects its options.
-        """
-        try:
-            return cls(cls.source.from_credentials(section or None))
-        except Exception as error:  # code of the project can raise any exception
-            problem = Problem(
-                file="credentials.yml",
-                line=0,
-                path=f"{cls.source.__module__}.{cls.source.__name__}",
-                code="credentials.bad-channel",
-                found=f"{type(error).__name__} in from_credentials: {error}",
-                expected="the options that the class needs",
-            )
-            raise ProjectError([problem]) from error
+        """Create the channel from its section of `credentials.yml`, as Rasa does."""
+        return cls(cls.source.from_credentials(section or None))
 
     def routes(self, inbox: Inbox) -> Sequence[BaseRoute]:
         """See `Channel.routes`."""

@@ -10,10 +10,11 @@ import typer
 
 from manent.core.errors import ManentError
 from manent.core.events import Json
-from manent.extensions.finding import Site, create, find
+from manent.extensions.finding import Site, create, find, in_section
 from manent.extensions.options import options_of
 from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
 from manent.project.settings.credentials import read_credentials
+from manent.project.settings.locating import located
 
 FILE = "credentials.yml"
 
@@ -38,7 +39,9 @@ def list_channels(
     width = max(len(name) for name in found)
     for name, section in found.items():
         print(f"{name:<{width}}  {_described(name, section, url)}")
-    if check and not asyncio.run(_check_all(found, width)):
+    with located(credentials=credentials or Path(FILE)):
+        is_right = not check or asyncio.run(_check_all(found, width))
+    if not is_right:
         raise typer.Exit(1)
 
 
@@ -53,7 +56,8 @@ def set_webhook(
         raise ManentError(
             "unknown_channel", f"{FILE} contains no channel {channel}; it contains: {', '.join(found) or 'none'}"
         )
-    opened = _created(channel, found[channel])
+    with located(credentials=credentials or Path(FILE)):
+        opened = _created(channel, found[channel])
     if not hasattr(opened, "set_webhook"):
         raise ManentError(
             "no_webhook_call",
@@ -71,7 +75,8 @@ def _configured(given: Path | None) -> dict[str, Json]:
 
 def _created(name: str, section: Json) -> Any:
     found = find(CHANNELS, name)
-    return create(found, options_of(found, name, section, file=FILE), Site(Path.cwd()))
+    with in_section(FILE, name, "credentials.bad-channel"):
+        return create(name, found, options_of(found, name, section, file=FILE), Site(Path.cwd()))
 
 
 def _described(name: str, section: Json, url: str) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -35,19 +37,30 @@ TargetUrl = Annotated[
 def db_upgrade(
     *,
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Do not keep a copy of the old file.")] = False,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="Fail if servers of the previous version cannot continue.")
+    ] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Upgrade the store to the schema of this version, and keep a copy of the old file in the same folder."""
+    """Upgrade the store to the schema of this version, and keep a copy of the old SQLite file in the same folder.
+
+    With --rolling, servers of the previous version can continue to run.
+    """
     from manent.stores.sqlite.upgrade import upgrade_sqlite
 
-    dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
+    section = read_project_endpoints(endpoints).tracker_store or {}
+    dsn = postgresql_dsn(section)
     if dsn is not None:
-        from manent.stores.postgresql.schema import upgrade_postgresql
+        with _requires_postgresql():
+            from manent.stores.postgresql.errors import place_of, translated
+            from manent.stores.postgresql.schema import upgrade_postgresql
 
-        print(f"The PostgreSQL database has schema {asyncio.run(upgrade_postgresql(dsn))}.")
+        with translated(where=place_of(dsn)):
+            revision = asyncio.run(upgrade_postgresql(dsn, options=postgresql_options(section), additive_only=rolling))
+        print(f"The PostgreSQL database has schema {revision}.")
         return
     path = _file(endpoints)
-    before, after = upgrade_sqlite(path, backup=not no_backup)
+    before, after = upgrade_sqlite(path, backup=not no_backup, additive_only=rolling)
     print(f"{path} has schema {after}" + (" already." if before == after else f" (before: {before or 'no schema'})."))
 
 
@@ -76,12 +89,8 @@ def db_copy(*, source: Source = None, target: TargetUrl = None, endpoints: Endpo
         raise typer.BadParameter(
             "no SQLite file is specified: use --from, because endpoints.yml already specifies PostgreSQL"
         )
-    try:
+    with _requires_postgresql():
         from manent.stores.database_copy import copy_database
-    except ModuleNotFoundError as error:
-        raise StoreError(
-            "store_unsupported", f"this command requires the module {error.name}: pip install 'manent[postgresql]'"
-        ) from error
     path = source or _file(endpoints)
     options = postgresql_options(section if target is None else {"type": "SQL", "url": target})
     report = asyncio.run(copy_database(path, dsn, options=options, progress=_show))
@@ -89,6 +98,17 @@ def db_copy(*, source: Source = None, target: TargetUrl = None, endpoints: Endpo
     print(f"Copied {path}: {report.copied:,} conversations in this run. Source and target both contain:")
     for table, count in rows.items():
         print(f"  {table}: {count:,}")
+
+
+@contextmanager
+def _requires_postgresql() -> Iterator[None]:
+    """Report a missing module of the extra `postgresql`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "store_unsupported", f"this command requires the module {error.name}: pip install 'manent[postgresql]'"
+        ) from error
 
 
 def _show(step: str, done: int, of: int) -> None:

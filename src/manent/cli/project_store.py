@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from manent.project.settings.endpoints import Endpoints, read_endpoints
+from manent.project.settings.locating import located
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.opening import open_store
 
@@ -23,15 +24,17 @@ def with_store(endpoints: Path | None, work: Callable[[ConversationStore], Await
 
     Raises:
         StoreError: the store is not supported or cannot be opened.
+        ProjectError: the file has mistakes, or a library of a configured part is missing.
     """
     wanted = read_project_endpoints(endpoints)
-    store = open_store(wanted.tracker_store, root=Path(), durability=wanted.durability)
 
     async def run() -> T:
+        store = open_store(wanted.tracker_store, root=Path(), durability=wanted.durability)
         await store.open()
         try:
             return await work(store)
         finally:
             await store.close()
 
-    return asyncio.run(run())
+    with located(endpoints=endpoints or Path("endpoints.yml")):
+        return asyncio.run(run())

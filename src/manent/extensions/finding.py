@@ -6,17 +6,19 @@ register as entry points. This search is slow, because it reads the metadata of 
 added the project's folder to the import path.
 """
 
+import contextlib
 import hashlib
 import importlib
 import importlib.metadata
 import pkgutil
 import sys
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manent.core.errors import ManentError
+from manent.core.errors import ManentError, Problem, ProjectError
 from manent.extensions.points import ExtensionPoint
 from manent.rasa_names.importing import RASA_NAMES, MissingRasaName, provide_rasa_names
 
@@ -100,6 +102,12 @@ def find(point: ExtensionPoint, name: str) -> Any:
     return _checked(point, name, _import_class(point, targets[0].replace(":", ".")))
 
 
+def built_in_options(point: ExtensionPoint, name: str) -> Any:
+    """Return the class of the options of a built-in class, without importing the class. None: find the class."""
+    target = point.options.get(name)
+    return _import_built_in(name, target) if target is not None else None
+
+
 def code_digest(found: Any) -> str:
     """Return a hash of the module of a class that `find` returned.
 
@@ -123,13 +131,65 @@ def known_names(point: ExtensionPoint) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*point.built_in, *sorted(registered.names))))
 
 
-def create(found: Any, options: Any, site: Site) -> Any:
-    """Create an object of a class that `find` returned.
+def create(name: str, found: Any, options: Any, site: Site) -> Any:
+    """Create an object of a class that `find` returned for a name.
 
     A class that needs the project's folder has a class method `from_options(options, site)`. Other classes are called
     with their options.
+
+    Raises:
+        BadExtension: the class raises an error, or a library that it needs is not installed.
+        ManentError: the class raises this error.
     """
-    return found.from_options(options, site) if hasattr(found, "from_options") else found(options)
+    with calling(name, "it is created"):
+        return found.from_options(options, site) if hasattr(found, "from_options") else found(options)
+
+
+@contextlib.contextmanager
+def calling(name: str, when: str) -> Iterator[None]:
+    """Raise BadExtension if the code of a class raises an error. Errors of Manent are not changed.
+
+    Args:
+        name: the class's name in the project's files.
+        when: when the code runs, for example `its routes are created`.
+    """
+    try:
+        yield
+    except ManentError:
+        raise
+    except ModuleNotFoundError as error:
+        raise _missing_library(name, error) from error
+    except Exception as error:  # code of the project can raise any exception
+        raise BadExtension(
+            name, f"a class that {_raises(error, when)}", "a class that accepts its options and starts"
+        ) from error
+
+
+@contextlib.contextmanager
+def in_section(file: str, path: str, code: str) -> Iterator[None]:
+    """Raise ProjectError for a class that the section of a file names. The caller's caller adds the line.
+
+    Args:
+        file: `credentials.yml` or `endpoints.yml`.
+        path: path of the section in the file, for example `event_broker`.
+        code: code of the problem.
+    """
+    try:
+        yield
+    except BadExtension as error:
+        raise ProjectError(
+            [
+                Problem(
+                    file=file,
+                    line=0,
+                    path=path,
+                    code=code,
+                    found=error.found,
+                    expected=error.expected,
+                    suggestion=error.advice,
+                )
+            ]
+        ) from error
 
 
 def _import_built_in(name: str, target: str) -> Any:
@@ -180,14 +240,18 @@ def _import_class(point: ExtensionPoint, path: str) -> Any:
 
 
 def _fails(path: str, module: str, error: Exception, what: str) -> BadExtension:
-    place = traceback.extract_tb(error.__traceback__)[-1]
     return BadExtension(
         path,
-        f"a module that raises {type(error).__name__} when it is imported: {error}"
-        f" (line {place.lineno} of {place.filename})",
+        f"a module that {_raises(error, 'it is imported')}",
         what,
         advice=f"Correct the module; `python -c 'import {module}'` shows the whole error",
     )
+
+
+def _raises(error: Exception, when: str) -> str:
+    """Return the error's type and text, and the line that raised it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"raises {type(error).__name__} when {when}: {error} (line {place.lineno} of {place.filename})"
 
 
 def _not_provided(path: str, what: str) -> BadExtension:

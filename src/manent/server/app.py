@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,6 +30,7 @@ from manent.models.archive import find_model
 from manent.project.settings.credentials import read_credentials
 from manent.project.settings.desk import DeskOptions
 from manent.project.settings.endpoints import Endpoints, read_endpoints
+from manent.project.settings.locating import located
 from manent.runtime.assistant import Assistant
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.background.queue_timeouts import QueueTimeouts
@@ -46,7 +47,7 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
 from manent.runtime.spans import NO_SPANS
-from manent.server import page
+from manent.server import demo, page
 from manent.server.api import admin, errors, evaluation, files, health, metrics, openapi, sessions
 from manent.server.api import conversations as conversation_routes
 from manent.server.api.auth import Guard
@@ -113,13 +114,27 @@ def build(options: ServeOptions) -> Application:
     """Build the application.
 
     Raises:
-        ProjectError: `credentials.yml` or `endpoints.yml` has mistakes.
+        ProjectError: `credentials.yml` or `endpoints.yml` has mistakes, or a library of a configured part is missing.
         ModelError: no model was found, or it cannot be loaded.
         StoreError: the configured store is not supported.
-        BrokerError: a library of the configured event broker is missing.
     """
-    credentials = read_credentials(_configured(options, options.credentials, "credentials.yml"))
-    endpoints = read_endpoints(_configured(options, options.endpoints, "endpoints.yml"))
+    configured: _Files = {
+        "credentials": _configured(options, options.credentials, "credentials.yml"),
+        "endpoints": _configured(options, options.endpoints, "endpoints.yml"),
+    }
+    with located(**configured):
+        return _build(options, configured)
+
+
+class _Files(TypedDict):
+    """The files that configure the server, for `located`."""
+
+    credentials: Path | None
+    endpoints: Path | None
+
+
+def _build(options: ServeOptions, configured: _Files) -> Application:
+    credentials, endpoints = read_credentials(configured["credentials"]), read_endpoints(configured["endpoints"])
     trust_model_code(is_trusted=endpoints.trust_model_code)
     source = open_source(endpoints.models, options.remote_storage, options.model)
     local, assistant = _load_local(options, endpoints, is_needed=source is None)
@@ -209,11 +224,16 @@ def build(options: ServeOptions) -> Application:
     routes += desk_routes
     links: list[str] = []
     routes += openapi.routes(management=options.enable_api, more=desk_operations)
-    routes += page.routes(socketio.configured, studio=options.enable_api, desk=desk_options is not None)
+    if options.demo:
+        routes += demo.routes()
+    routes += page.routes(
+        socketio.configured, studio=options.enable_api, desk=desk_options is not None, demo=options.demo
+    )
 
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as parts:
+            parts.enter_context(located(**configured))
             if spans is not None:
                 parts.push_async_callback(spans.close)
             if conversations.engine.generator is not None:

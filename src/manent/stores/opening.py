@@ -14,7 +14,7 @@ import msgspec
 
 from manent.core.errors import StoreError
 from manent.core.events import Json
-from manent.extensions.finding import Site, create, find
+from manent.extensions.finding import Site, create, find, in_section
 from manent.extensions.options import WrongOption, options_of
 from manent.extensions.points import STORES
 from manent.runtime.database_url import DATABASE, SqlOptions, kind_of, postgresql_dsn
@@ -123,7 +123,7 @@ def open_store(
     Raises:
         StoreError: `store_unsupported`; the message lists the supported stores.
         BadExtension: the class that `type` names cannot be imported.
-        ProjectError: an option is wrong.
+        ProjectError: an option is wrong, or a library is missing.
     """
     settings = tracker_store or {}
     if durability not in ("disk", "process"):
@@ -136,7 +136,9 @@ def open_store(
     if found is None:
         raise _unsupported(settings)
     given = {key: value for key, value in settings.items() if key not in TYPE_KEYS}
-    store: ConversationStore = create(found, options_of(found, "tracker_store", given, file="endpoints.yml"), site)
+    options = options_of(found, "tracker_store", given, file="endpoints.yml")
+    with in_section("endpoints.yml", "tracker_store", "endpoints.bad-store"):
+        store: ConversationStore = create(name, found, options, site)
     return store
 
 
@@ -167,14 +169,8 @@ def postgresql_options(settings: Json) -> PostgresqlOptions:
 
 
 def _postgresql(dsn: str, options: PostgresqlOptions, *, durability: str, metrics: Metrics | None) -> ConversationStore:
-    try:
-        from manent.stores.postgresql.store import PostgresqlStore
-    except ModuleNotFoundError as error:
-        raise StoreError(
-            "store_unsupported",
-            f"PostgreSQL requires the module {error.name}, which is not installed; run `pip install "
-            "'manent[postgresql]'`",
-        ) from error
+    from manent.stores.postgresql.store import PostgresqlStore
+
     observe = None if metrics is None else metrics.committed
     return PostgresqlStore(dsn, durability=durability, options=options, observe=observe, metrics=metrics)
 

@@ -28,7 +28,7 @@ _FORGET_BATCH = 1_000
 
 
 class _Data(msgspec.Struct, frozen=True, array_like=True):
-    """The JSON in the column `data` of the table `inbox`."""
+    """The JSON in the column `data` of the table `inbox`. Earlier versions ignore fields that were added at the end."""
 
     channel: str
     address: str
@@ -36,6 +36,7 @@ class _Data(msgspec.Struct, frozen=True, array_like=True):
     text: str
     title: str | None
     metadata: dict[str, Any]
+    traceparent: str | None = None
 
 
 def message_key(message: ReceivedMessage) -> str:
@@ -50,7 +51,15 @@ def receive(message: ReceivedMessage, start: Route, limit: int) -> Operation[Rec
     if (yield ("SELECT 1 FROM inbox WHERE message_key = $1", (key,))):
         return None
     sender_id = yield from _find_or_insert_route(message, start)
-    data = _Data(message.channel, message.address, message.message_id, message.text, message.title, message.metadata)
+    data = _Data(
+        message.channel,
+        message.address,
+        message.message_id,
+        message.text,
+        message.title,
+        message.metadata,
+        message.traceparent,
+    )
     inserted = yield (
         "INSERT INTO inbox (message_key, sender_id, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING number",
         (key, sender_id, msgspec.json.encode(data, enc_hook=str).decode()),
@@ -120,6 +129,7 @@ def _received(number: int, sender_id: str, data: str) -> ReceivedMessage:
         text=one.text,
         title=one.title,
         metadata=one.metadata,
+        traceparent=one.traceparent,
         sender_id=sender_id,
         number=number,
     )
@@ -169,6 +179,17 @@ def forget_received(older_than: float) -> Operation[int]:
         (older_than, _FORGET_BATCH),
     )
     return len(found)
+
+
+def open_route(route: Route) -> Operation[Route | None]:
+    """See `Postbox.open_route`."""
+    find = (f"SELECT {_ROUTE_COLUMNS} FROM routes WHERE sender_id = $1", (route.sender_id,))
+    found = yield find
+    if not found:
+        yield (_INSERT_ROUTE, (route.sender_id, route.channel, route.address, "{}", route.epoch, route.seq))
+        found = yield find
+    opened = _route(found[0]) if found else None
+    return opened if opened is not None and opened.channel == route.channel else None
 
 
 def find_routes(sender_ids: Sequence[str], names: str) -> Operation[list[Route]]:
@@ -249,15 +270,20 @@ def move_route(route: Route, owner: str, undelivered: Undelivered | None) -> Ope
         ),
     )
     if found and undelivered is not None:
-        one = undelivered
-        yield (
-            (
-                "INSERT INTO undelivered (sender_id, seq, part, reason, time) VALUES ($1, $2, $3, $4, $5) "
-                "ON CONFLICT (sender_id, seq, part) DO UPDATE SET reason = excluded.reason, time = excluded.time"
-            ),
-            (route.sender_id, one.seq, one.part, one.reason, one.time),
-        )
+        yield from record_undelivered(route.sender_id, undelivered)
     return bool(found)
+
+
+def record_undelivered(sender_id: str, one: Undelivered) -> Operation[None]:
+    """See `Postbox.record_undelivered`."""
+    yield (
+        (
+            "INSERT INTO undelivered (sender_id, seq, part, reason, time, is_uncertain) "
+            "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sender_id, seq, part) DO UPDATE "
+            "SET reason = excluded.reason, time = excluded.time, is_uncertain = excluded.is_uncertain"
+        ),
+        (sender_id, one.seq, one.part, one.reason, one.time, int(one.is_uncertain)),
+    )
 
 
 def release_routes(owner: str) -> Operation[None]:
@@ -268,10 +294,13 @@ def release_routes(owner: str) -> Operation[None]:
 def find_undelivered(sender_id: str) -> Operation[list[Undelivered]]:
     """See `Postbox.undelivered`."""
     found = yield (
-        "SELECT seq, part, reason, time FROM undelivered WHERE sender_id = $1 ORDER BY seq, part",
+        "SELECT seq, part, reason, time, is_uncertain FROM undelivered WHERE sender_id = $1 ORDER BY seq, part",
         (sender_id,),
     )
-    return [Undelivered(seq=seq, part=part, reason=reason, time=time) for seq, part, reason, time in found]
+    return [
+        Undelivered(seq=seq, part=part, reason=reason, time=time, is_uncertain=bool(is_uncertain))
+        for seq, part, reason, time, is_uncertain in found
+    ]
 
 
 def forget_conversation(sender_id: str, now: float) -> Operation[None]:
@@ -363,6 +392,10 @@ class PostboxTables:
             total += gone
         return total
 
+    async def open_route(self, route: Route) -> Route | None:
+        """See `Postbox.open_route`."""
+        return await self.run_operation(open_route(route))
+
     async def routes(self, sender_ids: Sequence[str]) -> list[Route]:
         """See `Postbox.routes`."""
         return await self.run_operation(find_routes(sender_ids, self.names_in.format("$1")), is_read=True)
@@ -389,6 +422,10 @@ class PostboxTables:
     async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
         """See `Postbox.move_route`."""
         return await self.run_operation(move_route(route, owner, undelivered))
+
+    async def record_undelivered(self, sender_id: str, undelivered: Undelivered) -> None:
+        """See `Postbox.record_undelivered`."""
+        await self.run_operation(record_undelivered(sender_id, undelivered))
 
     async def release_routes(self, owner: str) -> None:
         """See `Postbox.release_routes`."""

@@ -19,6 +19,7 @@ NOW = 900.0
 pytestmark = pytest.mark.asyncio
 
 MINE = Lease(owner="host:1:1:a", until=1_000.0)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OTHER = Lease(owner="host:2:2:b", until=1_000.0)
 
 
@@ -52,7 +53,13 @@ async def test_messages_survive_a_restart(make_store: MakeStore) -> None:
     """After a restart, received messages have the same fields and are in the same order."""
     store = make_store()
     await store.open()
-    sent = message("1", title="Yes", metadata={"attachments": [{"type": "image"}]}, reference={"thread": "7"})
+    sent = message(
+        "1",
+        title="Yes",
+        metadata={"attachments": [{"type": "image"}]},
+        reference={"thread": "7"},
+        traceparent=TRACEPARENT,
+    )
     await receive(store, sent)
     await receive(store, message("2"))
     await store.close()
@@ -207,8 +214,26 @@ async def test_undelivered_parts_are_recorded(store: ConversationStore) -> None:
     lost = Undelivered(seq=4, part=0, reason="the bot was blocked", time=NOW)
     assert not await store.move_route(route, owner=OTHER.owner, undelivered=lost)
     assert await store.undelivered("ada") == []
+    uncertain = replace(lost, is_uncertain=True)
+    assert await store.move_route(route, owner=MINE.owner, undelivered=uncertain)
+    assert await store.undelivered("ada") == [uncertain]
     assert await store.move_route(route, owner=MINE.owner, undelivered=lost)
     assert await store.undelivered("ada") == [lost]
+    later = replace(lost, part=1)
+    await store.record_undelivered("ada", later)
+    assert await store.undelivered("ada") == [lost, later]
+
+
+async def test_a_route_is_opened_once(store: ConversationStore) -> None:
+    """A conversation keeps its first route, and its channel. A route can begin within the log."""
+    start = Route(sender_id="ada", channel="callback", address="ada", epoch="e", seq=5)
+    opened = await asyncio.gather(*(store.open_route(start) for _ in range(3)))
+    assert opened == [start] * 3
+    [claimed] = await store.claim_routes(["ada"], MINE, now=NOW)
+    await store.move_route(replace(claimed, seq=9, lease=None), owner=MINE.owner)
+    assert await store.open_route(start) == replace(start, seq=9)
+    assert await store.open_route(replace(start, channel="telegram")) is None
+    assert await store.routes(["ada"]) == [replace(start, seq=9)]
 
 
 @pytest.mark.parametrize("way", ["erase", "purge"])

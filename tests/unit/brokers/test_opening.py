@@ -10,7 +10,7 @@ from manent.brokers.opening import open_broker
 from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
-from manent.core.errors import BrokerError
+from manent.core.errors import ProjectError
 from manent.core.events import Json
 from manent.runtime.ports.broker import Broker
 
@@ -107,11 +107,11 @@ def test_rabbitmq_queues() -> None:
     ],
 )
 def test_missing_library(module: str, section: Json, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not installed is said with what to type."""
+    """The error contains the missing module and the command that installs it."""
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "manent.brokers.rabbitmq")
     monkeypatch.delitem(sys.modules, "manent.brokers.postgresql")
-    with pytest.raises(BrokerError, match="pip install") as caught:
+    with pytest.raises(ProjectError, match="pip install") as caught:
         broker_of(**section)
     assert extra in caught.value.message
     assert module in caught.value.message

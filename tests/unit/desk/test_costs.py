@@ -24,7 +24,7 @@ async def test_a_turn_waits_for_one_transaction(
     connect = sqlite3.connect
 
     def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)
+        connection: sqlite3.Connection = connect(*arguments, **options)
         connection.set_trace_callback(statements.append)
         return connection
 

@@ -192,12 +192,8 @@ class _Kind:
 
     def _make(self, options: Json) -> CustomPolicy:
         given = {name: value for name, value in options.items() if name != "priority"}
-        try:
-            made: CustomPolicy = create(self._found, options_of(self._found, self._name, given, file=_FILE), Site())
-        except TypeError as error:
-            raise BadExtension(
-                self._name, f"a class that does not accept its options ({error})", "one that does"
-            ) from error
+        checked = options_of(self._found, self._name, given, file=_FILE)
+        made: CustomPolicy = create(self._name, self._found, checked, Site())
         return made
 
 

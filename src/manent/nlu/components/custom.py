@@ -131,12 +131,9 @@ def _loader(found: Any, name: str, where: Where) -> Any:
 
 def _make(found: Any, name: str, options: Json, where: Where) -> CustomComponent:
     try:
-        made: CustomComponent = create(found, options_of(found, name, options, file=_FILE), Site())
+        made: CustomComponent = create(name, found, options_of(found, name, options, file=_FILE), Site())
     except BadExtension as error:
         raise _problem(name, where, error) from error
-    except TypeError as error:
-        unfit = BadExtension(name, f"a class that does not accept its options ({error})", "one that does")
-        raise _problem(name, where, unfit) from error
     return made
 
 

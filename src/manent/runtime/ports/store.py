@@ -215,6 +215,12 @@ class Postbox(Protocol):
     async def forget_received(self, *, older_than: float) -> int:
         """Remove the keys of messages that were finished before `older_than`. Return their number."""
 
+    async def open_route(self, route: Route) -> Route | None:
+        """Create a route unless the conversation has one.
+
+        Returns: The conversation's route, or None if the conversation has a route of another channel.
+        """
+
     async def routes(self, sender_ids: Sequence[str]) -> list[Route]:
         """Return the routes of these conversations."""
 
@@ -241,11 +247,14 @@ class Postbox(Protocol):
         Returns: Whether the write succeeded. It fails if `owner` no longer has the lease.
         """
 
+    async def record_undelivered(self, sender_id: str, undelivered: Undelivered) -> None:
+        """Record a part that the platform accepted first and could not deliver."""
+
     async def release_routes(self, owner: str) -> None:
         """Release all leases of an owner on routes."""
 
     async def undelivered(self, sender_id: str) -> list[Undelivered]:
-        """Return the parts of a conversation's bot messages that could not be delivered, in order."""
+        """Return the parts of a conversation's bot messages that were rejected or possibly arrived twice, in order."""
 
 
 class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
