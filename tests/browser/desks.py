@@ -210,6 +210,8 @@ class DeskServer:
             for talk in self.talks.values()
             if given.get("handler", talk.handler) == talk.handler
             and given.get("operator") in (None, (talk.operator or {}).get("id"))
+            and given.get("label") in (None, *talk.labels)
+            and given.get("channel") in (None, talk.channel)
         ]
         return {"conversations": [{**talk.row(), "unread": talk.unread} for talk in found]}
 

@@ -362,6 +362,43 @@ def test_a_viewer_reads_only(page: Page, desk: DeskServer) -> None:
     assert {name for name, _ in desk.requests} <= {"read"}
 
 
+def test_the_list_can_be_filtered(page: Page, desk: DeskServer) -> None:
+    """Label, channel, operator and days restrict the list together; the filter can be cleared."""
+    one = desk.talk("one", "human", labels=["vip"], channel="rest", operator=ADA)
+    two = desk.talk("two", "human", labels=["vip"], channel="telegram", operator=ME)
+    three = desk.talk("three", labels=["late"], channel="rest")
+    for talk in (one, two, three):
+        talk.add("user", "hello", ago=60)
+    open_desk(page, desk)
+    rows = page.get_by_role("region", name="Conversations").get_by_role("listitem")
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(rows).to_have_count(3)
+    page.get_by_text("Filter", exact=True).click()
+    assert violations(page) == []
+
+    def enter(field: str, text: str) -> None:
+        page.get_by_label(field, exact=True).fill(text)
+        page.get_by_label(field, exact=True).press("Enter")
+
+    enter("Label", "vip")
+    expect(rows).to_have_count(2)
+    enter("Channel", "rest")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("one")
+    page.get_by_label("Operator", exact=True).select_option("Me Myself")
+    expect(page.get_by_text("No conversation matches the filter.")).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    expect(rows).to_have_count(3)
+    page.get_by_label("Operator", exact=True).select_option("Me Myself")
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name="Clear").click()
+    enter("To", "2020-01-31")
+    expect(page.get_by_text("No conversation matches the filter.")).to_be_visible()
+    enter("From", "2020-01-01")
+    enter("To", "2050-01-31")
+    expect(rows).to_have_count(3)
+
+
 def test_labels_notes_and_canned_replies(page: Page, desk: DeskServer, waiting: Talk) -> None:
     """The context is for writing, too."""
     open_desk(page, desk)

@@ -25,6 +25,9 @@ import {
   mayReview,
   openedOf,
   reduce,
+  type Filter,
+  dayOf,
+  listedOf,
   rowsOf,
   TYPING_MS,
   type DeskEvent,
@@ -191,15 +194,25 @@ export class Desk {
   // -- loading ------------------------------------------------------------------------------------------------
 
   async loadList(after: string | null = null): Promise<void> {
-    const { view, me } = this.state;
+    const { view, filter, me } = this.state;
     this.dispatch({ type: "loading" });
     try {
       const handler = { waiting: "queue", mine: "human", human: "human", bot: "bot", all: null }[view];
-      const operator = view === "mine" ? (me?.operator.id ?? null) : null;
+      const operator = view === "mine" ? (me?.operator.id ?? null) : filter.operator;
       const { rows, next } = readRows(
-        await this.api.get("conversations", { handler, operator, after, limit: LIMIT }),
+        await this.api.get("conversations", {
+          handler,
+          operator,
+          label: filter.label,
+          channel: filter.channel,
+          from: dayOf(filter.from),
+          to: dayOf(filter.to, 1),
+          after,
+          limit: LIMIT,
+        }),
       );
-      if (this.state.view !== view) return; // the operator has chosen another view meanwhile
+      // the operator has chosen other conversations meanwhile
+      if (this.state.view !== view || this.state.filter !== filter) return;
       this.dispatch({ type: "rows", rows, next });
     } catch (error) {
       this.dispatch({ type: "list_failed" });
@@ -274,6 +287,12 @@ export class Desk {
     void this.loadList();
   }
 
+  /** List only conversations that match. */
+  filter(change: Partial<Filter>): void {
+    this.dispatch({ type: "filter", filter: { ...this.state.filter, ...change } });
+    void this.loadList();
+  }
+
   select(sender_id: string | null): void {
     if (this.state.tab !== "inbox") this.go("inbox");
     this.detailsOpen = false;
@@ -286,7 +305,7 @@ export class Desk {
 
   /** Move by `step` in the list. */
   move(step: number): void {
-    const rows = rowsOf(this.state);
+    const rows = listedOf(this.state);
     const at = rows.findIndex((row) => row.sender_id === this.state.selected);
     const row =
       rows[at === -1 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))];
@@ -393,7 +412,7 @@ export class Desk {
     });
   }
 
-  private async loadHandlers(): Promise<void> {
+  async loadHandlers(): Promise<void> {
     await this.attempt(async () => {
       const me = this.state.me?.operator.id;
       this.handlers = readHandlers(await this.api.get("members")).filter(({ id }) => id !== me);

@@ -14,6 +14,17 @@ export type View = "waiting" | "mine" | "human" | "bot" | "all";
 
 export const VIEWS: readonly View[] = ["waiting", "mine", "human", "bot", "all"];
 
+/** What the listed conversations have in common, as the operator has entered it. "": any. Dates are `2026-11-30`. */
+export interface Filter {
+  readonly label: string;
+  readonly channel: string;
+  readonly operator: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const NO_FILTER: Filter = { label: "", channel: "", operator: "", from: "", to: "" };
+
 export interface Typist {
   readonly operator: Operator | null;
   /** When the last event came, in milliseconds. */
@@ -37,6 +48,7 @@ export interface DeskState {
   readonly online: boolean;
   readonly tab: Tab;
   readonly view: View;
+  readonly filter: Filter;
   /** All loaded rows, by `sender_id`. */
   readonly rows: Readonly<Record<string, Row>>;
   readonly loading: "idle" | "loading" | "failed";
@@ -55,6 +67,7 @@ export type DeskEvent =
   | { type: "online"; on: boolean }
   | { type: "tab"; tab: Tab }
   | { type: "view"; view: View }
+  | { type: "filter"; filter: Filter }
   | { type: "loading" }
   | { type: "list_failed" }
   /** A page of the list. `next` is undefined for rows that are not the list of the view. */
@@ -75,6 +88,7 @@ export const EMPTY: DeskState = {
   online: false,
   tab: "inbox",
   view: "waiting",
+  filter: NO_FILTER,
   rows: {},
   loading: "idle",
   next: null,
@@ -132,6 +146,29 @@ export function rowsOf(state: DeskState, view: View = state.view): Row[] {
   const rows = Object.values(state.rows).filter((row) => belongs(row, view, state.me?.operator));
   if (view === "waiting") return rows.sort((a, b) => (a.waiting_since ?? 0) - (b.waiting_since ?? 0));
   return rows.sort((a, b) => b.last.timestamp - a.last.timestamp);
+}
+
+/** Return the start of a day of the browser's time zone, in seconds since the epoch. Null: no date. */
+export function dayOf(date: string, after = 0): number | null {
+  const [year, month, day] = date.split("-").map(Number);
+  if (year === undefined || month === undefined || day === undefined) return null;
+  const time = new Date(year, month - 1, day + after).getTime();
+  return Number.isNaN(time) ? null : time / 1000;
+}
+
+/** Return the rows of the view that match the filter. */
+export function listedOf(state: DeskState): Row[] {
+  const { label, channel, operator, from, to } = state.filter;
+  const since = dayOf(from) ?? -Infinity;
+  const until = dayOf(to, 1) ?? Infinity;
+  return rowsOf(state).filter(
+    (row) =>
+      (label === "" || row.labels.includes(label)) &&
+      (channel === "" || row.channel === channel) &&
+      (operator === "" || row.operator?.id === operator) &&
+      row.last.timestamp >= since &&
+      row.last.timestamp < until,
+  );
 }
 
 export function openedOf(state: DeskState): Opened | null {
@@ -273,6 +310,8 @@ export function reduce(state: DeskState, event: DeskEvent): DeskState {
       return { ...state, tab: event.tab };
     case "view":
       return { ...state, view: event.view, next: null };
+    case "filter":
+      return { ...state, filter: event.filter, next: null };
     case "loading":
       return { ...state, loading: "loading" };
     case "list_failed":

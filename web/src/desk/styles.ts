@@ -44,6 +44,12 @@ main { display: block; height: 100vh; height: 100dvh; }
 .panel .pill { min-height: 2rem; padding: 0.1rem 0.75rem; border: 1px solid var(--line); border-radius: 1rem; background: var(--raised); font-size: 0.875rem; color: var(--soft); }
 .panel .pill:hover { border-color: var(--edge); color: var(--ink); }
 .panel .pill[aria-pressed="true"] { border-color: var(--accent-ink); background: var(--tint); color: var(--ink); font-weight: 500; }
+.filters { padding: 0 0.75rem 0.5rem; }
+.filters summary { cursor: pointer; min-height: 2rem; display: flex; align-items: center; gap: 0.375rem; color: var(--soft); border-radius: 8px; }
+.filters summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.filters .fields { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: 0.5rem; align-items: end; padding-block-start: 0.375rem; }
+.filters label { display: grid; gap: 0.125rem; min-width: 0; font-size: 0.8125rem; color: var(--soft); }
+.filters :is(input, select) { width: 100%; min-width: 0; min-height: 2.375rem; padding: 0.35rem 0.5rem; border: 1px solid var(--edge); border-radius: 10px; background: var(--raised); color: var(--ink); }
 .rows { flex: 1; min-height: 0; overflow-y: auto; scrollbar-width: thin; scrollbar-color: var(--line) transparent; padding: 0 0.5rem 1rem; display: flex; flex-direction: column; }
 .row { display: grid; gap: 0.1rem; width: 100%; padding: 0.6rem 0.75rem 0.65rem; border: 0; border-radius: 12px; background: none; text-align: start; position: relative; }
 .row:hover { background: var(--wash); }

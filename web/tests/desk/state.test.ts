@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import {
+  EMPTY,
+  listedOf,
+  NO_FILTER,
   reduce,
   rowsOf,
   typists,
@@ -8,6 +11,7 @@ import {
   viewers,
   type DeskEvent,
   type DeskState,
+  type Filter,
 } from "../../src/desk/state";
 import type { FeedEvent } from "../../src/desk/wire";
 import { ADA, detail, head, ME, message, row, showing } from "./samples";
@@ -127,5 +131,30 @@ describe("an open conversation", () => {
 
     expect(viewers(state, "v").map(({ name }) => name)).toEqual(["Ada"]);
     expect(viewers(state, "other")).toEqual([]);
+  });
+});
+
+describe("the filter", () => {
+  it("keeps rows with the label, channel, operator and days, and does not change the counts", () => {
+    const at = (year: number): number => new Date(year, 4, 5, 12).getTime() / 1000;
+    const rows = [
+      row("a", { labels: ["vip"], channel: "rest", last: { role: "user", text: "", timestamp: at(2024) } }),
+      row("b", { labels: ["vip"], channel: "slack", last: { role: "user", text: "", timestamp: at(2025) } }),
+      row("c", { channel: "rest", last: { role: "user", text: "", timestamp: at(2026) } }),
+    ];
+    const all = reduce(reduce(EMPTY, { type: "view", view: "all" }), { type: "rows", rows, next: null });
+    const listed = (change: Partial<Filter>): string[] =>
+      listedOf(reduce(all, { type: "filter", filter: { ...NO_FILTER, ...change } }))
+        .map(({ sender_id }) => sender_id)
+        .sort();
+
+    expect(listed({})).toEqual(["a", "b", "c"]);
+    expect(listed({ label: "vip" })).toEqual(["a", "b"]);
+    expect(listed({ label: "vip", channel: "rest" })).toEqual(["a"]);
+    expect(listed({ operator: "nobody" })).toEqual([]);
+    expect(listed({ from: "2025-05-05" })).toEqual(["b", "c"]);
+    expect(listed({ from: "2025-05-05", to: "2025-05-05" })).toEqual(["b"]);
+    expect(listed({ to: "not a date" })).toEqual(["a", "b", "c"]);
+    expect(rowsOf(all)).toHaveLength(3);
   });
 });

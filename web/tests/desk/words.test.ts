@@ -27,7 +27,7 @@ describe("the words of the desk", () => {
       .map((path) => readFileSync(join(DESK, path), "utf8"))
       .join("\n");
     const byName = (key: string): boolean =>
-      key.startsWith("view_") || ["inbox", "sound", "notifications"].includes(key);
+      /^(view|filter)_/.test(key) || ["inbox", "sound", "notifications"].includes(key);
     const unused = Object.keys(en).filter(
       (key) => !byName(key) && !new RegExp(`words\\.${key}\\b`).test(sources),
     );

@@ -5,7 +5,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 
 import { fill } from "../../ui/i18n";
 import type { Desk } from "../desk";
-import { openedOf, rowsOf, VIEWS, type View } from "../state";
+import { listedOf, NO_FILTER, openedOf, rowsOf, VIEWS, type Filter, type View } from "../state";
 import { ago, duration } from "../times";
 import type { Row } from "../wire";
 import { contextView } from "./context";
@@ -33,7 +33,7 @@ export function inboxView(desk: Desk, now: number): TemplateResult {
 
 function listView(desk: Desk, now: number): TemplateResult {
   const { state, words } = desk;
-  const rows = rowsOf(state);
+  const rows = listedOf(state);
   return html`<section class="list" aria-label=${words.conversations}>
     <div class="pills" role="group" aria-label=${words.show}>
       ${VIEWS.map(
@@ -48,6 +48,7 @@ function listView(desk: Desk, now: number): TemplateResult {
           </button>`,
       )}
     </div>
+    ${filterView(desk)}
     <div class="rows" aria-busy=${state.loading === "loading"}>
       ${
         rows.length > 0
@@ -79,6 +80,59 @@ function listView(desk: Desk, now: number): TemplateResult {
   </section>`;
 }
 
+/** The fields that restrict the list. They are closed until the operator opens them. */
+function filterView(desk: Desk): TemplateResult {
+  const { state, words } = desk;
+  const { filter } = state;
+  const rows = Object.values(state.rows);
+  const known = {
+    label: [...new Set(rows.flatMap(({ labels }) => labels))].sort(),
+    channel: [...new Set(rows.map(({ channel }) => channel))].filter(Boolean).sort(),
+  };
+  const field = (name: keyof Filter, type: string, choices: readonly string[] = []): TemplateResult =>
+    html`<label
+      ><span>${words[`filter_${name}`]}</span
+      ><input
+        type=${type}
+        .value=${filter[name]}
+        list=${choices.length === 0 ? nothing : `filter-${name}`}
+        maxlength=${type === "text" ? 255 : nothing}
+        autocomplete="off"
+        @change=${({ target }: { target: HTMLInputElement }) => desk.filter({ [name]: target.value.trim() })}
+      />${
+        choices.length === 0
+          ? nothing
+          : html`<datalist id="filter-${name}">
+              ${choices.map((choice) => html`<option value=${choice}></option>`)}
+            </datalist>`
+      }</label
+    >`;
+  const people = state.me === null ? desk.handlers : [state.me.operator, ...desk.handlers];
+  const count = Object.values(filter).filter(Boolean).length;
+  return html`<details class="filters" @toggle=${() => void desk.loadHandlers()}>
+    <summary>${words.filter}${count === 0 ? nothing : html` <span class="count">${count}</span>`}</summary>
+    <div class="fields">
+      ${field("label", "text", known.label)}${field("channel", "text", known.channel)}
+      <label
+        ><span>${words.filter_operator}</span
+        ><select
+          aria-label=${words.filter_operator}
+          @change=${({ target }: { target: HTMLSelectElement }) => desk.filter({ operator: target.value })}
+        >
+          <option value="" ?selected=${filter.operator === ""}>${words.filter_any}</option>
+          ${people.map(
+            ({ id, name }) => html`<option value=${id} ?selected=${filter.operator === id}>${name}</option>`,
+          )}
+        </select></label
+      >
+      ${field("from", "date")}${field("to", "date")}
+      <button type="button" class="quiet" ?disabled=${count === 0} @click=${() => desk.filter(NO_FILTER)}>
+        ${words.filter_clear}
+      </button>
+    </div>
+  </details>`;
+}
+
 /** The number of conversations that wait, or of mine with unread messages. */
 function countView({ state }: Desk, view: View): TemplateResult | typeof nothing {
   if (view !== "waiting" && view !== "mine") return nothing;
@@ -96,6 +150,7 @@ function noneView(desk: Desk): TemplateResult {
       html`<button type="button" class="quiet" @click=${() => void desk.loadList()}>${words.retry}</button>`,
     );
   if (state.loading === "loading") return emptyView(words.loading, "");
+  if (Object.values(state.filter).some(Boolean)) return emptyView(words.none_filtered, "");
   if (state.view === "waiting") return emptyView(words.none_waiting, words.none_waiting_note);
   if (state.view === "mine") return emptyView(words.none_mine, words.none_mine_note);
   return emptyView(words.none, "");
