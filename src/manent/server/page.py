@@ -106,6 +106,7 @@ def routes(
         "protocol": 1,
         "version": __version__,
         **{key: site[name] for key, name in _PAGE_SETTINGS.items() if name in site},
+        **({"site": site} if studio else {}),
     }
 
     async def root(request: Request) -> Response:
