@@ -178,6 +178,24 @@ def test_each_file_once_when_the_page_is_killed(
     assert names == [f"{number}.txt" for number in range(10) if number % 3]
 
 
+def test_a_message_whose_file_is_gone(page: Page, accepting: ChatServer) -> None:
+    """The visitor sees why the message was not sent, and can edit or remove it, but not send it again."""
+    gone = {"ok": True, "file_id": "gone", "name": "notes.txt", "mime": "text/plain", "size": 18}
+    page.route("**/sessions/files", lambda route: route.fulfill(json=gone))
+    chat = Chat(page).open(accepting.url)
+    choose(page, NOTES)
+    attached(page, "notes.txt")
+    chat.say("my notes")
+    expect(chat.log.get_by_text("A file is no longer available.")).to_be_visible()
+    expect(chat.log.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(chat.log.get_by_role("button", name="Remove")).to_be_visible()
+    assert violations(page) == []
+
+    chat.click("Edit")
+    expect(chat.box).to_have_value("my notes")
+    chat.said("my notes", times=0)
+
+
 def test_erasing_removes_the_bytes(page: Page, accepting: ChatServer) -> None:
     """After the visitor erases the conversation, the server no longer has the file."""
     chat = Chat(page).open(accepting.url)
