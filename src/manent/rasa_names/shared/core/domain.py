@@ -43,7 +43,7 @@ class Domain(Partial):
         self.form_names = list(definition.forms)
         self.retrieval_intents = [name for name, intent in definition.intents.items() if intent.is_retrieval]
         self.slots = [
-            Slot(slot.name, slot.initial_value, slot.type, slot.initial_value, slot.influence_conversation)
+            Slot(slot.name, None, slot.initial_value, None, slot.influence_conversation, type_name=slot.type)
             for slot in definition.slots.values()
         ]
         self._index = definition.action_index

@@ -87,7 +87,15 @@ class DialogueStateTracker(Partial):
         """The slots by name."""
         values = self.core.slots()
         return {
-            name: Slot(name, values[name], slot.type, slot.initial_value, slot.influence_conversation)
+            name: Slot(
+                name,
+                None,
+                slot.initial_value,
+                None,
+                slot.influence_conversation,
+                value=values[name],
+                type_name=slot.type,
+            )
             for name, slot in self.core.domain.slots.items()
         }
 
