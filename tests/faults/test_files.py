@@ -1,4 +1,4 @@
-"""Files of visitors, when the server is killed during uploads. `soak/files.py` does the same for longer."""
+"""Files of visitors, when server and page are killed during uploads. `soak/files.py` does the same for longer."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from soak.files import upload_under_kills
 
 
 async def test_each_file_once_or_not_at_all(tmp_path: Path) -> None:
-    """After `kill -9`, each message has its file once, and no other file remains after an hour."""
+    """Each message has its file once, and no other file remains after an hour."""
     counts = await upload_under_kills(tmp_path, uploads=10, every_s=1.0, seed=1)
     assert counts["kills"] > 0
+    assert counts["page kills"] > 0

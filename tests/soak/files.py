@@ -1,10 +1,12 @@
-"""Upload files while the server is killed again and again.
+"""Upload files while the server and the page are killed again and again.
 
     PYTHONPATH=tests .venv/bin/python -m soak.files --uploads 200
 
 A visitor uploads files and sends messages that name them, and repeats each request until it is answered. The server is
-killed (`kill -9`) at random moments and started again. At the end, each message must be in the conversation once, with
-one file that has the right bytes. After an hour (a server whose clock is ahead), no other file may remain.
+killed (`kill -9`) at random moments and started again. The page is killed in the middle of every second request: its
+connection ends. Then the visitor chooses the file again, and the outbox repeats the message. At the end, each message
+must be in the conversation once, with one file that has the right bytes. After an hour (a server whose clock is ahead),
+no other file may remain.
 """
 
 import argparse
@@ -25,6 +27,8 @@ from faults.servers import Fleet, Server, fleet, until
 CREDENTIALS = "rest:\nsocketio:\n  session_persistence: true\nfiles:\n  max_per_conversation: 1000\n"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RETRY_S = 0.05
+PAGE_LIFE_S = 0.3
+"""The page is killed at most this long after the start of a request."""
 HOUR_S = 3_700.0
 
 
@@ -37,6 +41,7 @@ class Visitor:
         self.sent: dict[str, str] = {}
         """Message id → SHA-256 of the file."""
         self.repeats = 0
+        self.page_kills = 0
 
     async def send(self, http: httpx.AsyncClient, number: int) -> None:
         """Upload a file, then send a message that names it."""
@@ -56,7 +61,12 @@ class Visitor:
     async def _ask(self, http: httpx.AsyncClient, name: str, **request: Any) -> dict[str, Any]:
         while True:
             with contextlib.suppress(httpx.HTTPError):
-                answer = await http.post(f"{self.found.servers[-1].url}/sessions/{name}", **request)
+                try:
+                    async with asyncio.timeout(self._page_life()):
+                        answer = await http.post(f"{self.found.servers[-1].url}/sessions/{name}", **request)
+                except TimeoutError:
+                    self.page_kills += 1
+                    continue
                 if answer.status_code == httpx.codes.OK:
                     found: dict[str, Any] = answer.json()
                     return found
@@ -64,6 +74,10 @@ class Visitor:
                     raise AssertionError(f"{name}: {answer.text}")
             self.repeats += 1
             await asyncio.sleep(RETRY_S)
+
+    def _page_life(self) -> float | None:
+        """Return after how many seconds the page is killed, or None."""
+        return self.rng.random() * PAGE_LIFE_S if self.rng.random() < 0.5 else None
 
 
 async def _kill(found: Fleet, rng: random.Random, every_s: float, stop: asyncio.Event) -> int:
@@ -112,7 +126,13 @@ async def upload_under_kills(root: Path, *, uploads: int, every_s: float, seed: 
         found.servers[-1].process.wait()
         found.start(ahead_s=HOUR_S)
         await until(lambda: _stored(root) == used)
-    return {"uploads": uploads, "kills": kills, "repeats": visitor.repeats, "removed after an hour": len(orphans)}
+    return {
+        "uploads": uploads,
+        "kills": kills,
+        "page kills": visitor.page_kills,
+        "repeats": visitor.repeats,
+        "removed after an hour": len(orphans),
+    }
 
 
 async def _attachments(http: httpx.AsyncClient, server: Server) -> list[tuple[str, list[dict[str, Any]]]]:

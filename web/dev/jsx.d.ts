@@ -36,6 +36,13 @@ interface ManentChatAttributes extends Listeners {
   conversations?: boolean;
   voice?: boolean;
   hide?: string;
+  feedback?: boolean;
+  size?: "normal" | "large" | "full";
+  teaser?: string;
+  "teaser-after"?: number | string;
+  "teaser-payload"?: string;
+  "open-after"?: number | string;
+  proactive?: string;
   "link-target"?: "_blank" | "_self" | "_parent" | "_top";
   "metadata-key"?: string;
   "user-message-event"?: string;

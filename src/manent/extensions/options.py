@@ -33,7 +33,8 @@ class WrongOption(ValueError):
         expected: what was expected.
         found: the value that was found, without secrets. None: the value.
         suggestion: what to do.
-        within: keys that lead from the option to the wrong value, if the value is inside a mapping.
+        within: keys that lead from the option to the wrong value, if the value is inside a mapping or a list. The key
+            of a list's item is its index.
         choices: the allowed keys, if the last key of `within` is not one of them.
     """
 
@@ -132,6 +133,13 @@ def fields_of(options: type[msgspec.Struct]) -> tuple[Field, ...]:
 def section_of(field: Field) -> type[msgspec.Struct] | None:
     """Return the class of the options inside an option, or None if the option's value is not a section."""
     parts = _alternatives(field.type)
+    return next((part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct)), None)
+
+
+def item_section_of(field: Field) -> type[msgspec.Struct] | None:
+    """Return the class of the options in each item of a list, or None if the option is not a list of sections."""
+    items = [item for part in _alternatives(field.type) if get_origin(part) is list for item in get_args(part)]
+    parts = [part for item in items for part in _alternatives(item)]
     return next((part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct)), None)
 
 

@@ -39,6 +39,21 @@ def test_a_section_becomes_attributes() -> None:
     }
 
 
+def test_invitations_become_attributes() -> None:
+    """Only what is set is sent, and 0 seconds are kept."""
+    found = attributes(
+        feedback=True,
+        teaser="Can I help?",
+        teaser_after=0,
+        open_after=2.5,
+        proactive=[{"pages": "/prices", "teaser": "Questions?", "payload": "/prices", "open_after": 0}],
+    )
+    assert json.loads(found.pop("proactive")) == [
+        {"pages": "/prices", "teaser": "Questions?", "payload": "/prices", "open_after": 0}
+    ]
+    assert found == {"feedback": "true", "teaser": "Can I help?", "teaser-after": "0", "open-after": "2.5"}
+
+
 def test_colours_become_custom_properties() -> None:
     """Text on the accent is black or white, unless it is set. A radius without unit is in pixels."""
     found = attributes(colours={"accent": "#ffcc00", "user-background": "#123"}, radius=4)
@@ -67,7 +82,15 @@ def test_text_is_readable_on_every_colour(colour: int) -> None:
         ("font: 'x; } body { display: none'", "font", "expected a font"),
         ("theme: drak", "theme", 'Did you mean "dark"?'),
         ("tone: polite", "tone", "one of: formal, informal"),
-        ("suggestions: [{title: x}]", "suggestions", "missing required field `payload`"),
+        ("suggestions: [{title: x}]", "suggestions[0]", "expected `payload:`, a string"),
+        ("feedback: maybe", "feedback", "expected true or false"),
+        ("open_after: -1", "open_after", "from 0 to 3600"),
+        ("open_after: soon", "open_after", "expected a"),
+        (f"teaser: {'x' * 301}", "teaser", "at most 300 characters"),
+        ("proactive: [{teazer: Hello}]", "proactive[0].teazer", 'Did you mean "teaser"?'),
+        ("proactive: [{pages: products}]", "proactive[0].pages", "paths such as /products/*"),
+        ("proactive: [{teaser: a}, {open_after: 9999}]", "proactive[1].open_after", "from 0 to 3600"),
+        ("proactive: {teaser: a}", "proactive", "expected a list"),
         (f"suggestions: [{', '.join('abcdefghijklm')}]", "suggestions", "at most 12"),
         (f"greeting: {'x' * 2_001}", "greeting", "at most 2000 characters"),
         ("words: {send: 1}", "words.send", "expected a string"),

@@ -200,7 +200,7 @@ const ATTRIBUTES = new Set([
   ..."server-url sender-id initial-payload widget-title bot-icon widget-icon input-message-placeholder".split(
     " ",
   ),
-  ..."message-delay auto-open authentication-token id class style hidden".split(" "),
+  ..."message-delay auto-open enable-feedback authentication-token id class style hidden".split(" "),
 ]);
 
 class RasaChatbotWidget extends HTMLElement {
@@ -218,6 +218,7 @@ class RasaChatbotWidget extends HTMLElement {
       "launcher-icon": get("widget-icon"),
       placeholder: get("input-message-placeholder"),
       "message-delay": get("message-delay"),
+      feedback: get("enable-feedback"),
       adopt: ADOPTED_KEYS,
       open: get("auto-open") === null || get("auto-open") === "false" ? null : "",
     });

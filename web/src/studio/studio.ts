@@ -72,6 +72,8 @@ const GROUPS: readonly { legend: string; options: readonly Option[] }[] = [
       { name: "message-delay", label: "Delay between messages (ms)", kind: "number" },
       { name: "voice", label: "Dictation and reading aloud", kind: "flag" },
       { name: "conversations", label: "List earlier conversations", kind: "flag" },
+      { name: "feedback", label: "Thumbs below replies", kind: "flag" },
+      { name: "teaser", label: "Teaser beside the button", kind: "text", placeholder: "Can I help you?" },
       { name: "hide", label: "Hidden menu entries", kind: "text", placeholder: "new download erase sound" },
     ],
   },

@@ -30,7 +30,20 @@ _LENGTH: Final = re.compile(r"\d+(?:\.\d+)?(?:px|rem|em)?")
 _FONT: Final = re.compile(r"[\w \-,'\"]{1,200}")
 _MAX_TEXT: Final = 2_000
 _MAX_SUGGESTIONS: Final = 12
-_TEXTS: Final = ("title", "subtitle", "placeholder", "avatar", "launcher_icon", "greeting", "language")
+_PAGE: Final = re.compile(r"!?[/*]\S{0,499}")
+_MAX_TEASER: Final = 300
+_MAX_WAIT_S: Final = 3_600
+_MAX_INVITATIONS: Final = 50
+_TEXTS: Final = (
+    "title",
+    "subtitle",
+    "placeholder",
+    "avatar",
+    "launcher_icon",
+    "greeting",
+    "language",
+    "teaser_payload",
+)
 _LINEAR: Final = 0.04045
 """The part of sRGB in which a channel is proportional to its luminance."""
 
@@ -43,6 +56,24 @@ class Suggestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     title: str
     payload: str
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A rule that invites visitors on some pages. Times are in seconds since the visitor came to the page.
+
+    Attributes:
+        pages: paths of pages, such as `/products/*`. `!` before a path excludes its pages. Empty: all pages.
+        teaser: text beside the floating button.
+        teaser_after: when the teaser appears.
+        payload: message to send when the visitor chooses the teaser.
+        open_after: when the chat opens by itself.
+    """
+
+    pages: str | list[str] = []
+    teaser: str | None = None
+    teaser_after: int | float | None = None
+    payload: str | None = None
+    open_after: int | float | None = None
 
 
 class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +97,12 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         tone: how the texts address the visitor, in languages that have both forms.
         words: texts that replace those of the interface, by their keys in `web/src/ui/i18n/en.ts`. A text with plural
             forms is one text for all numbers, or plural category → text.
+        feedback: whether visitors can rate replies with a thumb up or down.
+        teaser: text beside the floating button, for visitors who have not used the chat.
+        teaser_after: when the teaser appears, in seconds.
+        teaser_payload: message to send when the visitor chooses the teaser.
+        open_after: when the chat opens by itself, in seconds.
+        proactive: teasers and times for some pages. The first rule for a page is used.
     """
 
     title: str | None = None
@@ -83,6 +120,12 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     language: str | None = None
     tone: Literal["formal", "informal"] | None = None
     words: dict[str, Any] = {}
+    feedback: bool = False
+    teaser: str | None = None
+    teaser_after: int | float | None = None
+    teaser_payload: str | None = None
+    open_after: int | float | None = None
+    proactive: list[Invitation] = []
 
     def attributes(self) -> dict[str, str]:
         """Return the attributes of the element `<manent-chat>`."""
@@ -100,6 +143,12 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             "lang": self.language,
             "tone": self.tone,
             "words": json.dumps(self.words, ensure_ascii=False) if self.words else None,
+            "feedback": "true" if self.feedback else None,
+            "teaser": self.teaser,
+            "teaser-after": _seconds(self.teaser_after),
+            "teaser-payload": self.teaser_payload,
+            "open-after": _seconds(self.open_after),
+            "proactive": msgspec.json.encode(self.proactive).decode() if self.proactive else None,
         }
         return {name: value for name, value in found.items() if value}
 
@@ -114,6 +163,10 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         if self.font is not None:
             values["font"] = self.font
         return ";".join(f"{name}:{value}" for name, value in values.items())
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:g}"
 
 
 def check_web_chat(options: WebChatOptions) -> None:
@@ -136,8 +189,36 @@ def check_web_chat(options: WebChatOptions) -> None:
         raise _wrong(("suggestions",), f"at most {_MAX_SUGGESTIONS} suggestions", str(len(options.suggestions)))
     for name in _TEXTS:
         _check_text((name,), getattr(options, name) or "")
+    for name in ("teaser_after", "open_after"):
+        _check_seconds((name,), getattr(options, name))
+    _check_teaser(("teaser",), options.teaser)
+    if len(options.proactive) > _MAX_INVITATIONS:
+        raise _wrong(("proactive",), f"at most {_MAX_INVITATIONS} rules", str(len(options.proactive)))
+    for index, invitation in enumerate(options.proactive):
+        _check_invitation(("proactive", str(index)), invitation)
     for key, text in options.words.items():
         _check_words(key, text)
+
+
+def _check_invitation(place: tuple[str, ...], invitation: Invitation) -> None:
+    pages = [invitation.pages] if isinstance(invitation.pages, str) else invitation.pages
+    for page in pages:
+        if not _PAGE.fullmatch(page):
+            raise _wrong((*place, "pages"), "paths such as /products/* or !/checkout", f'"{page}"')
+    for name in ("teaser_after", "open_after"):
+        _check_seconds((*place, name), getattr(invitation, name))
+    _check_teaser((*place, "teaser"), invitation.teaser)
+    _check_text((*place, "payload"), invitation.payload or "")
+
+
+def _check_seconds(place: tuple[str, ...], value: float | None) -> None:
+    if value is not None and not 0 <= value <= _MAX_WAIT_S:
+        raise _wrong(place, f"a number of seconds from 0 to {_MAX_WAIT_S}", f"{value:g}")
+
+
+def _check_teaser(place: tuple[str, ...], text: str | None) -> None:
+    if text is not None and len(text) > _MAX_TEASER:
+        raise _wrong(place, f"a text of at most {_MAX_TEASER} characters", f"{len(text)} characters")
 
 
 def _check_words(key: str, text: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from manent.extensions.finding import BadExtension, find
-from manent.extensions.options import WrongValue, convert, fields_of, section_of
+from manent.extensions.options import WrongValue, convert, fields_of, item_section_of, section_of
 from manent.extensions.points import ExtensionPoint
 from manent.project.problems import Spot, did_you_mean, flag_hint, one_of
 from manent.project.yaml.documents import plain
@@ -59,30 +59,49 @@ def check_options(
         if each.kind != "missing":
             _report(each, inner or spot, code)
         elif required:
-            spot.error(
-                f"{code}.no-{each.option.replace('_', '-')}",
-                f"`{each.option}:`, {each.expected}",
-                found=f"{spot.path} without {each.option}",
-            )
+            _report_missing(each, spot, code)
 
 
 def _check_section(spot: Spot, declared: type[msgspec.Struct], code: str) -> bool:
     """Report the errors of a section inside an option. Return whether there are any."""
     if not isinstance(spot.value, dict):
         return False
-    names = [field.name for field in fields_of(declared)]
+    fields = {field.name: field for field in fields_of(declared)}
+    names = list(fields)
     unknown = [(name, option) for name, option in spot.entries() if name not in names]
     for name, option in unknown:
         option.error(f"{code}.unknown-key", one_of(names, 20), did_you_mean(name, names), found=f'the option "{name}"')
     _, wrong = convert(declared, plain(spot.value))
     for each in wrong:
-        _report(each, spot.get(each.option) or spot, code)
+        inner = spot.get(each.option)
+        item = item_section_of(fields[each.option])
+        if each.kind == "missing":
+            _report_missing(each, spot, code)
+        elif inner is None or item is None or each.within or not _check_items(inner, item, code):
+            _report(each, inner or spot, code)
     return bool(unknown or wrong)
+
+
+def _check_items(spot: Spot, declared: type[msgspec.Struct], code: str) -> bool:
+    """Report the errors of the sections in a list. Return whether there are any."""
+    if not isinstance(spot.value, list):
+        return False
+    found = [_check_section(item, declared, code) for item in spot.items()]
+    return any(found)
+
+
+def _report_missing(wrong: WrongValue, spot: Spot, code: str) -> None:
+    spot.error(
+        f"{code}.no-{wrong.option.replace('_', '-')}",
+        f"`{wrong.option}:`, {wrong.expected}",
+        found=f"{spot.path} without {wrong.option}",
+    )
 
 
 def _report(wrong: WrongValue, spot: Spot, code: str) -> None:
     for key in wrong.within:
-        spot = spot.get(key) or spot
+        items = list(spot.items()) if isinstance(spot.value, list) else []
+        spot = items[int(key)] if items else spot.get(key) or spot
     suggestion = wrong.suggestion
     if not suggestion and wrong.choices:
         suggestion = did_you_mean(wrong.within[-1] if wrong.within else spot.value, wrong.choices)
