@@ -75,11 +75,9 @@ def webkit(folder: Path) -> Iterator[Window]:
         "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",  # the sandbox does not start in containers
         "LIBGL_ALWAYS_SOFTWARE": "1",
     }
-    quiet = subprocess.DEVNULL
-    screen_command = [str(XVFB), display, "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
-    driver_command = [str(DRIVER), f"--port={port}"]
-    with subprocess.Popen(screen_command, stdout=quiet, stderr=quiet) as screen:
-        with subprocess.Popen(driver_command, stdout=quiet, stderr=quiet, env=environment) as driver:
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([XVFB, display, "-screen", "0", "1280x900x24", "-nolisten", "tcp"], **quiet) as screen:
+        with subprocess.Popen([DRIVER, f"--port={port}"], env=environment, start_new_session=True, **quiet) as driver:
             try:
                 wait_for(lambda: listens(port), "WebKitWebDriver")
                 options = {"binary": str(program), "args": ["--automation"]}

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from manent.client import ChatClient
+from support.distribution import build, checkout, wheel
 from support.ports import free_port
 from support.processes import Server, listens, wait_for
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 UV = str(Path(sys.executable).with_name("uv"))
 PAGE = "manent/web/static/index.html"
 
@@ -28,38 +28,6 @@ def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist and the wheel, which was built from the sdist without Node.js."""
     folder = tmp_path_factory.mktemp("distribution")
     return build(checkout(folder / "source"), folder / "dist", epoch=1_700_000_000)
-
-
-def checkout(folder: Path) -> Path:
-    """Copy the files of the repository, and the built page, to a folder. All copies have the time of now."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    static = ROOT / "src/manent/web/static"
-    assert (static / "index.html").exists(), "the page is not built: run `make web`"
-    built = [str(path.relative_to(ROOT)) for path in static.rglob("*") if path.is_file()]
-    names = [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
-    for name in [*names, *built]:  # the page last, so that it is not older than its sources
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, folder / name)
-    return folder
-
-
-def build(source: Path, target: Path, *, epoch: int) -> Path:
-    """Build the sdist, and the wheel from the sdist, without Node.js on the PATH."""
-    done = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(source)],
-        env={"PATH": str(Path(sys.executable).parent), "SOURCE_DATE_EPOCH": str(epoch)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target
 
 
 def test_two_builds_have_the_same_bytes(distribution: Path, tmp_path: Path) -> None:
@@ -84,15 +52,31 @@ def test_wheel_contains_the_page_and_no_tests(distribution: Path) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"manent"}
 
 
-@pytest.fixture(params=["newest", "lowest"])
+@pytest.fixture(params=["newest", "lowest", "3.12", "3.13", "3.14"])
 def installed(request: pytest.FixtureRequest, distribution: Path, tmp_path: Path) -> Iterator[Path]:
-    """The programs of a fresh virtual environment with the wheel, and with the newest or lowest allowed versions."""
+    """The programs of a fresh virtual environment with the wheel.
+
+    It has the newest or lowest allowed versions of the packages. Or it has another version of Python, and the newest
+    packages; the test is skipped if this Python is not installed.
+    """
     environment = tmp_path / "venv"
-    venv.create(environment, with_pip=False)
+    if request.param in {"newest", "lowest"}:
+        venv.create(environment, with_pip=False)
+    else:
+        create_with(request.param, environment)
     install(environment, *direct_requirements(distribution), lowest=request.param == "lowest")
     install(environment, "--no-deps", str(wheel(distribution)), lowest=False)
     yield environment / "bin"
     shutil.rmtree(environment)
+
+
+def create_with(version: str, environment: Path) -> None:
+    """Create a virtual environment with another version of Python. Skip if it is not installed, also not by pyenv."""
+    installed = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), Path(f"/usr/bin/python{version}")]
+    python = next((path for path in installed if path.exists()), None)
+    if python is None:
+        pytest.skip(f"needs Python {version}")
+    subprocess.run([UV, "venv", "--quiet", "--python", str(python), str(environment)], check=True)
 
 
 def direct_requirements(distribution: Path) -> list[str]:
@@ -118,11 +102,6 @@ def install(environment: Path, *packages: str, lowest: bool) -> None:
     if "Failed to fetch" in done.stderr:
         pytest.skip("the package index cannot be reached")
     assert done.returncode == 0, done.stderr
-
-
-def wheel(distribution: Path) -> Path:
-    """Return the wheel in the folder."""
-    return next(distribution.glob("*.whl"))
 
 
 async def test_a_fresh_machine_runs_the_wheel(installed: Path, tmp_path: Path) -> None:

@@ -28,6 +28,31 @@ def test_navigation_has_every_page() -> None:
         assert set(missing) <= {"README.md", "template.md"}
 
 
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("web-chat.md", "manent-chat.js"),
+        ("from-rasa.md", "manent data validate"),
+        ("operations/several-servers.md", "manent run --port"),
+        ("extending.md#a-channel", "inbox.take("),
+        ("operations/backup.md", "pg_restore"),
+        ("operations/runbook.md#a-message-fell-back", "diagnostics=true"),
+        ("operations/upgrade.md", "manent db upgrade --rolling"),
+    ],
+)
+def test_first_page_leads_to_the_common_tasks(page: str, expected: str) -> None:
+    """One click on the first page leads to the page, or to its section, that contains the command or the code."""
+    assert f"]({page})" in (DOCS / "start.md").read_text()
+    name, _, anchor = page.partition("#")
+    text = (DOCS / name).read_text()
+    if anchor:
+        text = (
+            text[text.lower().index("\n## " + anchor.replace("-", " ")) :].partition("\n## ")[2].partition("\n## ")[0]
+        )
+
+    assert expected in text
+
+
 @pytest.mark.slow
 def test_site_is_built_without_a_warning(tmp_path: Path) -> None:
     """MkDocs finds no broken link or anchor; no page loads anything from another site."""

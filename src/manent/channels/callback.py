@@ -25,6 +25,7 @@ from manent.core.errors import RequestError
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.extensions.options import Secret, WrongOption
+from manent.runtime.spans import trace_headers
 from manent.runtime.visitor_messages import spoken
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -122,7 +123,7 @@ class CallbackChannel:
             self._options.url,
             body=_encode({**part, "recipient_id": route.address}),
             params=_params(self._options),
-            headers={"Idempotency-Key": key, **_headers(self._options)},
+            headers={"Idempotency-Key": key, **_headers(self._options), **trace_headers.get()},
             follows_redirects=True,
         )
         answer.check("")

@@ -28,6 +28,7 @@ from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.core.secret_text import is_same
 from manent.extensions.options import Secret, WrongOption
+from manent.runtime.spans import trace_headers
 
 WINDOW_S = 300.0
 """Maximum difference between the time of a signature and the server's clock."""
@@ -106,6 +107,7 @@ class GenericChannel(MessengerChannel):
         _, seq, number = key.rsplit(":", 2)
         body = _encode({"recipient_id": route.address, "seq": int(seq), "part": int(number), **part})
         headers = {
+            **trace_headers.get(),
             "X-Manent-Signature": signature(self._options.secret, body, now=time.time()),
             "Idempotency-Key": key,
         }

@@ -191,7 +191,14 @@ def _open_messengers(messengers: Mapping[str, Messenger], conversations: Convers
     from manent.runtime.background.sending import Sender
 
     engine = conversations.engine
-    sender = Sender(engine.store, messengers, owner=engine.leases.owner, now=engine.leases.now, metrics=engine.metrics)
+    sender = Sender(
+        engine.store,
+        messengers,
+        owner=engine.leases.owner,
+        now=engine.leases.now,
+        metrics=engine.metrics,
+        spans=engine.spans,
+    )
     engine.log_readers.append(sender.note)
     return Receiver(conversations, messengers), sender
 

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -49,8 +51,9 @@ def db_upgrade(
     section = read_project_endpoints(endpoints).tracker_store or {}
     dsn = postgresql_dsn(section)
     if dsn is not None:
-        from manent.stores.postgresql.errors import place_of, translated
-        from manent.stores.postgresql.schema import upgrade_postgresql
+        with _requires_postgresql():
+            from manent.stores.postgresql.errors import place_of, translated
+            from manent.stores.postgresql.schema import upgrade_postgresql
 
         with translated(where=place_of(dsn)):
             revision = asyncio.run(upgrade_postgresql(dsn, options=postgresql_options(section), additive_only=rolling))
@@ -86,12 +89,8 @@ def db_copy(*, source: Source = None, target: TargetUrl = None, endpoints: Endpo
         raise typer.BadParameter(
             "no SQLite file is specified: use --from, because endpoints.yml already specifies PostgreSQL"
         )
-    try:
+    with _requires_postgresql():
         from manent.stores.database_copy import copy_database
-    except ModuleNotFoundError as error:
-        raise StoreError(
-            "store_unsupported", f"this command requires the module {error.name}: pip install 'manent[postgresql]'"
-        ) from error
     path = source or _file(endpoints)
     options = postgresql_options(section if target is None else {"type": "SQL", "url": target})
     report = asyncio.run(copy_database(path, dsn, options=options, progress=_show))
@@ -99,6 +98,17 @@ def db_copy(*, source: Source = None, target: TargetUrl = None, endpoints: Endpo
     print(f"Copied {path}: {report.copied:,} conversations in this run. Source and target both contain:")
     for table, count in rows.items():
         print(f"  {table}: {count:,}")
+
+
+@contextmanager
+def _requires_postgresql() -> Iterator[None]:
+    """Report a missing module of the extra `postgresql`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "store_unsupported", f"this command requires the module {error.name}: pip install 'manent[postgresql]'"
+        ) from error
 
 
 def _show(step: str, done: int, of: int) -> None:

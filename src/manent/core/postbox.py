@@ -26,6 +26,7 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
         title: text of the clicked button, if `text` is its payload.
         metadata: the message's metadata.
         reference: further data that the channel needs for sending to this conversation, for example a thread id.
+        traceparent: names the span of the webhook call, if it is traced (`Spans.traceparent`).
         sender_id: key of the conversation; set by the store.
         number: position among all received messages; set by the store.
     """
@@ -37,6 +38,7 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
     title: str | None = None
     metadata: Json = {}
     reference: Json = {}
+    traceparent: str | None = None
     sender_id: str = ""
     number: int = 0
 

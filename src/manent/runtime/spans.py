@@ -34,8 +34,17 @@ class Spans(Protocol):
         """Open the span of a call to another server. Inside its context, `trace_headers` contain the span's id.
 
         Args:
-            kind: `action` or `response`.
-            name: name of the action or the response.
+            kind: `action`, `response`, or `send` for a bot message to a messenger platform.
+            name: name of the action, the response or the channel.
+        """
+
+    def traceparent(self) -> str | None:
+        """Return the `traceparent` of the current span, to be stored for `continued`. None: there is no span."""
+
+    def continued(self, traceparent: str | None) -> AbstractContextManager[None]:
+        """Make the span with this `traceparent` the parent of all spans that are opened inside this context.
+
+        The span can be from another task or another server. None changes nothing.
         """
 
 
@@ -54,6 +63,13 @@ class NoSpans:
         return _NOTHING
 
     def call(self, kind: str, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Return a context that does nothing."""
+        return _NOTHING
+
+    def traceparent(self) -> None:
+        """Return None."""
+
+    def continued(self, traceparent: str | None) -> AbstractContextManager[None]:  # noqa: ARG002
         """Return a context that does nothing."""
         return _NOTHING
 

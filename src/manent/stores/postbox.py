@@ -28,7 +28,7 @@ _FORGET_BATCH = 1_000
 
 
 class _Data(msgspec.Struct, frozen=True, array_like=True):
-    """The JSON in the column `data` of the table `inbox`."""
+    """The JSON in the column `data` of the table `inbox`. Earlier versions ignore fields that were added at the end."""
 
     channel: str
     address: str
@@ -36,6 +36,7 @@ class _Data(msgspec.Struct, frozen=True, array_like=True):
     text: str
     title: str | None
     metadata: dict[str, Any]
+    traceparent: str | None = None
 
 
 def message_key(message: ReceivedMessage) -> str:
@@ -50,7 +51,15 @@ def receive(message: ReceivedMessage, start: Route, limit: int) -> Operation[Rec
     if (yield ("SELECT 1 FROM inbox WHERE message_key = $1", (key,))):
         return None
     sender_id = yield from _find_or_insert_route(message, start)
-    data = _Data(message.channel, message.address, message.message_id, message.text, message.title, message.metadata)
+    data = _Data(
+        message.channel,
+        message.address,
+        message.message_id,
+        message.text,
+        message.title,
+        message.metadata,
+        message.traceparent,
+    )
     inserted = yield (
         "INSERT INTO inbox (message_key, sender_id, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING number",
         (key, sender_id, msgspec.json.encode(data, enc_hook=str).decode()),
@@ -120,6 +129,7 @@ def _received(number: int, sender_id: str, data: str) -> ReceivedMessage:
         text=one.text,
         title=one.title,
         metadata=one.metadata,
+        traceparent=one.traceparent,
         sender_id=sender_id,
         number=number,
     )
@@ -260,16 +270,20 @@ def move_route(route: Route, owner: str, undelivered: Undelivered | None) -> Ope
         ),
     )
     if found and undelivered is not None:
-        one = undelivered
-        yield (
-            (
-                "INSERT INTO undelivered (sender_id, seq, part, reason, time, is_uncertain) "
-                "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sender_id, seq, part) DO UPDATE "
-                "SET reason = excluded.reason, time = excluded.time, is_uncertain = excluded.is_uncertain"
-            ),
-            (route.sender_id, one.seq, one.part, one.reason, one.time, int(one.is_uncertain)),
-        )
+        yield from record_undelivered(route.sender_id, undelivered)
     return bool(found)
+
+
+def record_undelivered(sender_id: str, one: Undelivered) -> Operation[None]:
+    """See `Postbox.record_undelivered`."""
+    yield (
+        (
+            "INSERT INTO undelivered (sender_id, seq, part, reason, time, is_uncertain) "
+            "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sender_id, seq, part) DO UPDATE "
+            "SET reason = excluded.reason, time = excluded.time, is_uncertain = excluded.is_uncertain"
+        ),
+        (sender_id, one.seq, one.part, one.reason, one.time, int(one.is_uncertain)),
+    )
 
 
 def release_routes(owner: str) -> Operation[None]:
@@ -408,6 +422,10 @@ class PostboxTables:
     async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
         """See `Postbox.move_route`."""
         return await self.run_operation(move_route(route, owner, undelivered))
+
+    async def record_undelivered(self, sender_id: str, undelivered: Undelivered) -> None:
+        """See `Postbox.record_undelivered`."""
+        await self.run_operation(record_undelivered(sender_id, undelivered))
 
     async def release_routes(self, owner: str) -> None:
         """See `Postbox.release_routes`."""

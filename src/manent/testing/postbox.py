@@ -19,6 +19,7 @@ NOW = 900.0
 pytestmark = pytest.mark.asyncio
 
 MINE = Lease(owner="host:1:1:a", until=1_000.0)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OTHER = Lease(owner="host:2:2:b", until=1_000.0)
 
 
@@ -52,7 +53,13 @@ async def test_messages_survive_a_restart(make_store: MakeStore) -> None:
     """After a restart, received messages have the same fields and are in the same order."""
     store = make_store()
     await store.open()
-    sent = message("1", title="Yes", metadata={"attachments": [{"type": "image"}]}, reference={"thread": "7"})
+    sent = message(
+        "1",
+        title="Yes",
+        metadata={"attachments": [{"type": "image"}]},
+        reference={"thread": "7"},
+        traceparent=TRACEPARENT,
+    )
     await receive(store, sent)
     await receive(store, message("2"))
     await store.close()
@@ -212,6 +219,9 @@ async def test_undelivered_parts_are_recorded(store: ConversationStore) -> None:
     assert await store.undelivered("ada") == [uncertain]
     assert await store.move_route(route, owner=MINE.owner, undelivered=lost)
     assert await store.undelivered("ada") == [lost]
+    later = replace(lost, part=1)
+    await store.record_undelivered("ada", later)
+    assert await store.undelivered("ada") == [lost, later]
 
 
 async def test_a_route_is_opened_once(store: ConversationStore) -> None:

@@ -82,6 +82,24 @@ class TracedSpans:
             finally:
                 trace_headers.reset(token)
 
+    def traceparent(self) -> str | None:
+        """Return the `traceparent` of the current span."""
+        headers: dict[str, str] = {}
+        _PROPAGATOR.inject(headers)
+        return headers.get("traceparent")
+
+    @contextmanager
+    def continued(self, traceparent: str | None) -> Iterator[None]:
+        """Make a span of another task or server the current span."""
+        if traceparent is None:
+            yield
+            return
+        token = context.attach(_PROPAGATOR.extract({"traceparent": traceparent}, context=context.Context()))
+        try:
+            yield
+        finally:
+            context.detach(token)
+
     async def close(self) -> None:
         """Send the waiting spans, and stop. If the collector does not answer, this takes some seconds."""
         await asyncio.to_thread(self._provider.shutdown)

@@ -34,6 +34,7 @@ class Generic(Platform):
     def __init__(self) -> None:
         super().__init__()
         self.keys: set[str] = set()
+        self.traces: list[str | None] = []
 
     def credentials(self) -> str:
         return f'generic:\n  url: {self.url}/bot\n  secret: "{SECRET}"\n'
@@ -49,6 +50,7 @@ class Generic(Platform):
         if unknown := only(message, "recipient_id seq part text buttons image attachment custom"):
             self.rejected.append(f"unknown fields: {unknown}")
             return web.Response(status=400)
+        self.traces.append(request.headers.get("traceparent"))
         key = request.headers["Idempotency-Key"]
         if key in self.keys:
             return web.json_response({"status": "repeated"})

@@ -1,22 +1,17 @@
 """What a traced server sends: one span for each step of a message, and `traceparent` to the action server."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
-    TraceServiceServicer,
-    add_TraceServiceServicer_to_server,
 )
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -30,8 +25,10 @@ from manent.runtime.spans import trace_headers
 from manent.tracing import spans as spans_module
 from manent.tracing.options import TracingOptions
 from support.action_servers import ScriptedServer, says_bytes
+from support.collectors import collecting
+from support.platforms.generic import Generic
 from support.ports import free_port
-from support.small_talk import Actions, Running, assistant, failing, running
+from support.small_talk import Actions, Running, assistant, failing, running, until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -107,6 +104,76 @@ async def test_a_message_over_a_socket_begins_a_trace(tmp_path: Path, collected:
     assert len({each.context.trace_id for each in messages}) == 2
     assert [each.parent for each in messages] == [None, None]
     assert tree(collected)["deliver"] == "message"
+
+
+async def test_a_message_of_a_messenger_is_one_trace(tmp_path: Path, collected: InMemorySpanExporter) -> None:
+    """The webhook, the turn that runs later, and each attempt to send the reply belong to the trace of the caller."""
+    platform = Generic()
+    platform.faults.append("busy")
+    async with (
+        platform.running(),
+        running(tmp_path, endpoints=ENDPOINTS, credentials=platform.credentials()) as server,
+    ):
+        hook = platform.text("ada", "hello", "m1")
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            answer = await http.post(
+                "/webhooks/generic/webhook", content=hook.body, headers={**hook.headers, "traceparent": PARENT}
+            )
+        assert answer.status_code == 200
+        await until(lambda: len(platform.sent) == 1)
+
+    assert tree(collected) == {
+        "POST /webhooks/generic": None,
+        "message": "POST /webhooks/generic",
+        "understand": "message",
+        "commit": "message",
+        "send generic": "message",
+    }
+    assert {f"{each.context.trace_id:032x}" for each in collected.get_finished_spans()} == {TRACE}
+    sends = [each for each in collected.get_finished_spans() if each.name == "send generic"]
+    assert [each.status.status_code is StatusCode.ERROR for each in sends] == [True, False]
+    assert platform.traces == [f"00-{TRACE}-{each.context.span_id:016x}-01" for each in sends]
+
+
+async def test_a_reply_to_a_callback_belongs_to_its_request(tmp_path: Path, collected: InMemorySpanExporter) -> None:
+    """The server at the callback's URL receives the span of the request, in the trace of the message."""
+    scripted = ScriptedServer()
+    async with (
+        asynccontextmanager(scripted.serve)(),
+        running(tmp_path, endpoints=ENDPOINTS, credentials=f"callback:\n  url: {scripted.url}\n") as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        body = {"sender": "ada", "message": "hello"}
+        answer = await http.post("/webhooks/callback/webhook", json=body, headers={"traceparent": PARENT})
+    assert answer.text == "success"
+
+    sent = span(collected, "send callback")
+    assert tree(collected)["send callback"] == "message"
+    assert scripted.requests[0][1]["traceparent"] == f"00-{TRACE}-{sent.context.span_id:016x}-01"
+
+
+async def test_sends_of_two_messages_belong_to_their_turns(tmp_path: Path, collected: InMemorySpanExporter) -> None:
+    """Replies that wait at the same time are sent in the traces of their own messages."""
+    platform = Generic()
+    platform.hold = asyncio.Event()
+    async with (
+        platform.running(),
+        running(tmp_path, endpoints=ENDPOINTS, credentials=platform.credentials()) as server,
+    ):
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            for number in range(2):
+                hook = platform.text("ada", "hello", f"m{number}")
+                await http.post("/webhooks/generic/webhook", content=hook.body, headers=hook.headers)
+        await until(lambda: len([each for each in collected.get_finished_spans() if each.name == "message"]) == 2)
+        platform.hold.set()
+        await until(lambda: len(platform.sent) == 2)
+
+    spans = collected.get_finished_spans()
+    turns = {each.context.span_id: each.context.trace_id for each in spans if each.name == "message"}
+    sends = [each for each in spans if each.name == "send generic"]
+    assert len(set(turns.values())) == 2
+    assert [each.parent.span_id if each.parent else None for each in sends] == list(turns)
+    assert [each.context.trace_id for each in sends] == list(turns.values())
 
 
 async def test_a_failed_action_is_marked(tmp_path: Path, collected: InMemorySpanExporter) -> None:
@@ -195,34 +262,11 @@ async def test_a_collector_that_is_away_delays_nothing(tmp_path: Path) -> None:
     assert time.monotonic() - started < 20
 
 
-class _Collector(TraceServiceServicer):
-    """A collector that speaks OTLP over gRPC."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-
-    def Export(  # noqa: N802  # the name in the service's definition
-        self, request: ExportTraceServiceRequest, context: object
-    ) -> ExportTraceServiceResponse:
-        """Receive spans."""
-        del context
-        for resource in request.resource_spans:
-            self.names |= {each.name for scope in resource.scope_spans for each in scope.spans}
-        return ExportTraceServiceResponse()
-
-
 async def test_spans_reach_a_collector_over_grpc(tmp_path: Path) -> None:
     """With `host:port`, as in Rasa, the server sends OTLP over gRPC."""
-    collector = _Collector()
-    server = grpc.server(ThreadPoolExecutor(1))
-    add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        endpoints = f"tracing: {{type: otlp, endpoint: '127.0.0.1:{port}', insecure: true}}\n"
+    with collecting() as collector:
+        endpoints = f"tracing: {{type: otlp, endpoint: '{collector.endpoint}', insecure: true}}\n"
         async with running(tmp_path, endpoints=endpoints) as manent:
             await post(manent, "hello")
-    finally:
-        server.stop(None).wait()
 
-    assert collector.names == {"POST /webhooks/rest", "message", "understand", "commit"}
+    assert {each.name for each in collector.spans} == {"POST /webhooks/rest", "message", "understand", "commit"}

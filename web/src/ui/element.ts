@@ -15,6 +15,7 @@ import type { JsonObject, Message } from "../client/wire";
 import type { Chat } from "./chat";
 import { ATTRIBUTES, readBasics, type Basics } from "./basics";
 import { launcherPicture, launcherStyles, pageStyles } from "./launcher";
+import type { TeaserState } from "./proactive/invitation";
 import { remember, remembered } from "./remembered";
 import type { CustomRenderer } from "./views/content";
 import { languageTags, Waiting, waitingStyles } from "./waiting";
@@ -456,7 +457,7 @@ export interface ManentChatEvents {
   "manent-sent": CustomEvent<{ message: string; title?: string; message_id: string }>;
   "manent-status": CustomEvent<{ status: ConnectionStatus }>;
   "manent-unread": CustomEvent<{ count: number }>;
-  "manent-teaser": CustomEvent<{ state: "shown" | "accepted" | "closed"; text: string }>;
+  "manent-teaser": CustomEvent<{ state: TeaserState; text: string }>;
   "manent-notice": CustomEvent<Notice>;
 }
 

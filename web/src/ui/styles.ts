@@ -39,7 +39,7 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 #menu { position: absolute; inset-block-start: 3.75rem; max-height: calc(100% - 4.25rem); overflow-y: auto; inset-inline-end: 0.75rem; min-width: 13rem; max-width: calc(100% - 1.5rem); padding: 0.375rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); box-shadow: 0 12px 32px var(--shade); }
 #menu button { display: flex; width: 100%; padding: 0.55rem 0.75rem; border: 0; border-radius: calc(var(--radius) * 0.64); background: none; text-align: start; align-items: center; gap: 0.75rem; }
 #menu button:hover, #menu button:focus-visible { background: var(--wash); }
-#menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: calc(var(--radius) * 1.15); border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }
+#menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: calc(var(--radius) * 2); border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }
 #menu [aria-checked="true"]::after { border-color: var(--accent-ink); background: radial-gradient(circle at calc(100% - 0.5rem) 50%, var(--on-accent) 0.32rem, transparent 0.36rem) var(--accent); }
 
 /* notices */

@@ -7,7 +7,7 @@
 
 export const waitingStyles = `
 .wait { flex: 1; display: grid; grid-template: auto 1fr / 1fr auto; padding: 0.75rem 1rem; }
-.wait button { grid-column: 2; min-width: 2.5rem; height: 2.5rem; border: 0; border-radius: calc(var(--radius) * 0.7); background: none; color: inherit; font: inherit; cursor: pointer; }
+.wait button { grid-column: 2; min-width: 2.5rem; height: 2.5rem; border: 0; border-radius: calc(var(--radius) * 0.71); background: none; color: inherit; font: inherit; cursor: pointer; }
 .wait :focus-visible { outline: 2px solid var(--accent); }
 .wait span, .wait .again { grid-area: 2 / 1 / auto / span 2; place-self: center; }
 .wait span { width: 2rem; height: 2rem; border: 3px solid var(--line); border-top-color: var(--accent); border-radius: 50%; animation: turn 1s linear infinite; }

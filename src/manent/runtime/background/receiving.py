@@ -117,6 +117,7 @@ class Receiver:
             StoreError: the message was not stored, and the platform must deliver it again.
         """
         message = checked_message(message, text_limit=self._engine.limits.text)
+        message = replace(message, traceparent=self._engine.spans.traceparent())
         start = await self._start_of(message)
         stored = await self._store.receive(message, start, limit=MAX_WAITING)
         if stored is None:
@@ -252,17 +253,17 @@ class Receiver:
             page = await self._store.page(message.sender_id, limit=LOOK_BACK)
             chosen = page and find_choice(text, page.entries, max_buttons=messenger.max_buttons)
             text, title = chosen or (text, title)
-        ticket = self._conversations.get(message.sender_id).submit(
-            UserMessage(
-                sender_id=message.sender_id,
-                text=text,
-                message_id=message.message_id,
-                input_channel=message.channel,
-                output_channel=message.channel,
-                title=title,
-                metadata=message.metadata,
-            )
+        user_message = UserMessage(
+            sender_id=message.sender_id,
+            text=text,
+            message_id=message.message_id,
+            input_channel=message.channel,
+            output_channel=message.channel,
+            title=title,
+            metadata=message.metadata,
         )
+        with self._engine.spans.continued(message.traceparent):
+            ticket = self._conversations.get(message.sender_id).submit(user_message)
         receipt = await ticket.accepted
         if messenger is not None and not receipt.duplicate:
             task = asyncio.create_task(self._show_typing(messenger, message.sender_id))

@@ -28,6 +28,7 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.ports.channel import NOT_SHOWN, Messenger, SendLater, Undeliverable
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.server_name import is_dead
+from manent.runtime.spans import NO_SPANS, Spans
 from manent.runtime.visitor_messages import spoken
 
 log = logging.getLogger("manent.channels")
@@ -37,6 +38,9 @@ AT_ONCE: Final = 64
 
 MAX_WAITING: Final = 100_000
 """Maximum number of waiting conversations in memory per channel. The search through all routes finds the others."""
+
+MAX_TRACED: Final = 10_000
+"""Maximum number of messages whose spans are kept until they are sent. The sends of older messages begin new traces."""
 
 BATCH: Final = 256
 PAGE: Final = 200
@@ -102,6 +106,7 @@ class Sender:
         owner: name of this process in leases.
         now: the clock for leases, in seconds since the epoch. All servers must use the same clock.
         metrics: counts failed rounds.
+        spans: opens the span of each send.
 
     Attributes:
         lanes: channel name → its conversations and counts.
@@ -115,12 +120,15 @@ class Sender:
         owner: str,
         now: Callable[[], float] = time.time,
         metrics: Metrics | None = None,
+        spans: Spans = NO_SPANS,
     ) -> None:
         self.lanes = {name: Lane(messenger) for name, messenger in messengers.items()}
         self._store = store
         self._owner = owner
         self._now = now
         self._noted: dict[str, None] = {}
+        self._spans = spans
+        self._traced: dict[tuple[str, int], str] = {}
         self._dead: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         metrics = metrics or Metrics()
@@ -155,8 +163,17 @@ class Sender:
         return len(self._noted) + sum(len(lane.waiting) + len(lane.running) for lane in self.lanes.values())
 
     def note(self, sender_id: str, entries: Sequence[LogEntry] = ()) -> None:
-        """Add a conversation whose log has changed. Registered in `Engine.log_readers`."""
-        del entries  # events are read from the store when they are sent
+        """Add a conversation whose log has changed. Registered in `Engine.log_readers`.
+
+        The events are read from the store when they are sent. Here, only the span in which they were committed is kept.
+        """
+        traceparent = self._spans.traceparent()
+        if traceparent is not None:
+            for entry in entries:
+                if spoken(entry.event) is not None:
+                    self._traced[sender_id, entry.seq] = traceparent
+            while len(self._traced) > MAX_TRACED:
+                del self._traced[next(iter(self._traced))]
         if len(self._noted) < MAX_WAITING:
             self._noted[sender_id] = None
             self._distributing.wake()
@@ -265,9 +282,11 @@ class Sender:
         for entry in entries:
             said = spoken(entry.event) if entry.view is not None else None
             if said is not None:
-                moved = await self._send_message(lane, route, entry.seq, said)
+                with self._spans.continued(self._traced.get((route.sender_id, entry.seq))):
+                    moved = await self._send_message(lane, route, entry.seq, said)
                 if moved is None:
                     return None
+                self._traced.pop((route.sender_id, entry.seq), None)
                 route = moved
             else:
                 route = replace(route, seq=entry.seq, part=0)
@@ -285,7 +304,8 @@ class Sender:
                 if not await self._store.move_route(route, owner=self._owner, undelivered=uncertain):
                     return None
             try:
-                await _send(lane.messenger, route, parts[number], f"{route.epoch}:{seq}:{number}")
+                with self._spans.call("send", lane.messenger.name):
+                    await _send(lane.messenger, route, parts[number], f"{route.epoch}:{seq}:{number}")
                 lane.sent += 1
                 lane.trouble = None
             except asyncio.CancelledError:

@@ -7,12 +7,20 @@
  */
 
 import type { Basics } from "../basics";
-import type { ManentChat, ManentChatEvents } from "../element";
 import { remember, remembered } from "../remembered";
 import { closeWord } from "../close_word";
 import { languageTags } from "../waiting";
 import { due, readRules, ruleFor, type Rule } from "./rules";
 import { teaserStyles } from "./styles";
+
+/** The element `manent-chat`. */
+interface Inviting extends HTMLElement {
+  open(): void;
+  send(text: string): Promise<unknown>;
+}
+
+/** `state` in the detail of the event `manent-teaser`. */
+export type TeaserState = "shown" | "accepted" | "closed";
 
 /** How often the page and the time are checked. */
 const CHECK_MS = 250;
@@ -25,7 +33,7 @@ const CHECK_MS = 250;
  * @param adopt adds styles to the shadow root
  */
 export function invite(
-  chat: ManentChat,
+  chat: Inviting,
   root: ShadowRoot,
   ending: AbortController,
   basics: () => Basics,
@@ -80,7 +88,7 @@ export function invite(
   check();
 }
 
-function teaser(chat: ManentChat, { teaser: words, payload }: Rule, refuse: () => void): HTMLElement {
+function teaser(chat: Inviting, { teaser: words, payload }: Rule, refuse: () => void): HTMLElement {
   const box = document.createElement("div");
   box.className = "teaser";
   box.setAttribute("part", "teaser");
@@ -113,11 +121,7 @@ function teaser(chat: ManentChat, { teaser: words, payload }: Rule, refuse: () =
   return box;
 }
 
-function report(
-  chat: ManentChat,
-  state: ManentChatEvents["manent-teaser"]["detail"]["state"],
-  text: string,
-): void {
+function report(chat: Inviting, state: TeaserState, text: string): void {
   chat.dispatchEvent(
     new CustomEvent("manent-teaser", { detail: { state, text }, bubbles: true, composed: true }),
   );

@@ -12,8 +12,10 @@ class Slot:
         initial_value: the value at the start of a conversation.
         value_reset_delay: ignored, as in Rasa.
         influence_conversation: whether the slot has features.
-        value: the value. Default: the initial value.
-        type_name: the type in the domain. Default: the type of the class.
+
+    Attributes:
+        type_name: the type in the domain.
+        value: the value.
     """
 
     type_name: str | None = None
@@ -25,18 +27,18 @@ class Slot:
         initial_value: Any = None,
         value_reset_delay: int | None = None,
         influence_conversation: bool = True,  # noqa: FBT001, FBT002  # Rasa's signature
-        *,
-        value: Any = None,
-        type_name: str | None = None,
     ) -> None:
         self.name = name
         self.mappings = mappings or []
         self.initial_value = initial_value
-        self.value = initial_value if value is None else value
+        self.value = initial_value
         self.influence_conversation = influence_conversation
-        if type_name is not None:
-            self.type_name = type_name
         del value_reset_delay
+
+    @property
+    def has_been_set(self) -> bool:
+        """Whether the value differs from the initial value."""
+        return bool(self.value != self.initial_value)
 
     def feature_dimensionality(self) -> int:
         """Return the number of features."""
@@ -145,3 +147,20 @@ class UnfeaturizedSlot(AnySlot):
     """A slot without features, in Rasa 1 and 2."""
 
     type_name = "unfeaturized"
+
+
+_CLASSES: dict[str, type[Slot]] = {
+    "text": TextSlot,
+    "categorical": CategoricalSlot,
+    "bool": BooleanSlot,
+    "list": ListSlot,
+    "float": FloatSlot,
+    "any": AnySlot,
+}
+
+
+def slot_of(name: str, value: Any, type_name: str, initial_value: Any, *, influence_conversation: bool) -> Slot:
+    """Return a slot of the class for its type."""
+    slot = _CLASSES.get(type_name, Slot)(name, None, initial_value, None, influence_conversation)
+    slot.value = value
+    return slot
