@@ -108,7 +108,7 @@ def test_new_messages_are_below_a_divider(page: Page, server: ChatServer, site: 
     chat = floating(page, server, site).say("many thanks").heard("With pleasure.")
     page.keyboard.press("Escape")
     page.evaluate("document.querySelector('manent-chat').send('/count')")
-    page.get_by_role("button", name="Ask us (3)").click()
+    page.get_by_role("button", name="Ask us: 3").click()
 
     divider = chat.log.get_by_text("New messages")
     expect(divider).to_be_visible()

@@ -28,7 +28,7 @@ def element(server: ChatServer, attributes: str = "") -> str:
 
 def launcher(page: Page, unread: int = 0) -> Any:
     """Return the floating button."""
-    return page.get_by_role("button", name=f"Ask us ({unread})" if unread else "Ask us", exact=True)
+    return page.get_by_role("button", name=f"Ask us: {unread}" if unread else "Ask us", exact=True)
 
 
 def abort(times: int) -> Callable[[Route], None]:

@@ -14,6 +14,18 @@ const CLOSE: Readonly<Record<string, string>> = {
   pl: "Zamknij",
   ar: "إغلاق",
   ja: "閉じる",
+  cs: "Zavřít",
+  da: "Luk",
+  fa: "بستن",
+  fi: "Sulje",
+  he: "סגירה",
+  id: "Tutup",
+  ko: "닫기",
+  ru: "Закрыть",
+  sv: "Stäng",
+  tr: "Kapat",
+  uk: "Закрити",
+  zh: "关闭",
 };
 
 /** Return "Close" in the first known language. `tags` are language tags, best first. */

@@ -369,7 +369,7 @@ export class ManentChat extends Base {
 
   #launcherLabel(): string {
     const heading = this.#basics().heading;
-    return this.#badge.hidden ? heading : `${heading} (${this.#badge.textContent})`;
+    return this.#badge.hidden ? heading : `${heading}: ${this.#badge.textContent}`;
   }
 
   #showUnread(count: number): void {

@@ -273,6 +273,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
   .field:focus-within { outline: 2px solid Highlight; outline-offset: 2px; }
   .waiting i, .typing i { background: CanvasText; }
   .code, .panel .solid { border: 1px solid; }
+  .panel .solid, .panel .solid.grave { color: ButtonText; }
   .thumbs [aria-pressed="true"] { outline: 2px solid Highlight; }
 }
 @container chat (max-width: 26rem) {

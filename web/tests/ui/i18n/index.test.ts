@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { closeWord } from "../../../src/ui/close_word";
 import {
   chooseLanguage,
   direction,
@@ -85,6 +86,11 @@ describe("the texts of the interface", () => {
       `reviewed by a native speaker: ${reviewed.map((name) => `\`${name.slice(0, -3)}\``).join(", ")}`,
     );
     for (const language of LANGUAGES) expect(page, language).toContain(`| \`${language}\` |`);
+  });
+
+  it("include the word for closing a chat that is not loaded yet", () => {
+    const words = LANGUAGES.map((language) => closeWord([language]));
+    expect(words.filter((word) => word === "Close")).toHaveLength(1);
   });
 
   it("are all used", () => {
