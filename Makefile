@@ -31,7 +31,7 @@ help: ## list the targets
 
 .PHONY: run
 run: .venv/runs $(BUNDLE) ## install, build the web chat, train the example and start it on http://localhost:5005/
-	@cd $(EXAMPLE) && $(CURDIR)/$(BIN)/manent train && exec $(CURDIR)/$(BIN)/manent run --with-actions --port $(PORT)
+	@cd $(EXAMPLE) && $(CURDIR)/$(BIN)/manent train && exec $(CURDIR)/$(BIN)/manent run --demo --with-actions --port $(PORT)
 
 .PHONY: web
 web: $(BUNDLE) ## build the web chat
@@ -227,6 +227,7 @@ UV := $(BIN)/uv --quiet --system-certs pip install --python $(BIN)/python --no-d
 	@missing=(); \
 	command -v chromium >/dev/null || missing+=(chromium); \
 	for program in nginx haproxy caddy; do PATH="$$PATH:/usr/sbin:/sbin" command -v $$program >/dev/null || missing+=($$program); done; \
+	[ -x /usr/sbin/apache2 ] || missing+=(apache2-bin); \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
 	command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer); \
 	case "$$(/sbin/ldconfig -p 2>/dev/null)" in *libatomic.so.1*) ;; *) missing+=(libatomic1) ;; esac; \

@@ -67,10 +67,10 @@ def fill(rows: list[ListRow], *, is_postgresql: bool) -> Operation[None]:
          one.channel, labels_column(one.labels), one.users, 0, msgspec.json.encode(one).decode()]
         for one in rows
     ]  # fmt: skip
-    labels = [[label, one.updated, one.sender_id] for one in rows for label in one.labels]
+    labels = [[label, one.updated, one.sender_id, one.channel] for one in rows for label in one.labels]
     for table, columns, data, kinds in (
         ("desk_conversations", COLUMNS, values, "text text int8 text text float8 float8 text text int8 int2 text"),
-        ("desk_labels", "label, updated, sender_id", labels, "text float8 text"),
+        ("desk_labels", "label, updated, sender_id, channel", labels, "text float8 text text"),
     ):
         if is_postgresql:
             picked = ", ".join(f"CAST(v->>{n} AS {kind})" for n, kind in enumerate(kinds.split()))

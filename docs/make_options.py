@@ -16,7 +16,7 @@ from manent.extensions.finding import find
 from manent.extensions.options import Field, fields_of
 from manent.extensions.points import BROKERS, CHANNELS, STORES, ExtensionPoint
 from manent.files.options import FilesOptions
-from manent.project.settings.desk import DeskOptions
+from manent.project.settings.desk import ChatwootOptions, DeskOptions
 from manent.tracing.options import TracingOptions
 
 PAGE = Path(__file__).with_name("options.md")
@@ -64,6 +64,13 @@ The section `desk` of `endpoints.yml`: people who answer in place of the bot ([h
 
 """
 
+CHATWOOT = """
+### `desk.chatwoot`
+
+The option `chatwoot` of `desk`; see [Chatwoot](desk.md#chatwoot).
+
+"""
+
 
 def draw() -> str:
     """Return the page."""
@@ -74,6 +81,7 @@ def draw() -> str:
         + "".join(_section(point, title, text) for point, title, text in SECTIONS[1:])
         + (FILES + _table(FilesOptions))
         + (DESK + _table(DeskOptions))
+        + (CHATWOOT + _table(ChatwootOptions))
         + (TRACING + _table(TracingOptions))
     )
 

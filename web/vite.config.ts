@@ -36,6 +36,7 @@ export default defineConfig({
       input: {
         "manent-chat": resolve(here, "src/ui/element.ts"),
         page: resolve(here, "src/page/page.ts"),
+        demo: resolve(here, "src/page/demo.ts"),
       },
       preserveEntrySignatures: "allow-extension",
       output: {
@@ -67,23 +68,34 @@ export default defineConfig({
         if (!id.includes("/src/ui/")) return null;
         const lines = code.replace(/\n\s+/g, "\n");
         if (!/\/(styles|theme|launcher|waiting)\.ts$/.test(id)) return lines;
-        return lines.replace(/\/\*.*?\*\//gs, "").replace(/ ?([{};]) ?|([:,]) /g, "$1$2");
+        return lines
+          .replace(/\/\*.*?\*\//gs, "")
+          .replace(/ ?([{};]) ?|([:,]) /g, "$1$2")
+          .replace(/([{};,`])\n+(?![^\n]*\/\/)/g, "$1")
+          .replace(/;}/g, "}");
       },
     },
     {
-      // The texts of a language without their names, in the order of `en.ts`; `i18n/index.ts` puts them together.
+      // The texts of a language as a list without keys, in the order of `en.ts`. `i18n/index.ts` adds the keys again.
+      // The file of a tone contains all texts of its language.
       name: "compact-texts",
       apply: "build",
       enforce: "pre",
       async transform(code, id) {
-        if (!/\/i18n\/[a-z]{2}\.ts$/.test(id) || id.endsWith("/en.ts")) return null;
-        const read = async (text: string): Promise<Record<string, string>> =>
+        const language = /\/i18n\/([a-z]{2})(\.\w+)?\.ts$/.exec(id);
+        if (language === null || language[1] === "en") return null;
+        const read = async (text: string): Promise<Record<string, unknown>> =>
           (await import(`data:text/javascript,${encodeURIComponent(text)}`))[
             text.includes("const en") ? "en" : "words"
           ];
-        const bare = (text: string): string => text.replace(/^import .*$|^export type .*$|: Words\b/gm, "");
+        const bare = (text: string): string =>
+          text.replace(/^import .*$|^(export )?type .*$|: Words\b/gm, "");
         const en = await read(bare(readFileSync(resolve(id, "../en.ts"), "utf8")));
-        const words = await read(bare(code));
+        const base =
+          language[2] === undefined
+            ? ""
+            : `const base = ${JSON.stringify(await read(bare(readFileSync(resolve(id, `../${language[1]}.ts`), "utf8"))))};`;
+        const words = await read(base + bare(code));
         return `export const words = ${JSON.stringify(Object.keys(en).map((name) => words[name]))};`;
       },
     },
@@ -114,6 +126,7 @@ export default defineConfig({
       writeBundle(options) {
         const out = options.dir!;
         copyFileSync(resolve(here, "index.html"), resolve(out, "index.html"));
+        copyFileSync(resolve(here, "demo.html"), resolve(out, "demo.html"));
         copyFileSync(resolve(here, "studio.html"), resolve(out, "webchat/studio.html"));
       },
     },

@@ -1,6 +1,7 @@
 """For everyone: no violation that axe finds in any state, keyboard alone, right to left, large text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
@@ -47,6 +48,93 @@ def test_axe_finds_nothing_in_any_state(
     context.set_offline(True)
     chat.disconnected().say("still here").said("still here")
     assert violations(chat.page) == []
+
+
+MODES: dict[str, dict[str, Any]] = {
+    "320 pixels": {"viewport": {"width": 320, "height": 640}},
+    "400 %": {"viewport": {"width": 320, "height": 256}},
+    "dark": {"color_scheme": "dark"},
+    "forced colours": {"forced_colors": "active"},
+    "forced colours, dark": {"forced_colors": "active", "color_scheme": "dark"},
+    "Arabic": {"locale": "ar"},
+    "Persian, dark, 320 pixels": {"locale": "fa", "color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
+    "Hebrew": {"locale": "he"},
+}
+
+
+def states(chat: Chat, server: ChatServer) -> Iterator[str]:
+    """Bring the chat into one state after the other, and yield the name of each. Does not depend on the language."""
+    page, panel = chat.page, chat.panel
+    script = f'<script type="module" src="{server.url}webchat/manent-chat.js"></script>'
+    launcher = page.locator("manent-chat [part=launcher]")
+    page.route("**/page-of-a-site", lambda route: route.fulfill(body=PAGE.format(script), content_type="text/html"))
+    page.goto(f"{server.url}page-of-a-site")
+    expect(launcher).to_be_visible()
+    yield "launcher"
+    page.route("**/chat-*.js*", lambda route: route.abort())
+    launcher.click()
+    expect(panel.locator("button.again")).to_be_visible()
+    yield "code that cannot be loaded"
+    page.unroute("**/chat-*.js*")
+    panel.locator("button.again").click()
+    chat.connected()
+    yield "empty"
+    for said, heard in [
+        ("hello", "What can I do for you?"),
+        ("when are you open", "Every day"),
+        ("show me the rooms", "Tower room"),
+        ("show me a picture", "Here is our mark."),
+        ("common questions", "May I bring a dog?"),
+        ("attack me", "<img src=x"),
+    ]:
+        chat.say(said).heard(heard)
+    yield "every kind of message"
+    menu = panel.locator("[aria-haspopup=menu]")
+    menu.click()
+    expect(page.get_by_role("menu")).to_be_visible()
+    yield "menu"
+    page.get_by_role("menuitem").nth(2).click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    yield "question"
+    page.keyboard.press("Escape")
+    page.evaluate("document.querySelector('manent-chat').send('x'.repeat(64001))")
+    expect(chat.log.locator("[part~=queue], .failed").first).to_be_visible()
+    yield "message that is too long"
+    page.context.set_offline(offline=True)
+    chat.disconnected().say("still here").said("still here")
+    yield "offline"
+    page.context.set_offline(offline=False)
+    chat.connected()
+    panel.locator("[part=header] button").last.click()
+    expect(launcher).to_be_visible()
+    page.evaluate("document.querySelector('manent-chat').send('count to three')")
+    expect(page.locator("manent-chat [part=badge]")).to_have_text("3")
+    yield "closed with a badge"
+
+
+PAGE = (
+    "<!doctype html><html lang=en><title>A site</title><meta name=viewport content='width=device-width'>"
+    "<main><h1>A site</h1></main>{}<manent-chat heading='Ask us'></manent-chat>"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_axe_finds_nothing_in_any_state_and_mode(
+    open_context: Callable[..., BrowserContext], server: ChatServer, mode: str
+) -> None:
+    """No violation in nine states in small windows, in dark and forced colours, and from right to left."""
+    page = open_context(**MODES[mode]).new_page()
+    found: dict[str, list[str]] = {}
+    seen = 0
+    for state in states(Chat(page), server):
+        seen += 1
+        found[state] = violations(page)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found[state].append("the page scrolls sideways")
+
+    assert {state: problems for state, problems in found.items() if problems} == {}
+    assert seen == 9
 
 
 def test_everything_can_be_done_with_the_keyboard(chat: Chat) -> None:

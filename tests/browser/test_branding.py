@@ -69,7 +69,9 @@ def test_the_hosted_page(page: Page, bakery: ChatServer) -> None:
 
 
 def test_a_chat_on_another_site(page: Page, bakery: ChatServer, site: Site) -> None:
-    """The loader brings the look, before the chat is loaded. An attribute of the page takes precedence."""
+    """The compressed loader brings the look before the chat is loaded. An attribute of the page takes precedence."""
+    encodings: dict[str, str] = {}
+    page.on("response", lambda found: encodings.update({found.url: found.headers.get("content-encoding", "")}))
     script = f'<script type="module" src="{bakery.url}webchat/manent-chat.js"></script>'
     page.goto(site.page("/", f'{script}<manent-chat subheading="On our shop page"></manent-chat>'))
     launcher = page.get_by_role("button", name="Corner Bakery")
@@ -78,6 +80,7 @@ def test_a_chat_on_another_site(page: Page, bakery: ChatServer, site: Site) -> N
     launcher.click()
     Chat(page).connected()
 
+    assert encodings[f"{bakery.url}webchat/manent-chat.js"] == "br"
     expect(page.get_by_text("On our shop page")).to_be_visible()
     expect(page.get_by_text("What may we bake for you?")).to_be_visible()
 

@@ -95,3 +95,21 @@ def test_the_client_talks_in_node(packages: dict[str, Path], running_server: Cha
     )
     run(str(WEB / "node_modules/.bin/tsc"), *options, "first.ts", "second.ts", cwd=tmp_path)
     run("node", "-e", "require.resolve('@manent/client/protocol.schema.json')", cwd=tmp_path)
+
+
+def test_the_chat_is_imported_on_a_server_and_typed_in_tsx(packages: dict[str, Path], tmp_path: Path) -> None:
+    """Without a browser the import does nothing; TypeScript knows `<manent-chat>` with its attributes and events."""
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "page.tsx").write_text(
+        """import "@manent/chat";
+export const Chat = () => <manent-chat heading="Ask us" tone="informal" storage-key="sales" layout="fill" />;
+// @ts-expect-error: an attribute with another type
+export const Wrong = () => <manent-chat tone="polite" />;
+"""
+    )
+    packed = str(packages["chat"])
+    run("npm", "install", "--silent", "--no-audit", "--no-fund", packed, "@types/react@19", cwd=tmp_path)
+
+    assert run("node", "-e", "import('@manent/chat').then(() => console.log('imported'))", cwd=tmp_path) == "imported\n"
+    options = ("--noEmit", "--strict", "--module", "esnext", "--moduleResolution", "bundler", "--jsx", "react-jsx")
+    run(str(WEB / "node_modules/.bin/tsc"), *options, "--skipLibCheck", "page.tsx", cwd=tmp_path)

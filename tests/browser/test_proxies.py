@@ -1,4 +1,4 @@
-"""The chat behind nginx: below a path, without WebSocket, without stickiness, and where it cannot connect at all."""
+"""The chat behind nginx and Apache: below a path, without WebSocket or stickiness, and where it cannot connect."""
 
 import shutil
 import subprocess
@@ -16,6 +16,7 @@ from support.ports import free_port
 from support.processes import listens, wait_for
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+APACHE = shutil.which("apache2") or "/usr/sbin/apache2"
 pytestmark = pytest.mark.skipif(not Path(NGINX).exists(), reason="nginx is not installed (Debian: apt install nginx)")
 
 UPGRADE = """proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
@@ -38,6 +39,30 @@ def nginx(folder: Path, *locations: str, upstream: str) -> Iterator[str]:
     )
     process = subprocess.Popen([NGINX, "-p", str(folder), "-c", "nginx.conf"])
     wait_for(lambda: listens(port), "nginx")
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(10)
+
+
+@contextmanager
+def apache(folder: Path, server: ChatServer) -> Iterator[str]:
+    """Run Apache with the configuration of `docs/operations/proxies.md`; yields its address."""
+    page = (Path(__file__).parents[2] / "docs/operations/proxies.md").read_text()
+    documented = page.partition("```apache\n")[2].partition("```")[0]
+    assert documented.count("127.0.0.1:5005") == 2
+    port = free_port()
+    folder.mkdir()
+    modules = "".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        for name in ("mpm_event", "authz_core", "proxy", "proxy_http")
+    )
+    (folder / "apache.conf").write_text(
+        f"ServerRoot {folder}\nDefaultRuntimeDir {folder}\nPidFile {folder}/pid\nErrorLog {folder}/log\n"
+        f"ServerName localhost\nUser www-data\nGroup www-data\nListen 127.0.0.1:{port}\n{modules}"
+        + documented.replace("127.0.0.1:5005", f"127.0.0.1:{server.port}")
+    )
+    process = subprocess.Popen([APACHE, "-D", "FOREGROUND", "-f", str(folder / "apache.conf")])
+    wait_for(lambda: listens(port), "apache2")
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait(10)
@@ -72,6 +97,18 @@ def test_below_a_path(page: Page, server: ChatServer, site: Site, tmp_path: Path
         elsewhere = f'open server-url="{address}/chat/"'
         page.goto(site.page("/elsewhere", embedded(server.url.rstrip("/"), elsewhere)))
         Chat(page).connected().heard("With pleasure.")
+
+
+@pytest.mark.skipif(not Path(APACHE).exists(), reason="Apache is not installed (Debian: apt install apache2-bin)")
+def test_below_a_path_of_apache(page: Page, server: ChatServer, tmp_path: Path) -> None:
+    """The hosted page works below `/chat/` behind Apache as documented, over WebSocket."""
+    with apache(tmp_path / "apache", server) as address:
+        sockets: list[str] = []
+        page.on("websocket", lambda socket: sockets.append(socket.url))
+        Chat(page).open(f"{address}/chat/").say("many thanks").heard("With pleasure.")
+
+    assert sockets
+    assert all("/chat/socket.io/" in url for url in sockets)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """The page for site owners."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from browser.axe import violations
 from browser.chat import Chat
@@ -40,6 +40,42 @@ def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatSer
     assert '<manent-chat heading="Ada &amp; &quot;Co&quot;" layout="fill"></manent-chat>' in code
     assert "--manent-accent: #225522;" in code
     assert f'src="{api_server.url}webchat/manent-chat.js"' in code
+
+
+def test_options_start_with_the_branding_of_the_server(page: Page, trained_project: Path, tmp_path: Path) -> None:
+    """The fields show the values of `web_chat`, the preview has them, and the code contains only what differs."""
+    project = tmp_path / "project"
+    shutil.copytree(trained_project, project)
+    look = "{title: Corner Bakery, colours: {accent: '#ffcc00'}, theme: dark, language: de en, tone: informal}"
+    with (project / "credentials.yml").open("a") as file:
+        file.write(f"  web_chat: {look}\n")
+    running = ChatServer(project=project, arguments=("--enable-api",))
+    running.start()
+    try:
+        page.goto(f"{running.url}webchat/studio")
+        Chat(page).connected()
+        expect(page.get_by_label("Heading", exact=True)).to_have_attribute("placeholder", "Corner Bakery")
+        expect(page.get_by_label("Accent colour", exact=True)).to_have_value("#ffcc00")
+        expect(page.get_by_label("Colour scheme")).to_have_value("dark")
+        expect(page.get_by_label("Language")).to_have_value("de en")
+        expect(page.get_by_label("Tone")).to_have_value("informal")
+        accent = "element => getComputedStyle(element).getPropertyValue('--manent-accent').trim()"
+        assert page.locator("manent-chat").evaluate(accent) == "#ffcc00"
+        assert "<manent-chat></manent-chat>" in page.locator("#code").inner_text()
+        page.get_by_label("Colour scheme").select_option("light")
+        assert '<manent-chat theme="light"></manent-chat>' in page.locator("#code").inner_text()
+    finally:
+        running.stop()
+
+
+def test_it_fits_on_a_phone(open_context: Callable[..., BrowserContext], api_server: ChatServer) -> None:
+    """At 390 pixels nothing scrolls sideways, and axe finds nothing."""
+    page = open_context(viewport={"width": 390, "height": 800}).new_page()
+    page.goto(f"{api_server.url}webchat/studio")
+    Chat(page).connected()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert violations(page) == []
 
 
 def test_it_is_closed_without_the_management_api(page: Page, server: ChatServer) -> None:

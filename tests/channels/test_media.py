@@ -15,7 +15,7 @@ from support.platforms.platform import Platform
 from support.small_talk import Running, until
 
 
-@pytest.fixture(params=["whatsapp", "telegram", "mattermost", "webexteams"])
+@pytest.fixture(params=["whatsapp", "telegram", "mattermost", "webexteams", "slack", "twilio", "rocketchat"])
 async def platform(request: pytest.FixtureRequest) -> AsyncIterator[Platform]:
     """The doubles of the platforms whose files need the bot's token."""
     one = platform_of(request.param)
@@ -41,6 +41,7 @@ async def test_a_file_is_fetched_from_the_platform(tmp_path: Path, platform: Pla
     assert answer.headers["content-type"] in ("image/jpeg", "image/png")
     assert answer.headers["content-disposition"] == "attachment"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert platform.rejected == []
 
 
 async def test_files_need_the_key(tmp_path: Path, platform: Platform) -> None:

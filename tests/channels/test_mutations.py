@@ -14,6 +14,10 @@ from support.platforms import CHANNELS
 
 ROOT = Path(__file__).parents[2]
 SUITE = "tests/channels/test_conformance.py"
+CALLBACK = "tests/channels/test_callback.py"
+SENDS = (3, 4, 5)
+"""The guarantees of the channel callback that have tests. It has no secret, and answers when the turn has ended."""
+
 WITH_TYPING = ("telegram", "whatsapp", "facebook", "instagram", "botframework", "mattermost")
 
 RUN = """
@@ -75,6 +79,7 @@ MUTATIONS = (
         "                    self.note(route.sender_id)\n",
         "                    pass\n",
         "test_a_committed_reply_survives_a_crash",
+        (*CHANNELS, "callback"),
     ),
     Mutation(
         5,
@@ -82,6 +87,7 @@ MUTATIONS = (
         "if isinstance(failure, SendLater) and not (age_s",
         "if False and not (age_s",
         "test_a_rate_limit_is_honoured",
+        (*CHANNELS, "callback"),
     ),
     Mutation(
         6,
@@ -110,8 +116,8 @@ MUTATIONS = (
     Mutation(
         9,
         "channels/platform_api.py",
-        "method, url, data=data",
-        'method, url.replace("127.0.0.1", "127.0.0.2"), data=data',
+        "                url,\n                data=data,\n",
+        '                url.replace("127.0.0.1", "127.0.0.2"),\n                data=data,\n',
         "test_only_configured_addresses_are_called",
     ),
     Mutation(
@@ -121,6 +127,14 @@ MUTATIONS = (
         "    shared_with: tuple[str, ...] = ()\n    undocumented: str\n",
         "test_the_channel_is_documented",
         (*CHANNELS, "twilio_voice"),  # `callback` has other options
+    ),
+    Mutation(
+        6,
+        "channels/messenger.py",
+        "        return [*self.shown(event), *({NOT_SHOWN: reason} for reason in self._omissions(event))]\n",
+        "        return self.shown(event)\n",
+        "test_what_cannot_be_shown_is_recorded",
+        tuple(name for name in CHANNELS if name != "generic"),  # JSON can show everything
     ),
     # what one channel verifies
     Mutation(
@@ -184,6 +198,31 @@ MUTATIONS = (
         FORGED,
         ("webexteams",),
     ),
+    # the channel callback
+    Mutation(
+        3,
+        "channels/webhook.py",
+        'message_id=body.get("message_id"),',
+        "message_id=None,",
+        "test_a_message_delivered_ten_times_is_one_turn",
+        ("callback",),
+    ),
+    Mutation(
+        4,
+        "runtime/conversation/record.py",
+        "            await self._open_routes(events, head)\n",
+        "            pass\n",
+        "test_an_uncertain_send_is_repeated_and_recorded",
+        ("callback",),
+    ),
+    Mutation(
+        4,
+        "channels/callback.py",
+        'if event.metadata.get("output_channel") == self.name',
+        "if event",
+        "test_only_its_own_messages_are_sent",
+        ("callback",),
+    ),
     # the attachments and the limits of channels whose code is not shared
     Mutation(
         6,
@@ -207,11 +246,24 @@ MUTATIONS = (
 )
 
 
+def id_of(test: str, channel: str) -> str:
+    """Return the id of a test for a channel."""
+    return f"{CALLBACK}::{test}" if channel == "callback" else f"{SUITE}::{test}[{channel}]"
+
+
 def test_every_guarantee_is_broken() -> None:
     """For each guarantee and each channel there is a mutation; only typing is missing where platforms have none."""
     broken = {(mutation.point, name) for mutation in MUTATIONS for name in mutation.channels}
     expected = {(point, name) for point in range(1, 11) for name in (WITH_TYPING if point == 7 else CHANNELS)}
     assert expected - broken == set()
+    assert {(point, "callback") for point in SENDS} - broken == set()
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: f"{one.point}-{Path(one.file).stem}")
+def test_a_mutation_fits_the_code(mutation: Mutation) -> None:
+    """The code contains the text that the mutation replaces, once."""
+    code = (ROOT / "src/manent" / mutation.file).read_text(encoding="utf-8")
+    assert code.count(mutation.old) == 1, f"{mutation.file} has changed: adapt the mutation"
 
 
 @pytest.mark.slow
@@ -223,10 +275,9 @@ def test_a_mutation_is_noticed(tmp_path: Path, mutation: Mutation) -> None:
     (copy / "web").symlink_to(ROOT / "src/manent/web")
     changed = copy / mutation.file
     code = changed.read_text(encoding="utf-8")
-    assert code.count(mutation.old) == 1, f"{mutation.file} has changed: adapt the mutation"
     changed.write_text(code.replace(mutation.old, mutation.new), encoding="utf-8")
 
-    wanted = [f"{SUITE}::{mutation.test}[{name}]" for name in mutation.channels]
+    wanted = [id_of(mutation.test, name) for name in mutation.channels]
     done = subprocess.run(
         [
             sys.executable,
@@ -247,3 +298,5 @@ def test_a_mutation_is_noticed(tmp_path: Path, mutation: Mutation) -> None:
     )
     red = set(re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE))
     assert set(wanted) - red == set(), done.stdout[-3000:] + done.stderr[-3000:]
+    caught = f"{mutation.point}: {mutation.file}: {mutation.test} fails for {', '.join(mutation.channels)}"
+    print(caught)  # noqa: T201  # the list of what is caught; pytest shows it with -rP

@@ -62,7 +62,7 @@ async def test_failed_deliveries_are_counted(tmp_path: Path, platform: Twilio) -
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, sign(list(form.items())))
         channel = channel_of(server, platform)
-        assert (channel.failed, channel.counts.ignored) == (1, 1)
+        assert (channel.counts.failed, channel.counts.ignored) == (1, 1)
 
 
 async def test_the_answer_to_a_webhook_is_empty_twiml(tmp_path: Path, platform: Twilio) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from manent.core.events import BotUttered, UserUttered
@@ -103,3 +104,18 @@ async def test_cards_files_and_rooms(tmp_path: Path, platform: WebexTeams) -> No
         assert channel.parts(BotUttered(text="One.\n\nTwo.")) == [{"text": "One."}, {"text": "Two."}]
         await utter(server, platform.address(ADA), "There.")
         await until(lambda: platform.sent[-1].to == "roomother")
+
+
+async def test_a_file_that_is_being_scanned_can_be_fetched_later(tmp_path: Path, platform: WebexTeams) -> None:
+    """While Webex scans a file for malware, the status is 503 and not 404, and later the file is there."""
+    async with serving(tmp_path, platform) as server, httpx.AsyncClient(base_url=server.url) as http:
+        platform.is_scanning = True
+        await delivered(server, platform, platform.attachment(ADA, "1"))
+        await until(lambda: server.application.conversations.engine.metrics.accepted == 1)
+        [user] = [
+            one.event for one in await log_of(server, platform.address(ADA)) if isinstance(one.event, UserUttered)
+        ]
+        url = user.metadata["attachments"][0]["url"]
+        assert (await http.get(url)).status_code == 503
+        platform.is_scanning = False
+        assert (await http.get(url)).content == b"the image"

@@ -77,7 +77,7 @@ def talk(url: str, path: str, transport: str, count: int = 8) -> list[list[str]]
     return found
 
 
-@pytest.mark.parametrize("program", ["nginx", "haproxy", "caddy"])
+@pytest.mark.parametrize("program", ["nginx", "haproxy", "caddy", "apache2"])
 async def test_deployed_proxy(servers: Fleet, certificate: tuple[Path, Path], tmp_path: Path, program: str) -> None:
     """It serves the page, WebSocket and polling over TLS, at the root and below a path, and hides what is internal."""
     ports = [servers.start("--lame-duck", "0", "--enable-api").port for _ in range(2)]
@@ -103,7 +103,7 @@ async def test_deployed_proxy(servers: Fleet, certificate: tuple[Path, Path], tm
     assert talks == {(path, transport): [[transport, "Hello."]] * 8 for path, transport in talks}
 
 
-@pytest.mark.parametrize("program", ["nginx", "haproxy", "caddy"])
+@pytest.mark.parametrize("program", ["nginx", "haproxy", "caddy", "apache2"])
 async def test_rolling_restart_behind_a_deployed_proxy(
     servers: Fleet, certificate: tuple[Path, Path], tmp_path: Path, program: str
 ) -> None:

@@ -16,6 +16,7 @@ from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.core.errors import BrokerError
 from manent.runtime.ports.broker import Outgoing
 from support import rabbitmq
+from support.certificates import self_signed
 from support.processes import wait_for
 
 pytestmark = pytest.mark.slow
@@ -52,6 +53,34 @@ async def test_messages_look_like_rasas(node: rabbitmq.Node) -> None:
         assert [one.message_id for one in about] == ["e1:1", "e1:2"] * 2
         assert {(one.app_id, one.delivery_mode) for one in about} == {("staging", 2)}
         assert {(one.exchange, one.routing_key) for one in told} == {("rasa-exchange", "")}
+
+
+async def test_the_certificate_is_verified(
+    node: rabbitmq.Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `amqps`, messages go only to a server whose certificate a trusted authority has signed for its name."""
+    other, _ = self_signed(tmp_path)
+    refused = []
+    for authority, url in (
+        (other, node.tls_url),  # another authority
+        (node.certificate, node.tls_url.replace("localhost", "127.0.0.1")),  # another name
+        (None, node.tls_url),  # the authorities of the system
+    ):
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        if authority is not None:
+            monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        broker = RabbitMqBroker(RabbitMq(url=URL(url), queues=("tls",)))
+        with pytest.raises(BrokerError) as caught:
+            await broker.connect()
+        refused.append("CERTIFICATE_VERIFY_FAILED" in caught.value.message)
+    monkeypatch.setenv("SSL_CERT_FILE", str(node.certificate))
+    broker = RabbitMqBroker(RabbitMq(url=URL(node.tls_url), queues=("tls",)))
+    await broker.connect()
+    await broker.publish([Outgoing("ada", "e1:1", b"{}")])
+    await broker.close()
+
+    assert refused == [True, True, True]
+    assert [message.body for message in await rabbitmq.read(node.url, "tls")] == [b"{}"]
 
 
 @pytest.mark.parametrize("durable", [True, False])

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -50,6 +51,22 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+async def test_it_can_be_ready_before_the_server_expects_it(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process takes over also if it is ready before the server has set up the connection."""
+    loop = asyncio.get_running_loop()
+    connect_now = loop.create_unix_connection
+
+    async def connect_slowly(*arguments: Any, **options: Any) -> Any:
+        made = await connect_now(*arguments, **options)
+        await asyncio.sleep(3)
+        return made
+
+    monkeypatch.setattr(loop, "create_unix_connection", connect_slowly)
+    await until_taken_over(store)
 
 
 async def test_it_starts_when_much_comes_at_once_and_ends_with_the_store(tmp_path: Path) -> None:

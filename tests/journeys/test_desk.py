@@ -1,10 +1,12 @@
 """A visitor in the middle of a form asks for a person: two browsers, two servers, one PostgreSQL, and a crash."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -12,6 +14,7 @@ from browser.wire import Wire
 from journeys.conftest import copied
 from journeys.pages import browse, wait_until
 from support.once import trained
+from support.platforms.telegram import Telegram
 from support.postgres import Cluster, programs, running
 from support.processes import Server, manent
 
@@ -167,3 +170,108 @@ def test_a_person_takes_over_in_the_middle_of_a_form(
         assert took < 1
 
     browse(scenario)
+
+
+class Phone:
+    """A visitor on Telegram."""
+
+    def __init__(self, telegram: Telegram, server: Server) -> None:
+        self.telegram = telegram
+        self.server = server
+        self.count = 0
+
+    def say(self, text: str) -> None:
+        """Write a message. Telegram sends it to the server."""
+        self.count += 1
+        hook = self.telegram.text("42", text, str(self.count))
+        url = f"http://127.0.0.1:{self.server.port}/webhooks/telegram/webhook"
+        assert httpx.post(url, content=hook.body, headers=hook.headers, timeout=60).status_code == 200
+
+    def sees(self, text: str, page: Page) -> None:
+        """Wait until the newest message has this text."""
+        wait_until(lambda: self.telegram.shown("42")[-1:] == [text], page, text)
+
+
+@pytest.mark.slow  # two servers, PostgreSQL and a browser
+async def test_a_person_takes_over_from_a_visitor_on_telegram(
+    cluster: Cluster, serve: Callable[..., Server], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As in the web chat: nothing is lost and nothing comes twice, although the operator's server is killed."""
+    telegram = Telegram()
+    async with telegram.running():
+        await asyncio.to_thread(_play_on_telegram, telegram, cluster, serve, tmp_path, tmp_path_factory)
+    assert telegram.rejected == []
+
+
+def _play_on_telegram(
+    telegram: Telegram,
+    cluster: Cluster,
+    serve: Callable[..., Server],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    project = copied(trained(EXAMPLE, tmp_path_factory), tmp_path / "project")
+    endpoints = project / "endpoints.yml"
+    endpoints.write_text(f"{endpoints.read_text()}tracker_store:\n  type: SQL\n  url: {cluster.new_database()}\n")
+    (project / "credentials.yml").write_text(telegram.credentials())
+    other = copied(project, tmp_path / "other")
+    for_visitors, for_operators = serve(project), serve(other)
+    phone = Phone(telegram, for_visitors)
+
+    def scenario(browser: Browser) -> None:
+        expect.set_options(timeout=TIMEOUT_MS)
+        desk = browser.new_context(locale="en-GB").new_page()
+        desk.set_default_timeout(TIMEOUT_MS)
+        sign_in(desk, other, for_operators.port)
+        wait_until(lambda: bool(telegram.webhook), desk, "the webhook")
+
+        def is_known() -> bool:
+            answer = desk.request.get(f"http://127.0.0.1:{for_visitors.port}/desk/api/v1/members")
+            return any(member["present"] for member in answer.json()["members"])
+
+        wait_until(is_known, desk, "the operator's presence on the visitors' server")
+        phone.say("my bicycle is broken")
+        phone.sees("On which day, from Monday to Friday?", desk)
+        phone.say("I want to talk to a person")
+        desk.get_by_role("region", name="Conversations").get_by_role("listitem").get_by_role("button").click()
+        expect(desk.get_by_text("appointment_form")).to_be_visible()
+        expect(desk.get_by_text("The bot asks for day")).to_be_visible()
+        phone.sees("I'll get a person from the workshop. You can keep writing here.", desk)
+        desk.keyboard.press("t")
+        expect(desk.get_by_text("You answer")).to_be_visible()
+
+        reply = desk.locator("#reply")
+        reply.fill("Good morning!")
+        reply.press("Enter")
+        phone.sees("Good morning!", desk)
+        phone.say("Can you fetch it?")
+        expect(desk.get_by_role("log").get_by_text("Can you fetch it?")).to_have_count(1)
+
+        reply.press_sequentially("Yes, we can")
+        for_operators.process.kill()
+        for_operators.process.wait()
+        phone.say("It is at the station.")
+        expect(desk.get_by_text("No connection.")).to_be_visible()
+        reply.press_sequentially(" fetch it on Friday.")
+        reply.press("Enter")
+        expect(desk.get_by_role("img", name="Sending")).to_be_visible()
+        serve(other, port=for_operators.port)
+        phone.sees("Yes, we can fetch it on Friday.", desk)
+        expect(desk.get_by_role("img", name="Sending")).to_have_count(0)
+        expect(desk.get_by_role("log").get_by_text("It is at the station.")).to_have_count(1)
+        expect(desk.get_by_role("log").get_by_text("Yes, we can fetch it on Friday.")).to_have_count(1)
+
+        desk.get_by_role("button", name="Hand back").click()
+        desk.get_by_role("dialog").get_by_role("button", name="Hand back").click()
+        expect(desk.get_by_text("The bot answers")).to_be_visible()
+        phone.say("Friday")
+        phone.sees("We expect your bicycle on Friday.", desk)
+
+    browse(scenario)
+    assert telegram.shown("42") == [
+        "On which day, from Monday to Friday?",
+        "I'll get a person from the workshop. You can keep writing here.",
+        "Good morning!",
+        "Yes, we can fetch it on Friday.",
+        "We expect your bicycle on Friday.",
+    ]

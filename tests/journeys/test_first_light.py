@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from manent.extensions.points import CHANNELS
 from support.ports import free_port
 from support.processes import MANENT, Server, listens, manent, wait_for
 
@@ -221,6 +222,13 @@ print(*sys.modules)
     assert "manent.server.app" in modules
     unneeded = {"wordllama", "sklearn", "scipy", "matplotlib", "rasa_sdk", "sqlalchemy", "opentelemetry", "grpc"}
     assert modules.isdisjoint(unneeded)
+    shared = ("messenger", "platform_api", "platform_tokens", "media", "meta", "texts")
+    messengers = {f"manent.channels.{name}" for name in (*shared, *CHANNELS.built_in)} - {
+        "manent.channels.rest",
+        "manent.channels.socketio",
+    }
+    assert modules.isdisjoint(messengers)
+    assert modules.isdisjoint({"manent.runtime.background.sending", "manent.runtime.background.receiving", "aiohttp"})
 
 
 def test_with_actions(project: Path, serve: Serve) -> None:

@@ -17,19 +17,34 @@ MANENT = str(Path(sys.executable).with_name("manent"))
 PIPELINE = """pipeline:
 - name: components.texts.SpellingCorrector
   words: {helo: hello}
+- name: components.published.EditDistanceCorrector
 - name: components.texts.StemmingTokenizer
 - name: components.texts.LetterFeaturizer
 - name: components.texts.WordListFeaturizer
   lists: {greetings: [hello, hi]}
 - name: CountVectorsFeaturizer
+- name: components.published.CentroidClassifier
 - name: DIETClassifier
 - name: components.annotators.OrderExtractor
+- name: components.annotators.OrderExtractor
+- name: components.published.PostcodeExtractor
+- name: components.published.EntityConsolidator
 - name: components.annotators.SentimentAnnotator
+- name: components.published.SentimentAnalyzer
 - name: components.annotators.LanguageDetector
 - name: components.classifiers.Shouting
 policies:
 - name: components.policies.PlainRules
 - name: components.policies.TablePolicy
+- name: components.published_policies.LowConfidenceMemoization
+- name: components.published_policies.NearestStatePolicy
+"""
+STORES = """from rasa.core.tracker_store import InMemoryTrackerStore, SQLTrackerStore
+
+
+class AuditStore(SQLTrackerStore):
+    async def save(self, tracker):
+        await super().save(tracker)
 """
 
 
@@ -61,26 +76,32 @@ def test_train_test_serve_kill_and_serve_again(tmp_path: Path) -> None:
     shutil.copytree(CLASSES, root / "components")
     config = (root / "config.yml").read_text()
     (root / "config.yml").write_text(config.partition("pipeline:")[0] + PIPELINE)
+    (root / "stores.py").write_text(STORES)
+    (root / "endpoints.yml").write_text("tracker_store:\n  type: stores.AuditStore\n  db: rasa.db\n")
     domain = (root / "domain.yml").read_text()
-    (root / "domain.yml").write_text(domain.replace("entities: [who]", "entities: [who, order, sentiment]"))
-    run(root, "data", "validate")
+    (root / "domain.yml").write_text(
+        domain.replace("entities: [who]", "entities: [who, order, sentiment, mood, postcode]")
+    )
+    assert "Conversations are stored in conversations.db instead" in run(root, "data", "validate")
     run(root, "train")
     run(root, "test", "nlu", "--no-plot")
     parsed, replies = [], []
     for _ in range(2):
         port, server = serve(root)
         try:
-            parsed.append(ask(port, "/model/parse", {"text": "helo i love #12"}))
+            parsed.append(ask(port, "/model/parse", {"text": "helo i love #12 heello 12345"}))
             replies.append(ask(port, "/webhooks/rest/webhook", {"sender": "ada", "message": "helo"}))
         finally:
             server.kill()
             server.wait(30)
 
     assert parsed[0] == parsed[1]
-    assert parsed[0]["text"] == "hello i love #12"
+    assert parsed[0]["text"] == "hello i love #12 hello 12345"
     assert [(each["entity"], each["value"]) for each in parsed[0]["entities"] if each["entity"] != "who"] == [
         ("order", "12"),
+        ("postcode", "12345"),
         ("sentiment", "pos"),
+        ("mood", "pos"),
     ]
     assert parsed[0]["language"]["code"] == "en"
     assert [reply[0]["text"] for reply in replies] == ["Hello.", "Hello."]

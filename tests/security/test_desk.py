@@ -167,6 +167,21 @@ async def test_cookies_are_secure_behind_tls(tmp_path: Path) -> None:
         assert "secure" in joined.headers["set-cookie"].lower()
 
 
+async def test_sign_in_below_the_path_of_a_proxy(tmp_path: Path) -> None:
+    """If `public_url` has a path, the sign-in stays below it, and the cookie is sent to no other application."""
+    async with (
+        running(tmp_path, endpoints="desk: {public_url: 'https://chat.example/bots/one/'}\n") as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        _, token = await invite(open_desk_tables(server.conversations.engine.store), "Ada", "operator")
+        page = await http.get("/desk/join", params={"invitation": token})
+        assert 'action="join"' in page.text
+        assert 'href="/bots/one/desk/desk.css"' in page.text
+        joined = await http.post("/desk/join", data={"invitation": token})
+        assert joined.headers["location"] == "/bots/one/desk"
+        assert "path=/bots/one/desk;" in joined.headers["set-cookie"].lower() + ";"
+
+
 async def test_guessing_links_is_slowed_down(tmp_path: Path) -> None:
     """An address that tries many links is rejected for a while, also with a valid one."""
     async with running(tmp_path, endpoints=DESK) as server, httpx.AsyncClient(base_url=server.url) as http:

@@ -1,4 +1,4 @@
-"""nginx, HAProxy and Caddy with the configurations of `deploy/`, in front of servers on this machine, with TLS."""
+"""nginx, HAProxy, Caddy and Apache with the configurations of `deploy/`, with TLS, in front of local servers."""
 
 import contextlib
 import subprocess
@@ -31,6 +31,30 @@ http {{
 """What Debian's nginx.conf does around the file in conf.d."""
 
 
+APACHE = """
+ServerRoot {folder}
+DefaultRuntimeDir {folder}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/apache.log
+ServerName localhost
+User www-data
+Group www-data
+Listen 127.0.0.1:{secure}
+Listen 127.0.0.1:{plain}
+{modules}
+IncludeOptional {folder}/manent.conf
+"""
+"""What Debian's apache2.conf does around the file in sites-enabled."""
+
+APACHE_MODULES = (
+    "mpm_event authz_core alias headers slotmem_shm socache_shmcb ssl"
+    " proxy proxy_http proxy_balancer proxy_hcheck lbmethod_byrequests"
+)
+
+PACKAGES = {"apache2": "apache2-bin"}
+"""The Debian package of a program, if its name differs."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeployedProxy:
     """A running proxy. `url` is its HTTPS address, `plain` the HTTP one."""
@@ -44,10 +68,10 @@ def deployed_proxy(
     program: str, folder: Path, ports: Sequence[int], certificate: tuple[Path, Path]
 ) -> Iterator[DeployedProxy]:
     """Run a proxy in front of servers on two ports. Skip if the program is not installed."""
-    found = installed(program, f"apt install {program}")
+    found = installed(program, f"apt install {PACKAGES.get(program, program)}")
     folder.mkdir()
     secure, plain = free_port(), free_port()
-    write = {"nginx": _nginx, "haproxy": _haproxy, "caddy": _caddy}[program]
+    write = {"nginx": _nginx, "haproxy": _haproxy, "caddy": _caddy, "apache2": _apache}[program]
     arguments = write(folder, ports, secure, plain, certificate)
     with (folder / "out.log").open("wb") as out:
         process = subprocess.Popen([found, *arguments], stdout=out, stderr=out, env={"HOME": str(folder)})
@@ -116,3 +140,26 @@ def _caddy(folder: Path, ports: Sequence[int], secure: int, plain: int, certific
     options = f"{{\n\tadmin off\n\thttp_port {plain}\n\thttps_port {secure}\n}}\n"
     (folder / "Caddyfile").write_text(options + text)
     return ["run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+
+
+def _apache(folder: Path, ports: Sequence[int], secure: int, plain: int, certificate: tuple[Path, Path]) -> list[str]:
+    text = changed(
+        "apache/manent.conf",
+        {
+            "http://127.0.0.1:5005 ": f"http://127.0.0.1:{ports[0]} ",
+            "http://127.0.0.1:5006 ": f"http://127.0.0.1:{ports[1]} ",
+            "<VirtualHost *:443>": f"<VirtualHost *:{secure}>",
+            "<VirtualHost *:80>": f"<VirtualHost *:{plain}>",
+            "chat.example.com\n": "localhost\n",
+            "https://chat.example.com/": "https://localhost/",
+            "/etc/ssl/certs/chat.example.com.pem": str(certificate[0]),
+            "/etc/ssl/private/chat.example.com.key": str(certificate[1]),
+        },
+    )
+    modules = Path("/usr/lib/apache2/modules")
+    loads = [f"LoadModule {name}_module {modules}/mod_{name}.so" for name in APACHE_MODULES.split()]
+    (folder / "manent.conf").write_text(text)
+    (folder / "apache.conf").write_text(
+        APACHE.format(folder=folder, secure=secure, plain=plain, modules="\n".join(loads))
+    )
+    return ["-D", "FOREGROUND", "-f", str(folder / "apache.conf")]

@@ -14,6 +14,7 @@ import aiormq
 from aiormq import spec
 from aiormq.abc import DeliveredMessage
 
+from support.certificates import self_signed
 from support.ports import free_port
 from support.processes import wait_for
 
@@ -38,10 +39,23 @@ def greets(port: int) -> bool:
 
 
 class Node:
-    """A RabbitMQ node. Its account is `guest` with the password `guest`."""
+    """A RabbitMQ node. Its account is `guest` with the password `guest`.
+
+    It also listens with TLS, under the name `localhost`.
+
+    Attributes:
+        certificate: file with the node's certificate, which is also the certificate of the authority.
+    """
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.port = free_port()
+        self.tls_port = free_port()
+        self.certificate, key = self_signed(folder)
+        (folder / "rabbitmq.conf").write_text(
+            f"listeners.ssl.default = 127.0.0.1:{self.tls_port}\nssl_options.cacertfile = {self.certificate}\n"
+            f"ssl_options.certfile = {self.certificate}\nssl_options.keyfile = {key}\n"
+            "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = false\n"
+        )
         self._folder = folder
         self._server = server
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +68,7 @@ class Node:
             "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
             "ERL_EPMD_PORT": str(free_port()),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -64,6 +78,11 @@ class Node:
     def url(self) -> str:
         """The URL of the node, with the account."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    @property
+    def tls_url(self) -> str:
+        """The URL of the node for connections with TLS."""
+        return f"amqps://guest:guest@localhost:{self.tls_port}/"
 
     def start(self) -> None:
         """Start the node; return when it responds to the protocol. It accepts connections earlier than that."""

@@ -4,9 +4,10 @@
     python web/bench/measure.py [--rasa-webchat lib/index.js] [--deep-chat dist/deepChat.bundle.js]
 
 The other two are files of their npm packages (`npm pack rasa-webchat`, `npm pack deep-chat`), given 5,000 messages as
-stored history; ours has a real conversation of as many with a real server. Every figure is the median of `ROUNDS` page
-loads, printed as a table. A "task" is what blocks the page: Chromium reports those above 50 ms. On a machine that does
-other things as well a task also waits for the processor; its processor time is what the page itself is to blame for.
+stored history; ours has a real conversation of as many with a real server. Each round visits each chat once. Every
+figure is the median of `ROUNDS` rounds, printed as a table. A "task" is what blocks the page: Chromium reports those
+above 50 ms. On a machine that does other things as well a task also waits for the processor; its processor time is what
+the page itself is to blame for.
 """
 
 import argparse
@@ -17,7 +18,8 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,40 +79,45 @@ def gz(*paths: Path) -> int:
     return sum(len(gzip.compress(path.read_bytes(), 9)) for path in paths)
 
 
-def measure(context: BrowserContext, url: str, log: str, message: str, shown: str) -> dict[str, Any]:
-    """Open, wait for the history, scroll to its beginning.
+@dataclass(frozen=True)
+class Subject:
+    """A chat with a history of 5,000 messages.
 
-    Args:
+    Attributes:
         context: a visitor; keeps what the page needs to have a history.
         url: the page.
         log: selector of what scrolls.
         message: selector of one message.
         shown: words of the newest message.
     """
-    loads, opening, scrolling, processor, most = [], [], [], [], 0
-    for _ in range(ROUNDS):
-        page = context.new_page()
+
+    context: BrowserContext
+    url: str
+    log: str
+    message: str
+    shown: str
+
+    def visit(self) -> dict[str, float]:
+        """Open the page once, wait for the history, and scroll to its beginning."""
+        page = self.context.new_page()
         page.add_init_script(WATCH)
-        page.goto(url)
-        page.get_by_text(shown).last.wait_for(state="visible", timeout=120_000)
-        loads.append(page.evaluate("performance.now()"))
-        opening.append(page.evaluate("Math.max(0, ...tasks)"))
+        page.goto(self.url)
+        page.get_by_text(self.shown).last.wait_for(state="visible", timeout=120_000)
+        loaded = page.evaluate("performance.now()")
+        opening = page.evaluate("Math.max(0, ...tasks)")
         with tasks_of(page) as tasks:
-            scrolled = page.evaluate(SCROLL, [log, message, 4000])
-        scrolling.append(scrolled["longest"])
-        processor.append(max(tasks))
-        loaded = page.evaluate("document.querySelector('manent-chat')?.messages.length ?? null")
-        if loaded not in {None, MESSAGES}:
-            raise RuntimeError(f"scrolled through {loaded} of {MESSAGES} messages only")
-        most = max(most, scrolled["most"])
+            scrolled = page.evaluate(SCROLL, [self.log, self.message, 4000])
+        found = page.evaluate("document.querySelector('manent-chat')?.messages.length ?? null")
+        if found not in {None, MESSAGES}:
+            raise RuntimeError(f"scrolled through {found} of {MESSAGES} messages only")
         page.close()
-    return {
-        "until the history shows, ms": round(statistics.median(loads)),
-        "longest task while opening, ms": round(statistics.median(opening)),
-        "longest task while scrolling, ms": round(statistics.median(scrolling)),
-        "  of it on the processor, ms": round(statistics.median(processor)),
-        "message nodes at most": most,
-    }
+        return {
+            "until the history shows, ms": loaded,
+            "longest task while opening, ms": opening,
+            "longest task while scrolling, ms": scrolled["longest"],
+            "  of it on the processor, ms": max(tasks),
+            "message nodes at most": scrolled["most"],
+        }
 
 
 @contextmanager
@@ -134,8 +141,9 @@ def tasks_of(page: Page) -> Iterator[list[float]]:
     found += [event.get("tdur", 0) / 1000 for event in counted if event["name"] == "RunTask"]
 
 
-def ours(browser: Browser, folder: Path) -> dict[str, Any]:
-    """Have a real conversation of 5,000 messages (four a turn), then measure visits to it."""
+@contextmanager
+def ours(browser: Browser, folder: Path) -> Iterator[Subject]:
+    """Have a real conversation of 5,000 messages (four a turn)."""
     project = shutil.copytree(ROOT / "tests/browser/project", folder / "project")
     train(project)
     server = ChatServer(project=project)
@@ -147,12 +155,13 @@ def ours(browser: Browser, folder: Path) -> dict[str, Any]:
         page.locator("[data-ready]").wait_for()
         page.evaluate(TALK, MESSAGES // 4)
         page.close()
-        return measure(context, server.url, "[role=log]", "[part~=message]", "Three.")
+        yield Subject(context, server.url, "[role=log]", "[part~=message]", "Three.")
     finally:
         server.kill()
 
 
-def rasa_webchat(browser: Browser, site: Site, bundle: Path, folder: Path) -> dict[str, Any]:
+@contextmanager
+def rasa_webchat(browser: Browser, site: Site, bundle: Path, folder: Path) -> Iterator[Subject]:
     """The widget with 5,000 messages in its storage, and a server that confirms its session."""
     project = shutil.copytree(folder / "project", folder / "open", ignore=shutil.ignore_patterns("*.db*"))
     (project / "credentials.yml").write_text("socketio:\n  session_persistence: true\n")
@@ -174,12 +183,14 @@ def rasa_webchat(browser: Browser, site: Site, bundle: Path, folder: Path) -> di
     url = site.page("/rw", f"<script>{fill}</script><script src='/rw.js'></script><script>{start}</script>")
     server.start()
     try:
-        return measure(browser.new_context(), url, ".rw-messages-container", ".rw-message", f"Message {MESSAGES - 1}")
+        newest = f"Message {MESSAGES - 1}"
+        yield Subject(browser.new_context(), url, ".rw-messages-container", ".rw-message", newest)
     finally:
         server.kill()
 
 
-def deep_chat(browser: Browser, site: Site, bundle: Path, _: Path) -> dict[str, Any]:
+@contextmanager
+def deep_chat(browser: Browser, site: Site, bundle: Path, _: Path) -> Iterator[Subject]:
     """The element with 5,000 messages as its history."""
     site.pages["/deep.js"] = bundle.read_bytes()
     body = f"""<script type="module">
@@ -193,7 +204,7 @@ def deep_chat(browser: Browser, site: Site, bundle: Path, _: Path) -> dict[str, 
       </script>"""
     url = site.page("/deep", body)
     shown = f"Message {MESSAGES - 1}"
-    return measure(browser.new_context(), url, "#messages", ".outer-message-container", shown)
+    yield Subject(browser.new_context(), url, "#messages", ".outer-message-container", shown)
 
 
 def main() -> None:
@@ -208,16 +219,22 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
         first = gz(STATIC / "manent-chat.js")
         every = first + gz(*STATIC.glob("assets/chat-*.js"))
-        print("measuring manent", file=sys.stderr)
-        rows["manent"] = {"first bytes, gzip": first, "all bytes, gzip": every} | ours(browser, Path(folder))
         others = [("rasa-webchat", rasa_webchat, given.rasa_webchat), ("deep-chat", deep_chat, given.deep_chat)]
-        for name, run, bundle in others:
-            if bundle is not None:
-                print(f"measuring {name}", file=sys.stderr)
-                size = gz(bundle)
-                rows[name] = {"first bytes, gzip": size, "all bytes, gzip": size} | run(
-                    browser, site, bundle, Path(folder)
-                )
+        with ExitStack() as running:
+            subjects = {"manent": running.enter_context(ours(browser, Path(folder)))}
+            sizes = {"manent": (first, every)}
+            for name, run, bundle in others:
+                if bundle is not None:
+                    subjects[name] = running.enter_context(run(browser, site, bundle, Path(folder)))
+                    sizes[name] = (gz(bundle), gz(bundle))
+            visits: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
+            for number in range(ROUNDS):
+                for name, subject in subjects.items():
+                    print(f"round {number + 1}: {name}", file=sys.stderr)
+                    visits[name].append(subject.visit())
+        for name, found in visits.items():
+            medians = {figure: round(statistics.median(visit[figure] for visit in found)) for figure in found[0]}
+            rows[name] = {"first bytes, gzip": sizes[name][0], "all bytes, gzip": sizes[name][1]} | medians
         browser.close()
     print(f"{'':34}" + "".join(f"{name:>14}" for name in rows))
     for figure in rows["manent"]:

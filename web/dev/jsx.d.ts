@@ -18,6 +18,9 @@ interface ManentChatAttributes extends Listeners {
   subheading?: string;
   placeholder?: string;
   lang?: string;
+  tone?: "formal" | "informal";
+  "storage-key"?: string;
+  "cookie-domain"?: string;
   theme?: "auto" | "light" | "dark";
   layout?: "launcher" | "fill";
   position?: "left" | "right";

@@ -30,7 +30,7 @@ if (process.argv[2] === "client") {
 } else {
   cpSync(join(web, "../src/manent/web/static/webchat"), join(web, "dist"), {
     recursive: true,
-    filter: (path) => !/((page|studio)\.(js|css|html)|icon\.svg|\.br|\.gz)$/.test(path),
+    filter: (path) => !/((page|demo|studio)\.(js|css|html)|\.svg|\.br|\.gz)$/.test(path),
   });
   nameFiles(join(web, "dist/types"));
   copyFileSync(join(web, "dev/jsx.d.ts"), join(web, "dist/types/jsx.d.ts"));

@@ -81,7 +81,7 @@ function answerTo(text) {
     return say("Here are three rooms.", {
       attachment: {
         type: "template",
-        payload: { template_type: "generic", elements: [card(1), card(2), card(3)] },
+        payload: { template_type: "generic", elements: [card(1), card(2), card(3), card(4)] },
       },
     });
   }
@@ -89,6 +89,19 @@ function answerTo(text) {
     return say(
       "### Opening hours\nWe are open **every day**:\n- Monday to Friday, *9 to 18*\n- Weekends, `10:00–14:00`\n\nRead [the details](https://example.com/hours), or write to mailto:desk@example.com.\n> Ring the bell twice.\n\n```\nGET /hours\n```",
     );
+  if (/code/i.test(text))
+    return say(
+      "Save this file:\n\n```python\n@cache\ndef greet(name: str) -> str:\n    return f'Hello {name}'  # say hello\n\nfor number in range(10):\n    print(greet(str(number)))\n```\n\nThen run:\n\n```sh\ncurl -X POST $URL --data 'hello'  # once\n```",
+    );
+  if (/date/i.test(text))
+    return say({
+      custom: {
+        type: "date",
+        text: "When do you **arrive**?",
+        min: "2026-01-01",
+        payload: '/arrive{"day": "{}"}',
+      },
+    });
   if (/custom/i.test(text)) return say({ custom: { type: "weather", degrees: 21 } });
   if (/accordion/i.test(text))
     return say({
@@ -187,6 +200,7 @@ io.on("connection", (socket) => {
       ...page(logs.get(data.session_id), data.limit ?? 50, (event) => event.seq < data.before),
     }),
   );
+  socket.on("rate", (_data, ack) => ack({ ok: true, seq: 0 }));
   socket.on("session_reset", (data, ack) => {
     const id = randomBytes(16).toString("hex");
     logs.set(id, newLog());

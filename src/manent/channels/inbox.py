@@ -6,6 +6,8 @@ inbox with the channel's name and identity mode.
 """
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +17,7 @@ from starlette.requests import Request
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import ActionExecuted, AgentUttered, BotUttered, Json, UserUttered
-from manent.core.postbox import ReceivedMessage
+from manent.core.postbox import ReceivedMessage, Undelivered
 from manent.runtime.choices import LOOK_BACK
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.registry import Conversations
@@ -27,6 +29,11 @@ from manent.runtime.visitor_messages import spoken
 
 MISSED = 100
 """Maximum number of visible entries in which an operator's messages are looked up."""
+
+MAX_REASON = 300
+"""Maximum number of characters of a stored reason."""
+
+_KEY = re.compile(r"([0-9a-f]{1,64}):([0-9]{1,12}):([0-9]{1,6})")
 
 MAX_PAUSE_S = 0.25
 MAX_LOOKS = 240
@@ -195,6 +202,24 @@ class Inbox:
                 reference=reference or {},
             )
         )
+
+    async def not_delivered(self, address: str, key: str, reason: str) -> None:
+        """Record that the platform could not deliver a part that it had accepted.
+
+        Args:
+            address: id of the visitor on the platform.
+            key: the key of the part, as `Messenger.send_part` got it. Other texts are ignored.
+            reason: the platform's reason.
+
+        Raises:
+            StoreError: nothing was recorded.
+        """
+        store, found = self._conversations.engine.store, _KEY.fullmatch(key)
+        route = await store.route_at(self.channel, address)
+        if route is None or found is None or found[1] != route.epoch:
+            return
+        lost = Undelivered(seq=int(found[2]), part=int(found[3]), reason=reason[:MAX_REASON], time=time.time())
+        await store.record_undelivered(route.sender_id, lost)
 
     async def answers(self, address: str, *, after: int | None, message_id: str | None = None) -> Answers:
         """Return what the bot has said in a conversation of a platform, for a channel that answers in its responses.

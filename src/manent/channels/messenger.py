@@ -96,15 +96,17 @@ class Update:
 
 @dataclass(slots=True)
 class WebhookCounts:
-    """Numbers of requests and messages that a channel did not accept.
+    """Numbers of requests and messages that were not accepted.
 
     Attributes:
         unverified: requests without a valid signature of the platform.
         ignored: messages that the channel does not support or that can never be processed.
+        failed: messages that the platform accepted and then could not deliver.
     """
 
     unverified: int = 0
     ignored: int = 0
+    failed: int = 0
 
 
 class MessengerChannel(ABC):
@@ -177,7 +179,10 @@ class MessengerChannel(ABC):
             found.append(f"{untitled} buttons have no title")
         if self.shown_buttons is not None and len(buttons) > self.shown_buttons:
             found.append(f"{len(buttons) - self.shown_buttons} buttons are above the limit of {self.shown_buttons}")
-        for number, element in enumerate(data.get("elements") or (), 1):
+        elements = data.get("elements") or []
+        if not isinstance(elements, list):
+            return [*found, "elements is not a list"]
+        for number, element in enumerate(elements, 1):
             if not isinstance(element, dict):
                 found.append(f"element {number} is not an object")
                 continue

@@ -60,7 +60,7 @@ class Answer:
             reason: the platform's error text.
 
         Raises:
-            SendLater: the status is 408, 425, 429, 3xx or 5xx, or is 401 or 407 (an operator can correct the
+            SendLater: the status is 408, 423, 425, 429, 3xx or 5xx, or is 401 or 407 (an operator can correct the
                 credentials).
             Undeliverable: the status is another one from 400 to 499.
         """
@@ -68,7 +68,7 @@ class Answer:
         if status < 300:  # noqa: PLR2004  # success
             return
         text = f"status {status}: {reason}" if reason else f"status {status}"
-        if status >= 500 or status < 400 or status in {401, 407, 408, 425, 429}:  # noqa: PLR2004
+        if status >= 500 or status < 400 or status in {401, 407, 408, 423, 425, 429}:  # noqa: PLR2004
             raise SendLater(text, retry_after=self.retry_after)
         raise Undeliverable(text)
 

@@ -5,9 +5,13 @@ import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.requests import Request
+from starlette.routing import BaseRoute
 
+from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     MAX_ATTACHMENTS,
@@ -76,9 +80,25 @@ class RocketChatChannel(MessengerChannel):
         super().__init__()
         self._options = options
         self._login = IssuedToken(self._log_in)
+        self._media = Media(self.name, options.password, self.api, self._locate)
         missing = [name for name in ("token", "livechat_token") if not getattr(options, name)]
         if len(missing) == 2:  # noqa: PLR2004  # both
             self.notes = ("without token or livechat_token, anyone can send messages to the webhook for any user",)
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        return [*super().routes(inbox), self._media.route()]
+
+    async def _locate(self, file_id: str) -> File:
+        """Ask Rocket.Chat for a file's type. Uploads are protected unless the workspace allows everybody to read."""
+        login = await self._login.get()
+        headers = {"X-User-Id": login[0], "X-Auth-Token": login[1]}
+        url = f"{self._options.server_url.rstrip('/')}/file-upload/{quote(file_id, safe='')}/file"
+        found = await self.api.call("HEAD", url, headers=headers)
+        if found.status in (401, 403):  # the login has expired
+            self._login.forget(login)
+        found.check("")
+        return File(url=url, headers=headers, mime=found.headers.get("content-type", UNKNOWN))
 
     async def verify(self, request: Request, body: bytes) -> None:
         """See `MessengerChannel.verify`.
@@ -128,13 +148,27 @@ class RocketChatChannel(MessengerChannel):
         if message.get("agentId") or text_of(message, "t"):  # `t`: the room was opened, closed, or transferred
             return None
         metadata: Json = {"rocketchat": {"visitor": update.get("visitor"), "type": update.get("type")}}
-        files = [_attachment(message)] if isinstance(message.get("file"), dict) else []
-        files += [_attachment(one) for one in items_of(message, "files")]
+        files = [self._attachment(message)] if isinstance(message.get("file"), dict) else []
+        files += [self._attachment(one) for one in items_of(message, "files")]
         if files:
             metadata["attachments"] = files[:MAX_ATTACHMENTS]
         text = text_of(message, "msg") or (ATTACHMENT if files else "")
         message_id = text_of(message, "_id") or _digest(f"{text_of(message, 'ts')}\0{author}\0{text}")
         return self._incoming(room, message_id, author, text, metadata)
+
+    def _attachment(self, message: dict[str, Any]) -> Json:
+        """Return the attachment of a livechat message: the file, and the address at which it can be fetched."""
+        file = part_of(message, "file") or message
+        mime, file_id = text_of(file, "type"), text_of(file, "_id")
+        url = text_of(message, "fileUpload", "publicFilePath") or text_of(message, "attachments", 0, "title_link")
+        return {
+            "type": mime.partition("/")[0] or "file",
+            "url": self._media.url(file_id) if file_id else url or None,
+            "id": file_id or None,
+            "name": file.get("name"),
+            "mime": mime or None,
+            "size": file.get("size"),
+        }
 
     def _incoming(self, room: str, message_id: str, author: str, text: str, metadata: Json) -> Incoming | None:
         if not room or not message_id or not text or author.lower() == self._options.user.lower():
@@ -222,21 +256,6 @@ def _wait_s(answer: Answer, reason: str) -> float | None:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
-
-
-def _attachment(message: dict[str, Any]) -> Json:
-    """Return the attachment of a livechat message: the file, and the address at which it can be fetched."""
-    file = part_of(message, "file") or message
-    mime = text_of(file, "type")
-    url = text_of(message, "fileUpload", "publicFilePath") or text_of(message, "attachments", 0, "title_link")
-    return {
-        "type": mime.partition("/")[0] or "file",
-        "url": url or None,
-        "id": file.get("_id"),
-        "name": file.get("name"),
-        "mime": mime or None,
-        "size": file.get("size"),
-    }
 
 
 def _rows(buttons: Sequence[dict[str, Any]]) -> list[Json]:

@@ -7,11 +7,15 @@ import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
+from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     Incoming,
@@ -121,6 +125,22 @@ class SlackChannel(MessengerChannel):
     def __init__(self, options: SlackOptions) -> None:
         super().__init__(proxy=options.proxy)
         self._options = options
+        self._media = Media(self.name, options.slack_signing_secret, self.api, self._locate)
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        return [*super().routes(inbox), self._media.route()]
+
+    async def _locate(self, file_id: str) -> File:
+        """Ask Slack for a file's address. The token is sent to Slack's own addresses only."""
+        found = part_of(await self._call("files.info", form={"file": file_id}), "file")
+        url = text_of(found, "url_private_download") or text_of(found, "url_private")
+        host, own = urlsplit(url), urlsplit(self._options.api_url)
+        is_slack = host.scheme == "https" and (host.hostname or "").endswith(".slack.com")
+        if not is_slack and (host.scheme, host.netloc) != (own.scheme, own.netloc):
+            raise Undeliverable("the file is not at Slack")
+        headers = {"Authorization": f"Bearer {self._options.slack_token}"}
+        return File(url=url, headers=headers, mime=text_of(found, "mimetype") or UNKNOWN)
 
     async def verify(self, request: Request, body: bytes) -> None:
         """See `MessengerChannel.verify`."""
@@ -160,7 +180,7 @@ class SlackChannel(MessengerChannel):
         # A mention in a channel that the bot has joined is delivered as two events with one `client_msg_id`.
         message_id = text_of(event, "client_msg_id") or text_of(event, "ts") or text_of(update, "event_id")
         metadata: Json = {"slack": {name: part_of(event, name) for name in ("channel", "channel_type", "team", "ts")}}
-        files = [_attachment(one) for one in items_of(event, "files")]
+        files = [self._attachment(one) for one in items_of(event, "files")]
         if files:
             metadata["attachments"] = files
         text = clean_text(text_of(event, "text"), bots) or (ATTACHMENT if files else "")
@@ -168,6 +188,17 @@ class SlackChannel(MessengerChannel):
             return []
         place = self._place(user, text_of(event, "channel"), text_of(event, "thread_ts"), text_of(event, "ts"))
         return [Incoming(**place, text=text, message_id=message_id, metadata=metadata)]
+
+    def _attachment(self, file: dict[str, Any]) -> Json:
+        mime = text_of(file, "mimetype")
+        return {
+            "type": mime.partition("/")[0] or "file",
+            "url": self._media.url(text_of(file, "id")) if file.get("id") else file.get("url_private"),
+            "id": file.get("id"),
+            "name": file.get("name"),
+            "mime": mime or None,
+            "size": file.get("size"),
+        }
 
     def _place(self, user: str, channel: str, thread: str, ts: str) -> dict[str, Any]:
         """Return the address of a conversation and the reference for posting its replies."""
@@ -254,13 +285,12 @@ class SlackChannel(MessengerChannel):
         found = await self._call("auth.test", {})
         return f"the bot is {text_of(found, 'user')} in {text_of(found, 'team')}"
 
-    async def _call(self, method: str, arguments: Json) -> dict[str, Any]:
-        headers = {
-            "Authorization": f"Bearer {self._options.slack_token}",
-            "Content-Type": "application/json; charset=utf-8",
-        }
+    async def _call(self, method: str, arguments: Json | None = None, *, form: Json | None = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._options.slack_token}"}
+        if form is None:
+            headers["Content-Type"] = "application/json; charset=utf-8"
         url = f"{self._options.api_url.rstrip('/')}/{method}"
-        answer = await self.api.call("POST", url, json=arguments, headers=headers)
+        answer = await self.api.call("POST", url, json=arguments, form=form, headers=headers)
         error = text_of(answer.json, "error")
         answer.check(error)
         if answer.json.get("ok") is True:
@@ -296,18 +326,6 @@ def _choice(action: dict[str, Any]) -> tuple[str, str]:
         if found := text_of(action, name):
             return found, text_of(action, "text", "text") if name == "value" else ""
     return "", ""
-
-
-def _attachment(file: dict[str, Any]) -> Json:
-    mime = text_of(file, "mimetype")
-    return {
-        "type": mime.partition("/")[0] or "file",
-        "url": file.get("url_private"),
-        "id": file.get("id"),
-        "name": file.get("name"),
-        "mime": mime or None,
-        "size": file.get("size"),
-    }
 
 
 def _sections(text: str) -> list[Json]:

@@ -4,13 +4,18 @@ import base64
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
+from manent.channels.inbox import Inbox
+from manent.channels.media import UNKNOWN, File, Media
 from manent.channels.messenger import (
     ATTACHMENT,
     MAX_ATTACHMENTS,
@@ -65,11 +70,7 @@ class TwilioOptions(MessengerOptions, frozen=True, kw_only=True):
 
 
 class TwilioChannel(MessengerChannel):
-    """`POST /webhooks/twilio/webhook`. Implements `Channel` and `Messenger`.
-
-    Attributes:
-        failed: messages that Twilio accepted and then could not deliver.
-    """
+    """`POST /webhooks/twilio/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "twilio"
     options = TwilioOptions
@@ -77,8 +78,25 @@ class TwilioChannel(MessengerChannel):
 
     def __init__(self, options: TwilioOptions) -> None:
         super().__init__()
-        self.failed = 0
         self._options = options
+        self._media = Media(self.name, options.auth_token, self.api, self._locate)
+        self._media_url = re.compile(
+            rf"https://[^/]*/2010-04-01/Accounts/{re.escape(options.account_sid)}/Messages/(\w+)/Media/(\w+)"
+        )
+
+    def routes(self, inbox: Inbox) -> list[BaseRoute]:
+        """See `Channel.routes`."""
+        return [*super().routes(inbox), self._media.route()]
+
+    async def _locate(self, media_id: str) -> File:
+        """Ask Twilio for a file's address. Twilio redirects to a store, which must not get the credentials."""
+        message, _, media = media_id.partition(".")
+        url = self._url(f"Accounts/{self._options.account_sid}/Messages/{message}/Media/{media}")
+        mime = text_of((await self._call("GET", f"{url}.json")), "content_type") or UNKNOWN
+        answer = await self.api.call("GET", url, headers=self._headers)
+        if place := answer.headers.get("location"):
+            return File(url=urljoin(url, place), mime=mime)
+        return File(url=url, headers=self._headers, mime=mime)
 
     async def verify(self, request: Request, body: bytes) -> None:
         """See `MessengerChannel.verify`."""
@@ -92,16 +110,49 @@ class TwilioChannel(MessengerChannel):
         if status := form.get("MessageStatus"):
             self._note_status(status, form)
             return Update(ignored=[f"the status {status[:50]} of a message"], answer=answer)
-        incoming = _incoming(form)
+        incoming = self._incoming(form)
         if incoming is None:
             return Update(ignored=["a request without From, MessageSid or content"], answer=answer)
         return Update(messages=[incoming], answer=answer)
 
     def _note_status(self, status: str, form: dict[str, str]) -> None:
         if status in _FAILED:
-            self.failed += 1
+            self.counts.failed += 1
             extra = {"sender_id": form.get("To", ""), "status": status, "code": form.get("ErrorCode", "")}
             log.warning("Twilio could not deliver a message that it had accepted", extra=extra)
+
+    def _incoming(self, form: dict[str, str]) -> Incoming | None:
+        """Convert the form of a message. None: something is missing."""
+        address = form.get("From", "")
+        message_id = form.get("MessageSid") or form.get("SmsMessageSid") or form.get("SmsSid", "")
+        text, title = form.get("Body", ""), ""
+        metadata: Json = {"twilio": {name: form[name] for name in ("To", "ProfileName", "MessageType") if name in form}}
+        attachments = self._attachments(form)
+        if attachments:
+            metadata["attachments"] = attachments
+        for payload, label in (("ButtonPayload", "ButtonText"), ("ListId", "ListTitle")):
+            if form.get(payload):
+                text, title = form[payload], form.get(label, "")
+        latitude, longitude = form.get("Latitude"), form.get("Longitude")
+        if latitude and longitude:
+            metadata["location"] = {
+                name: form[name] for name in ("Latitude", "Longitude", "Address", "Label") if name in form
+            }
+            text = f"/locationData{{'Latitude': {latitude},'Longitude': {longitude}}}"  # as in Rasa
+        text = text or (ATTACHMENT if attachments else "")
+        if not address or not message_id or not text:
+            return None
+        return Incoming(address=address, text=text, title=title or None, message_id=message_id, metadata=metadata)
+
+    def _attachments(self, form: dict[str, str]) -> list[Json]:
+        found: list[Json] = []
+        for number in range(MAX_ATTACHMENTS):
+            url, mime = form.get(f"MediaUrl{number}"), form.get(f"MediaContentType{number}", "")
+            if url:
+                kind, match = mime.partition("/")[0] or "file", self._media_url.fullmatch(url)
+                own = self._media.url(f"{match[1]}.{match[2]}") if match else url
+                found.append({"type": kind, "url": own, "name": None, "mime": mime or None, "size": None})
+        return found
 
     def shown(self, event: BotUttered) -> Sequence[Json]:
         """See `MessengerChannel.shown`: each part has the parameters of a message except its numbers."""
@@ -133,7 +184,7 @@ class TwilioChannel(MessengerChannel):
         form = {"To": route.address, **part}
         if "MessagingServiceSid" not in form:
             form.setdefault("From", self._number(str(form["To"])))
-        await self._call("POST", f"Accounts/{self._options.account_sid}/Messages.json", form)
+        await self._call("POST", self._url(f"Accounts/{self._options.account_sid}/Messages.json"), form)
 
     def _number(self, to: str) -> str:
         """Return the bot's number, with the `whatsapp:` prefix if the visitor's number has one."""
@@ -146,14 +197,19 @@ class TwilioChannel(MessengerChannel):
         Raises:
             SendLater, Undeliverable: the token is wrong, or Twilio could not be reached.
         """
-        found = await self._call("GET", f"Accounts/{self._options.account_sid}.json")
+        found = await self._call("GET", self._url(f"Accounts/{self._options.account_sid}.json"))
         return f"the account is {text_of(found, 'friendly_name')} ({text_of(found, 'status')})"
 
-    async def _call(self, method: str, path: str, form: Json | None = None) -> dict[str, Any]:
+    @property
+    def _headers(self) -> dict[str, str]:
         credentials = f"{self._options.account_sid}:{self._options.auth_token}".encode()
-        headers = {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
-        url = f"{self._options.api_url.rstrip('/')}/2010-04-01/{path}"
-        answer = await self.api.call(method, url, form=form, headers=headers)
+        return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
+
+    def _url(self, path: str) -> str:
+        return f"{self._options.api_url.rstrip('/')}/2010-04-01/{path}"
+
+    async def _call(self, method: str, url: str, form: Json | None = None) -> dict[str, Any]:
+        answer = await self.api.call(method, url, form=form, headers=self._headers)
         code, message = text_of(answer.json, "code"), text_of(answer.json, "message")
         reason = f"error {code}: {message}" if code else message
         if code in _LATER:
@@ -184,40 +240,6 @@ def verify_twilio(channel: MessengerChannel, request: Request, body: bytes, *, t
     digest = base64.b64encode(hmac.new(token.encode(), signed.encode(errors="replace"), hashlib.sha1).digest())
     if not is_same(request.headers.get("x-twilio-signature", ""), digest.decode()):
         channel.refuse("the signature is missing or wrong; webhook_url must be the address that is entered at Twilio")
-
-
-def _incoming(form: dict[str, str]) -> Incoming | None:
-    """Convert the form of a message. None: something is missing."""
-    address = form.get("From", "")
-    message_id = form.get("MessageSid") or form.get("SmsMessageSid") or form.get("SmsSid", "")
-    text, title = form.get("Body", ""), ""
-    metadata: Json = {"twilio": {name: form[name] for name in ("To", "ProfileName", "MessageType") if name in form}}
-    attachments = _attachments(form)
-    if attachments:
-        metadata["attachments"] = attachments
-    for payload, label in (("ButtonPayload", "ButtonText"), ("ListId", "ListTitle")):
-        if form.get(payload):
-            text, title = form[payload], form.get(label, "")
-    latitude, longitude = form.get("Latitude"), form.get("Longitude")
-    if latitude and longitude:
-        metadata["location"] = {
-            name: form[name] for name in ("Latitude", "Longitude", "Address", "Label") if name in form
-        }
-        text = f"/locationData{{'Latitude': {latitude},'Longitude': {longitude}}}"  # the text that Rasa's channel makes
-    text = text or (ATTACHMENT if attachments else "")
-    if not address or not message_id or not text:
-        return None
-    return Incoming(address=address, text=text, title=title or None, message_id=message_id, metadata=metadata)
-
-
-def _attachments(form: dict[str, str]) -> list[Json]:
-    found: list[Json] = []
-    for number in range(MAX_ATTACHMENTS):
-        url, mime = form.get(f"MediaUrl{number}"), form.get(f"MediaContentType{number}", "")
-        if url:
-            kind = mime.partition("/")[0] or "file"
-            found.append({"type": kind, "url": url, "name": None, "mime": mime or None, "size": None})
-    return found
 
 
 def _pieces(text: str) -> list[str]:

@@ -76,11 +76,7 @@ class WhatsAppOptions(MessengerOptions, frozen=True, kw_only=True):
 
 
 class WhatsAppChannel(MetaChannel):
-    """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`.
-
-    Attributes:
-        failed: number of messages that WhatsApp accepted but could not deliver.
-    """
+    """`GET` and `POST /webhooks/whatsapp/webhook`. Implements `Channel` and `Messenger`."""
 
     name = "whatsapp"
     options = WhatsAppOptions
@@ -95,7 +91,6 @@ class WhatsAppChannel(MetaChannel):
             base=f"{options.api_url.rstrip('/')}/{options.api_version}",
             later=_LATER,
         )
-        self.failed = 0
         self._options = options
         self._media = Media(self.name, options.app_secret, self.api, self._locate)
 
@@ -118,22 +113,25 @@ class WhatsAppChannel(MetaChannel):
         incoming = [self._incoming(message, value) for value in values for message in items_of(value, "messages")]
         statuses = [status for value in values for status in items_of(value, "statuses")]
         for status in statuses:
-            self._note_status(status)
+            await self._note_status(status)
         unsupported = incoming.count(None) if incoming or statuses else 1
         return Update(
             messages=[one for one in incoming if one is not None],
             ignored=["a message or a change of an unsupported kind"] * unsupported,
         )
 
-    def _note_status(self, status: dict[str, Any]) -> None:
+    async def _note_status(self, status: dict[str, Any]) -> None:
+        """Record a message that was accepted and could not be delivered, for example after the 24 hours."""
         if status.get("status") != "failed":
             return
-        self.failed += 1
-        error = part_of(status, "errors", 0)
+        self.counts.failed += 1
+        error, visitor = part_of(status, "errors", 0), text_of(status, "recipient_id")
+        reason = f"error {text_of(error, 'code')}: {text_of(error, 'title')}"
+        await self.inbox.not_delivered(visitor, text_of(status, "biz_opaque_callback_data"), reason)
         log.warning(
             "WhatsApp could not deliver a message that it had accepted",
             extra={
-                "sender_id": text_of(status, "recipient_id"),
+                "sender_id": visitor,
                 "code": text_of(error, "code"),
                 "error": text_of(error, "title")[:300],
             },
@@ -219,12 +217,10 @@ class WhatsAppChannel(MetaChannel):
 
     async def send_part(self, route: Route, part: Json, key: str) -> None:
         """See `Messenger.send_part`."""
-        del key  # the Cloud API has no idempotency keys
-        await self.call(
-            "POST",
-            f"{self._options.phone_number_id}/messages",
-            {"messaging_product": "whatsapp", "recipient_type": "individual", "to": route.address, **part},
-        )
+        message: Json = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": route.address}
+        # The Cloud API has no idempotency keys. It returns this field with the message's status.
+        message["biz_opaque_callback_data"] = key
+        await self.call("POST", f"{self._options.phone_number_id}/messages", {**message, **part})
 
     async def show_typing(self, route: Route) -> None:
         """See `Messenger.show_typing`. Also marks the visitor's message as read."""

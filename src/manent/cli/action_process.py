@@ -1,6 +1,8 @@
 """The action server for `manent run --with-actions`: a child process that ends when the server ends."""
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -91,3 +93,12 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def stop_when_stdin_ends() -> None:
+    """End this process when its parent ends for any reason, because this closes the pipe to the parent."""
+    # Do not read `sys.stdin`: the reading thread would hold its lock, and the interpreter would abort at exit because
+    # of this lock.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -7,13 +7,15 @@ import ipaddress
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from manent.cli.action_process import action_server
+from manent.cli.action_process import action_server, stop_when_stdin_ends
+from manent.cli.demo import is_server, keep_serving
 from manent.cli.secret_options import read_secret
 from manent.cli.shared_options import (
     MODELS,
@@ -86,6 +88,10 @@ DeskFlag = Annotated[
     bool,
     typer.Option("--desk", help="Serve the desk, where people answer in place of the bot, and print a link to it."),
 ]
+DemoFlag = Annotated[
+    bool,
+    typer.Option("--demo", help="Serve a page that shows how conversations survive, and restart a killed server."),
+]
 Certificate = Annotated[
     Path | None,
     typer.Option(
@@ -143,6 +149,7 @@ def run(
     connector: Connector = None,
     with_actions: WithActions = False,
     desk: DeskFlag = False,
+    demo: DemoFlag = False,
     forwarded_allow_ips: ForwardedAllowIps = FORWARDED_DEFAULT,
     lame_duck: LameDuck = 2.0,
     log_file: LogFile = None,
@@ -155,6 +162,11 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
+    if demo and not is_server():
+        with action_server(endpoints) if with_actions else contextlib.nullcontext():
+            keep_serving()
+    if demo:
+        threading.Thread(target=stop_when_stdin_ends, daemon=True).start()
     gc.disable()  # garbage collection is disabled until the server is running, because loading produces no garbage
     _leave_clients_out()
     from manent.server.options import ServeOptions
@@ -171,6 +183,7 @@ def run(
         remote_storage=remote_storage,
         host=interface or (LOOPBACK if desk else EVERYWHERE),
         desk=desk,
+        demo=demo,
         port=port,
         cors=tuple(origin.rstrip("/") for origin in cors or ()),
         enable_api=enable_api,
@@ -192,7 +205,7 @@ def run(
     )
     for stopping in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stopping, _end)
-    with action_server(endpoints) if with_actions else contextlib.nullcontext():
+    with action_server(endpoints) if with_actions and not demo else contextlib.nullcontext():
         serve(options, ready=_announce)
 
 

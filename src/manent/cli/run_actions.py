@@ -1,15 +1,13 @@
 """`manent run actions`: serve the project's custom actions, with rasa-sdk."""
 
 import logging
-import os
-import signal
-import sys
 import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from manent.cli.action_process import stop_when_stdin_ends
 from manent.cli.secret_options import read_secret
 from manent.cli.shared_options import (
     Debug,
@@ -55,7 +53,7 @@ def run_actions(
     for warning in warnings:
         logging.getLogger("manent.actions").warning(warning)
     if stop_with_stdin:
-        threading.Thread(target=_stop_when_stdin_ends, daemon=True).start()
+        threading.Thread(target=stop_when_stdin_ends, daemon=True).start()
 
     from manent.actions.server import serve
 
@@ -70,12 +68,3 @@ def run_actions(
         ssl_password=password,
         root=Path.cwd(),
     )
-
-
-def _stop_when_stdin_ends() -> None:
-    """End this process when its parent ends for any reason, because this closes the pipe to the parent."""
-    # Do not read `sys.stdin`: the reading thread would hold its lock, and the interpreter would abort at exit because
-    # of this lock.
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -31,6 +31,7 @@ __all__ = [
     "after",
     "answer",
     "assign",
+    "carried",
     "close",
     "expire",
     "hand_back",
@@ -71,6 +72,20 @@ def after(handling: Handling, event: Event, seq: int) -> Handling:
 def reopened(handling: Handling) -> Handling:
     """Return the handling after a visitor's message, which opens a closed conversation again."""
     return handling if handling.closed_at is None else replace(handling, closed_at=None)
+
+
+def carried(handling: Handling) -> list[Event]:
+    """Return the events after which a new log has the same handler, when a log is replaced."""
+    match handling.handler:
+        case "queue":
+            return [HandoffRequested(timestamp=handling.waiting_since), ConversationPaused()]
+        case "human":
+            assert handling.operator is not None  # noqa: S101  # `human` has an operator
+            return [OperatorJoined(operator=handling.operator), ConversationPaused()]
+        case "bot" if handling.closed_at is not None:
+            return [OperatorLeft(to=NextHandler(kind="bot"), closed=True, timestamp=handling.closed_at)]
+        case "bot":
+            return []
 
 
 def request(head: Head, *, reason: str | None = None, priority: int | None = None) -> list[Event]:

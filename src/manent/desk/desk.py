@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from manent.desk.chatwoot import Chatwoot
 from manent.desk.feed import Feed
 from manent.desk.identity import Identity, make_keys
 from manent.desk.members import invite, join_path
@@ -66,7 +67,8 @@ class Desk:
         self.identity = Identity(options, self.tables, keys=make_keys(options, fetch_keys, root=root), revoked=revoked)
         self.oidc = Oidc(options, fetch_keys) if options.identity == "oidc" else None
         self.feed = Feed(conversations, self.tables, server=engine.leases.owner)
-        self.reader = Reader(engine.store, self.tables, wrote=self.feed.poll_soon, metrics=engine.metrics)
+        self.reader = Reader(engine.store, self.tables, wrote=self._wrote, metrics=engine.metrics)
+        self.chatwoot = self._open_chatwoot()
         self.notices = Notices(
             engine.store,
             self.tables,
@@ -75,7 +77,24 @@ class Desk:
         )
         engine.log_readers.append(self.reader.note)
         engine.typing_readers.append(self.feed.visitor_types)
-        engine.is_staffed = lambda: self.feed.is_staffed
+        engine.is_staffed = lambda: self.feed.is_staffed or self.chatwoot is not None
+
+    def _open_chatwoot(self) -> Chatwoot | None:
+        if self.options.chatwoot is None:
+            return None
+        return Chatwoot(
+            self.options.chatwoot,
+            self.conversations,
+            self.tables,
+            server=self.conversations.engine.leases.owner,
+            public_url=self.options.public_url,
+        )
+
+    def _wrote(self) -> None:
+        """Read the feed soon, because this server has written to it."""
+        self.feed.poll_soon()
+        if self.chatwoot is not None:
+            self.chatwoot.wake()
 
     async def first_link(self) -> str:
         """Return the path of a link with which the person who started the server joins as an administrator."""
@@ -100,4 +119,7 @@ class Desk:
             parts.push_async_callback(self.reader.close)
             await self.notices.open()
             parts.push_async_callback(self.notices.close)
+            if self.chatwoot is not None:
+                await self.chatwoot.open()
+                parts.push_async_callback(self.chatwoot.close)
             yield

@@ -171,14 +171,19 @@ class Feed:
         await self._report()
         return missed
 
-    async def leave(self, page: Page) -> None:
-        """Remove a page."""
+    def leave(self, page: Page) -> None:
+        """Remove a page. The other servers learn it from a task, because the request of the page has been cancelled."""
         self._pages.remove(page)
-        if self._pages and any(one.operator.id == page.operator.id for one in self._pages):
-            return
-        self._reported.pop(page.operator.id, None)
-        await self._desk.end_presence(self._server, page.operator.id)
-        self._notify_presence()
+        if all(one.operator.id != page.operator.id for one in self._pages):
+            self._start(self._end_presence(page.operator.id), "that an operator has closed the desk")
+
+    async def _end_presence(self, operator_id: str) -> None:
+        if any(one.operator.id == operator_id for one in self._pages):
+            return  # the page has connected again
+        await self._desk.end_presence(self._server, operator_id)
+        self._reported.pop(operator_id, None)  # if the page connects again meanwhile, it is reported again
+        await self._tell_presence()
+        self._presence_loop.wake()
 
     def view(self, operator_id: str, sender_id: str) -> None:
         """Note which conversation an operator looks at."""
@@ -190,7 +195,7 @@ class Feed:
     def visitor_types(self, sender_id: str, on: bool) -> None:  # noqa: FBT001  # called by `Engine.typing_readers`
         """Show operators that a visitor types. Only if a person handles the conversation or was requested."""
         if self.present or self._pages:
-            self._start(self._tell_typing(sender_id, on=on, operator=None))
+            self._start(self._tell_typing(sender_id, on=on, operator=None), "that a visitor types")
 
     async def operator_types(self, sender_id: str, operator: Operator, *, on: bool) -> None:
         """Show the visitor and the other operators that an operator types."""
@@ -215,12 +220,12 @@ class Feed:
         await self._desk.tell([FeedRow(kind="typing", time=time.time(), sender_id=sender_id, data=data)])
         self.poll_soon()
 
-    def _start(self, work: Awaitable[None]) -> None:
+    def _start(self, work: Awaitable[None], what: str) -> None:
         async def guarded() -> None:
             try:
                 await work
-            except Exception:  # typing is only a hint, but the reason must be visible
-                log.exception("could not write to the feed that a visitor types")
+            except Exception:  # both are only hints, but the reason must be visible
+                log.exception("could not write to the feed %s", what)
 
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
@@ -232,6 +237,8 @@ class Feed:
         for row in rows:
             if row.kind == "typing":
                 self._pass_typing(row)
+        if any(row.kind == "presence" for row in rows):
+            self._presence_loop.wake()
         if rows:
             news = await self._news(rows) if self._pages else []
             self._position = rows[-1].number
@@ -287,7 +294,7 @@ class Feed:
                     news.append(_event("conversation", {"sender_id": row.sender_id, "gone": True}, cursor))
                 case "typing":
                     news.append(_event("typing", {"sender_id": row.sender_id, **row.data}, cursor))
-                case "presence":
+                case "presence" | "bridge":
                     pass
         return news
 
@@ -301,11 +308,17 @@ class Feed:
             if known != report or now - at > PRESENCE_S / 3:
                 self._reported[page.operator.id] = (report, now)
                 await self._desk.report_presence(msgspec.structs.replace(report, until=now + PRESENCE_S))
+                if known != report:
+                    await self._tell_presence()
         before = [(one.operator, one.viewing) for one in self.present]
         self.present = tuple(await self._desk.present(now=now))
         if before != [(one.operator, one.viewing) for one in self.present]:
             self._notify_presence()
         return PRESENCE_INTERVAL_S
+
+    async def _tell_presence(self) -> None:
+        """Let the other servers read who is present now. Without this, they do so every `PRESENCE_INTERVAL_S`."""
+        await self._desk.tell([FeedRow(kind="presence", time=time.time())])
 
     def _notify_presence(self) -> None:
         for page in self._pages:

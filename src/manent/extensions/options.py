@@ -33,11 +33,24 @@ class WrongOption(ValueError):
         expected: what was expected.
         found: the value that was found, without secrets. None: the value.
         suggestion: what to do.
+        within: keys that lead from the option to the wrong value, if the value is inside a mapping.
+        choices: the allowed keys, if the last key of `within` is not one of them.
     """
 
-    def __init__(self, option: str, expected: str, *, found: str | None = None, suggestion: str = "") -> None:
+    def __init__(
+        self,
+        option: str,
+        expected: str,
+        *,
+        found: str | None = None,
+        suggestion: str = "",
+        within: tuple[str, ...] = (),
+        choices: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(f"{option}: expected {expected}")
         self.option = option
+        self.within = within
+        self.choices = choices
         self.expected = expected
         self.found = found
         self.suggestion = suggestion
@@ -52,9 +65,11 @@ class WrongValue:
         expected: what was expected.
         kind: `type`, `missing`, or `value`.
         found: what was found. None: the message can show the value.
-        choices: the allowed words, if the value must be in a fixed list.
+        choices: the allowed words, if the value must be in a fixed list; the allowed keys, if the last key of
+            `within` is not one of them.
         is_flag: whether true or false was expected.
         suggestion: what to do.
+        within: keys that lead from the option to the wrong value, if the value is inside a mapping.
     """
 
     option: str
@@ -64,6 +79,7 @@ class WrongValue:
     choices: tuple[str, ...] = ()
     is_flag: bool = False
     suggestion: str = ""
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +129,12 @@ def fields_of(options: type[msgspec.Struct]) -> tuple[Field, ...]:
     return tuple(found)
 
 
+def section_of(field: Field) -> type[msgspec.Struct] | None:
+    """Return the class of the options inside an option, or None if the option's value is not a section."""
+    parts = _alternatives(field.type)
+    return next((part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct)), None)
+
+
 def convert(options: type[T], section: Mapping[str, Any]) -> tuple[T | None, list[WrongValue]]:
     """Convert a section of a file. Unknown keys are ignored; null means the default.
 
@@ -145,7 +167,13 @@ def convert(options: type[T], section: Mapping[str, Any]) -> tuple[T | None, lis
             found = "a value that is not allowed"
         return None, [
             WrongValue(
-                option=field.name, expected=error.expected, kind="value", found=found, suggestion=error.suggestion
+                option=field.name,
+                expected=error.expected,
+                kind="value",
+                found=found,
+                suggestion=error.suggestion,
+                within=error.within,
+                choices=error.choices,
             )
         ]
 
@@ -176,7 +204,7 @@ def options_of(found: Any, name: str, section: Mapping[str, Any], *, file: str) 
             Problem(
                 file=file,
                 line=0,
-                path=f"{name}.{each.option}",
+                path=".".join((name, each.option, *each.within)),
                 code=f"{stem}.{each.option.replace('_', '-')}",
                 found=each.found or "another value",
                 expected=each.expected,

@@ -104,3 +104,10 @@ POLICIES = ExtensionPoint(
     adapters={"predict_action_probabilities": "manent.dialogue.policies.rasa_policy:adapt"},
 )
 """Policies from projects or packages. The built-in ones are in `dialogue/policies/`."""
+
+SLOTS = ExtensionPoint(
+    what="slot",
+    group="manent.slots",
+    methods=("as_feature",),
+)
+"""Slot classes of projects that were written for Rasa. `dialogue/custom_slots.py` uses them."""

@@ -47,7 +47,7 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
 from manent.runtime.protocol1 import Sessions
 from manent.runtime.spans import NO_SPANS
-from manent.server import page
+from manent.server import demo, page
 from manent.server.api import admin, errors, evaluation, files, health, metrics, openapi, sessions
 from manent.server.api import conversations as conversation_routes
 from manent.server.api.auth import Guard
@@ -224,7 +224,11 @@ def _build(options: ServeOptions, configured: _Files) -> Application:
     routes += desk_routes
     links: list[str] = []
     routes += openapi.routes(management=options.enable_api, more=desk_operations)
-    routes += page.routes(socketio.configured, studio=options.enable_api, desk=desk_options is not None)
+    if options.demo:
+        routes += demo.routes()
+    routes += page.routes(
+        socketio.configured, studio=options.enable_api, desk=desk_options is not None, demo=options.demo
+    )
 
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[None]:

@@ -21,6 +21,7 @@ class ServeOptions:
             effect.
         jwt_require_exp: whether the management API rejects tokens without `exp`.
         desk: whether to serve the desk even if `endpoints.yml` does not configure it, and to print a link for it.
+        demo: whether to serve the page of the demo, which can kill the server.
         warnings: warnings about the command line, to log at the start.
         lame_duck_s: number of seconds after SIGTERM during which the server still serves all requests but reports that
             it is not ready.
@@ -50,3 +51,4 @@ class ServeOptions:
     ssl_password: str | None = None
     warnings: tuple[str, ...] = ()
     desk: bool = False
+    demo: bool = False

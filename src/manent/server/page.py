@@ -21,6 +21,8 @@ from starlette.types import Receive, Scope, Send
 
 from manent import __version__
 from manent.channels.socketio.options import SocketIoOptions
+from manent.server.brotli import append
+from manent.server.demo import describe_process
 from manent.server.operation import Operation
 from manent.web import STATIC
 
@@ -85,7 +87,7 @@ OPERATIONS = (ROOT, CONFIG, STUDIO_PAGE)
 
 
 def routes(
-    socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = False, desk: bool = False
+    socketio: SocketIoOptions, static: Path = STATIC, *, studio: bool = False, desk: bool = False, demo: bool = False
 ) -> list[BaseRoute]:
     """Return the routes of the page, its configuration and the bundle's files; if set, also of studio and desk.
 
@@ -94,8 +96,9 @@ def routes(
         static: folder of the built bundle. If it does not exist, `/` returns instructions for the build.
         studio: whether to serve the studio for site owners at `/webchat/studio`.
         desk: whether to serve the page for operators at `/desk`.
+        demo: whether to serve the demo's page at `/` instead of only the chat.
     """
-    index = static / "index.html"
+    index = static / ("demo.html" if demo else "index.html")
     site = socketio.web_chat.attributes() if socketio.web_chat is not None else {}
     settings = {
         "socketPath": socketio.socketio_path,
@@ -103,8 +106,8 @@ def routes(
         "protocol": 1,
         "version": __version__,
         **{key: site[name] for key, name in _PAGE_SETTINGS.items() if name in site},
+        **({"site": site} if studio else {}),
     }
-    config = msgspec.json.encode(settings)
 
     async def root(request: Request) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
@@ -119,7 +122,8 @@ def routes(
     async def desk_page(request: Request) -> Response:
         return _page(request, static / "desk/desk.html", {"Content-Security-Policy": DESK_CSP})
 
-    async def webchat_config(_: Request) -> Response:
+    async def webchat_config(request: Request) -> Response:
+        config = msgspec.json.encode({**settings, **(describe_process(request) if demo else {})})
         return Response(config, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     found: list[BaseRoute] = [ROOT.route(root), CONFIG.route(webchat_config)]
@@ -136,9 +140,16 @@ def routes(
 
 
 def _loader_route(loader: Path, site: dict[str, str]) -> Route:
-    """Return the route of the loader for a site with `web_chat`. The attributes are a constant before its code."""
-    plain = b"const MANENT_SITE=" + msgspec.json.encode(site) + b";\n" + loader.read_bytes()
-    packed = gzip.compress(plain, mtime=0)
+    """Return the route of the loader for a site with `web_chat`.
+
+    A function after the loader's code returns the attributes. JavaScript defines functions before it runs the code.
+    """
+    settings = b"\nfunction MANENT_SITE(){return" + msgspec.json.encode(site) + b"}\n"
+    plain = loader.read_bytes() + settings
+    packed = {"gzip": gzip.compress(plain, mtime=0)}
+    unfinished = loader.with_name(f"{loader.name}.open.br")
+    if unfinished.is_file():
+        packed = {"br": append(unfinished.read_bytes(), settings), **packed}
     tag = f'"{hashlib.sha256(plain).hexdigest()[:32]}"'
 
     async def serve(request: Request) -> Response:
@@ -146,10 +157,11 @@ def _loader_route(loader: Path, site: dict[str, str]) -> Route:
         known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
         if tag in known:
             return Response(status_code=304, headers=headers)
-        is_packed = "gzip" in _accepted(request)
-        if is_packed:
-            headers["Content-Encoding"] = "gzip"
-        return Response(packed if is_packed else plain, headers=headers, media_type="text/javascript")
+        accepted = _accepted(request)
+        found = next((name for name in packed if name in accepted), None)
+        if found is not None:
+            headers["Content-Encoding"] = found
+        return Response(plain if found is None else packed[found], headers=headers, media_type="text/javascript")
 
     return Route(f"/{LOADER}", serve)
 

@@ -73,7 +73,7 @@ _WHOLES: Final = (
         "sender_id, epoch, seq, handler, operator_id, waiting_since, updated, channel, labels, users, gone, data",
         "sender_id",
     ),
-    _Whole("desk_labels", "label, updated, sender_id", "label, updated, sender_id"),
+    _Whole("desk_labels", "label, updated, sender_id, channel", "label, updated, sender_id"),
     _Whole("desk_reads", "member_id, sender_id, users", "member_id, sender_id"),
     _Whole("desk_texts", "id, sender_id, seq, role, time, text, words, text_key", "id"),
     _Whole("desk_review", "text_key, text, intent, confidence, entities, count, sender_id, seq, newest", "text_key"),
@@ -82,6 +82,7 @@ _WHOLES: Final = (
     _Whole("desk_visits", "day, visitor", "day, visitor"),
     _Whole("desk_canned", "key, text", "key"),
     _Whole("desk_webhooks", "id, url, secret, events, created, position, failures, retry_at", "id"),
+    _Whole("desk_links", "bridge, sender_id, remote, data", "bridge, sender_id"),
 )
 """Invitations, sessions and the feed of the desk are not copied: operators sign in again, and pages load again."""
 

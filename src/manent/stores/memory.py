@@ -124,7 +124,7 @@ class MemoryStore(FileTables):
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
             self._tables.executescript(_SHOWN_TABLES)
             for step in steps("sqlite"):
-                if step.file.stem.endswith(("_postbox", "_files", "_desk")):
+                if step.file.stem.endswith(("_postbox", "_files", "_desk", "_desk_bridges", "_desk_label_channels")):
                     self._tables.executescript(step.file.read_text())
         self._tables.execute("BEGIN")
         try:

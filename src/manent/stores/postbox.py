@@ -270,16 +270,20 @@ def move_route(route: Route, owner: str, undelivered: Undelivered | None) -> Ope
         ),
     )
     if found and undelivered is not None:
-        one = undelivered
-        yield (
-            (
-                "INSERT INTO undelivered (sender_id, seq, part, reason, time, is_uncertain) "
-                "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sender_id, seq, part) DO UPDATE "
-                "SET reason = excluded.reason, time = excluded.time, is_uncertain = excluded.is_uncertain"
-            ),
-            (route.sender_id, one.seq, one.part, one.reason, one.time, int(one.is_uncertain)),
-        )
+        yield from record_undelivered(route.sender_id, undelivered)
     return bool(found)
+
+
+def record_undelivered(sender_id: str, one: Undelivered) -> Operation[None]:
+    """See `Postbox.record_undelivered`."""
+    yield (
+        (
+            "INSERT INTO undelivered (sender_id, seq, part, reason, time, is_uncertain) "
+            "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sender_id, seq, part) DO UPDATE "
+            "SET reason = excluded.reason, time = excluded.time, is_uncertain = excluded.is_uncertain"
+        ),
+        (sender_id, one.seq, one.part, one.reason, one.time, int(one.is_uncertain)),
+    )
 
 
 def release_routes(owner: str) -> Operation[None]:
@@ -418,6 +422,10 @@ class PostboxTables:
     async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
         """See `Postbox.move_route`."""
         return await self.run_operation(move_route(route, owner, undelivered))
+
+    async def record_undelivered(self, sender_id: str, undelivered: Undelivered) -> None:
+        """See `Postbox.record_undelivered`."""
+        await self.run_operation(record_undelivered(sender_id, undelivered))
 
     async def release_routes(self, owner: str) -> None:
         """See `Postbox.release_routes`."""

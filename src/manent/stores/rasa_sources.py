@@ -95,14 +95,16 @@ class SqlSource:
 
     async def senders(self) -> list[str]:
         """Return the ids of the conversations."""
-        rows = await asyncio.to_thread(self._fetch, sa.select(_rows.c.sender_id).distinct().order_by("sender_id"))
-        return [sender_id for (sender_id,) in rows]
+        rows = await asyncio.to_thread(self._fetch, sa.select(self._exact_id()).select_from(_rows).distinct())
+        return sorted(each.decode() if isinstance(each, bytes) else each for (each,) in rows)
 
     async def pages(self, sender_id: str) -> AsyncIterator[list[Row]]:
         """Yield the events in the order of their row ids."""
         last = None
         while True:
             query = sa.select(_rows.c.id, _rows.c.data).where(_rows.c.sender_id == sender_id)
+            if self._ignores_case:
+                query = query.where(self._exact_id() == sender_id.encode())
             if last is not None:
                 query = query.where(_rows.c.id > last)
             page = await asyncio.to_thread(self._fetch, query.order_by(_rows.c.id).limit(ROWS_AT_ONCE))
@@ -114,6 +116,17 @@ class SqlSource:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    @property
+    def _ignores_case(self) -> bool:
+        """Whether the database may regard `Ada`, `ada` and `ada ` as equal."""
+        return self._engine.dialect.name in ("mysql", "mariadb")
+
+    def _exact_id(self) -> sa.ColumnElement[Any]:
+        """Return the id of a row's conversation, as bytes if the database would compare strings inexactly."""
+        if not self._ignores_case:
+            return _rows.c.sender_id
+        return sa.cast(sa.func.convert(sa.text("sender_id USING utf8mb4")), sa.LargeBinary)
 
     def _fetch(self, query: sa.Select[Any]) -> list[Any]:
         try:
@@ -132,6 +145,8 @@ def _read_only_engine(url: str) -> sa.Engine:
                 raise StoreError("import_source", f"{path} does not exist")
             source = f"sqlite:///file:{path.absolute()}?mode=ro&uri=true"
             return sa.create_engine(source, poolclass=sa.NullPool)
+        if parsed.drivername in ("mysql", "mariadb"):
+            parsed = parsed.set(drivername=f"{parsed.drivername}+pymysql")
         return sa.create_engine(parsed, execution_options={"postgresql_readonly": True})
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreError("import_source", f"invalid URL of the Rasa database: {error}") from error

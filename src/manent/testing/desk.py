@@ -14,6 +14,8 @@ from manent.core.events import Operator
 from manent.runtime.ports.desk import (
     Annotation,
     AuditRecord,
+    Bridge,
+    BridgeLink,
     Canned,
     Count,
     DeskSession,
@@ -214,20 +216,36 @@ async def test_a_page_reads_a_bounded_number_of_rows(store: ConversationStore, m
     await write(
         desk,
         *(
-            row(f"c{number:02}", updated=float(number), channel="rest", labels=("rare",) if number in rare else ())
+            replace(waiting(f"c{number:02}", float(number)), labels=("rare",) if number in rare else ())
             for number in range(20)
         ),
     )
-    await write(desk, *(row(f"d{number:02}", updated=float(number), labels=("rare",)) for number in range(20)))
 
     found, pages, after = list[str](), 0, None
     while pages == 0 or after is not None:
-        filters = ListFilter(channel="rest", label="rare", after=after)
+        filters = ListFilter(handler="queue", label="rare", after=after)
         page = await desk.page(filters, reader="ada", limit=2)
         found += [one.sender_id for one in page.rows]
         after, pages = page.next, pages + 1
-    assert found == ["c19", "c11", "c03"]
+    assert found == ["c03", "c11", "c19"]
     assert pages > 1
+
+
+async def test_label_and_channel_share_an_index(store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of a label's conversations in one channel is full, however many others have the label."""
+    monkeypatch.setattr("manent.stores.desk.listing.SCAN", 5)
+    desk = await opened(store)
+    await write(desk, *(row(f"c{number}", channel="rest", labels=("rare",)) for number in range(3)))
+    await write(desk, *(row(f"d{number:02}", updated=20.0, labels=("rare",)) for number in range(20)))
+    await write(desk, row("c3", channel="slack", labels=("rare",)))
+    moved = row("c3", seq=2, channel="rest", labels=("rare",))
+    assert await desk.write_reads([Read(sender_id="c3", before=("e1", 1), row=moved)]) == ()
+
+    page = await desk.page(ListFilter(channel="rest", label="rare"), reader="ada", limit=3)
+    assert [one.sender_id for one in page.rows] == ["c3", "c2", "c1"]
+    assert page.next is not None
+    page = await desk.page(ListFilter(channel="rest", label="rare", after=page.next), reader="ada", limit=3)
+    assert ([one.sender_id for one in page.rows], page.next) == (["c0"], None)
 
 
 async def test_unread_messages_are_counted_for_each_operator(store: ConversationStore) -> None:
@@ -461,3 +479,28 @@ async def test_one_server_moves_a_webhook(store: ConversationStore) -> None:
     assert await desk.webhooks() == [moved]
     assert await desk.remove_webhook("w1")
     assert not await desk.remove_webhook("w1")
+
+
+async def test_bridges(store: ConversationStore) -> None:
+    """Of two servers, one moves a bridge; links are found from both sides, and an erase removes them."""
+    desk = await opened(store)
+    await desk.tell([FeedRow(kind="gone", time=1.0, sender_id="a")])
+    new = await desk.bridge("chatwoot")
+    assert new == Bridge(name="chatwoot", position=(await desk.feed_ends())[1])
+    held = replace(new, server="one", until=12.5)
+    assert await desk.move_bridge(held, expected=new)
+    assert not await desk.move_bridge(replace(new, server="two", until=12.5), expected=new)
+    assert await desk.bridge("chatwoot") == held
+
+    await talk(store, empty("a"), 1)
+    link = BridgeLink(bridge="chatwoot", sender_id="a", remote="7", data={"seq": 1})
+    await desk.put_link(replace(link, remote="6"))
+    await desk.put_link(link)
+    assert await desk.link("chatwoot", "a") == link
+    assert await desk.linked("chatwoot", "7") == "a"
+    assert await desk.linked("chatwoot", "6") is None
+    await store.erase("a", new_epoch=None)
+    assert await desk.link("chatwoot", "a") is None
+    await desk.put_link(link)
+    await desk.remove_links("a")
+    assert await desk.linked("chatwoot", "7") is None

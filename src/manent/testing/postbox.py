@@ -219,6 +219,9 @@ async def test_undelivered_parts_are_recorded(store: ConversationStore) -> None:
     assert await store.undelivered("ada") == [uncertain]
     assert await store.move_route(route, owner=MINE.owner, undelivered=lost)
     assert await store.undelivered("ada") == [lost]
+    later = replace(lost, part=1)
+    await store.record_undelivered("ada", later)
+    assert await store.undelivered("ada") == [lost, later]
 
 
 async def test_a_route_is_opened_once(store: ConversationStore) -> None:

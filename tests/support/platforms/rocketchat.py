@@ -52,6 +52,7 @@ class RocketChat(Platform):
         app.router.add_post("/api/v1/login", self._login)
         app.router.add_get("/api/v1/me", self._me)
         app.router.add_post("/api/v1/chat.postMessage", self._post_message)
+        app.router.add_get("/file-upload/{file_id}/{name}", self._upload)
 
     async def _login(self, request: web.Request) -> web.Response:
         given = await request.json()
@@ -72,6 +73,14 @@ class RocketChat(Platform):
         if not self._is_authorized(request):
             return _unauthorized()
         return web.json_response({"_id": "bot1", "username": USER, "success": True})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        """Return a file, which is protected (setting "Protect Uploaded Files")."""
+        if not self._is_authorized(request):
+            return web.Response(status=403)
+        if request.match_info["file_id"] != "f1":
+            return web.Response(status=404)
+        return web.Response(body=b"the image", content_type="image/png")
 
     async def _post_message(self, request: web.Request) -> web.Response:
         if not self._is_authorized(request):

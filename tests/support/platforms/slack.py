@@ -40,11 +40,29 @@ class Slack(Platform):
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/api/auth.test", self._auth_test)
         app.router.add_post("/api/chat.postMessage", self._post_message)
+        app.router.add_post("/api/files.info", self._files_info)
+        app.router.add_get("/files-pri/T1-F1/a.png", self._file)
 
     async def _auth_test(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return web.json_response({"ok": False, "error": "invalid_auth"})
         return web.json_response({"ok": True, "team": "Small", "user": "small_bot", "user_id": "UBOT"})
+
+    async def _files_info(self, request: web.Request) -> web.Response:
+        """Return a file's data (docs: files.info, which takes a form and no JSON)."""
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        if (await request.post()).get("file") != "F1":
+            return web.json_response({"ok": False, "error": "file_not_found"})
+        url = f"{self.url}/files-pri/T1-F1/a.png"
+        file = {"id": "F1", "name": "a.png", "mimetype": "image/png", "size": 9, "url_private": url}
+        return web.json_response({"ok": True, "file": file})
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """Return a file (docs: a request without the token is redirected to the page for signing in)."""
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.Response(status=302, headers={"Location": f"{self.url}/signin"})
+        return web.Response(body=b"the image", content_type="image/png")
 
     async def _post_message(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -95,7 +113,13 @@ class Slack(Platform):
         return self.event(self.message(sender, message_id, text=text), f"Ev{message_id}")
 
     def attachment(self, sender: str, message_id: str) -> Webhook:
-        file = {"id": "F1", "name": "a.png", "mimetype": "image/png", "size": 9, "url_private": "https://files/a.png"}
+        file = {
+            "id": "F1",
+            "name": "a.png",
+            "mimetype": "image/png",
+            "size": 9,
+            "url_private": "https://files.slack.com/a.png",
+        }
         return self.event(self.message(sender, message_id, text="", subtype="file_share", files=[file]))
 
     def unknown(self) -> Webhook:

@@ -80,11 +80,33 @@ class Twilio(Platform):
         account = f"/2010-04-01/Accounts/{ACCOUNT}"
         app.router.add_post(f"{account}/Messages.json", self._messages)
         app.router.add_get(f"{account}.json", self._account)
+        app.router.add_get(f"{account}/Messages/MM1/Media/ME1.json", self._media_resource)
+        app.router.add_get(f"{account}/Messages/MM1/Media/ME1", self._media)
+        app.router.add_get("/store/a.png", self._stored)
 
     async def _account(self, request: web.Request) -> web.Response:
         if not _is_authorized(request):
             return _error(401, 20003, "Authenticate")
         return web.json_response({"sid": ACCOUNT, "friendly_name": "Small", "status": "active", "type": "Full"})
+
+    async def _media_resource(self, request: web.Request) -> web.Response:
+        """Return a file's data (docs: Media subresource)."""
+        if not _is_authorized(request):
+            return _error(401, 20003, "Authenticate")
+        return web.json_response({"sid": "ME1", "account_sid": ACCOUNT, "content_type": "image/png"})
+
+    async def _media(self, request: web.Request) -> web.Response:
+        """Redirect to the file (docs: media URLs require basic authentication)."""
+        if not _is_authorized(request):
+            return _error(401, 20003, "Authenticate")
+        return web.Response(status=307, headers={"Location": f"{self.url}/store/a.png?signature=1"})
+
+    async def _stored(self, request: web.Request) -> web.Response:
+        """Return a file from the store, which has nothing to do with the account and must not get its token."""
+        if "Authorization" in request.headers:
+            self.rejected.append("the store of files got the account's token")
+            return web.Response(status=400)
+        return web.Response(body=b"the image", content_type="application/octet-stream")
 
     async def _messages(self, request: web.Request) -> web.Response:
         if not _is_authorized(request):

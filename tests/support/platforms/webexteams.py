@@ -18,9 +18,9 @@ SECRET = "the secret of the webhook"
 BOT_ID = "Y2lzY29zcGFyazovL3VzL1BFT1BMRS9ib3Q"
 CARD = "application/vnd.microsoft.card.adaptive"
 
-MESSAGE = "roomId parentId toPersonId toPersonEmail text markdown files attachments"
+MESSAGE = "roomId parentId toPersonId toPersonEmail text markdown html files attachments"
 MAX_TEXT = 7_439
-"""Bytes of `text` and of `markdown`."""
+"""Bytes of `text`, of `markdown` and of `html`."""
 
 MAX_CARD = 22_000
 """Bytes of a card."""
@@ -48,6 +48,7 @@ class WebexTeams(Platform):
         actions: the submitted cards that can be fetched, by id.
         lookups: how many messages and submitted cards were fetched.
         lookup_faults: the statuses that the next lookups end in.
+        is_scanning: whether files are being scanned for malware.
     """
 
     name = "webexteams"
@@ -59,6 +60,7 @@ class WebexTeams(Platform):
         self.actions: dict[str, dict[str, Any]] = {}
         self.lookups = 0
         self.lookup_faults: list[int] = []
+        self.is_scanning = False
 
     def credentials(self) -> str:
         return f"webexteams:\n  access_token: {TOKEN}\n  secret: {SECRET}\n  api_url: {self.url}/v1\n"
@@ -95,6 +97,8 @@ class WebexTeams(Platform):
         """Describe a file (Message Attachments, Inspecting file details with HEAD)."""
         if not _is_authorized(request):
             return _error(401, "unauthorized")
+        if self.is_scanning:  # Message Attachments, Anti-malware scanning
+            return web.Response(status=423, headers={"Retry-After": "5"})
         headers = {"Content-Disposition": 'attachment; filename="a.png"', "Content-Type": "image/png"}
         return web.Response(headers={**headers, "Content-Length": "9"})
 
@@ -102,6 +106,8 @@ class WebexTeams(Platform):
         """Return a file (Message Attachments, Accessing attachments)."""
         if not _is_authorized(request) or request.match_info["id"] != "file1":
             return _error(404, "Could not find a content with provided ID.")
+        if self.is_scanning:
+            return web.Response(status=423, headers={"Retry-After": "5"})
         return web.Response(body=b"the image", content_type="image/png")
 
     async def _post(self, request: web.Request) -> web.Response:
@@ -231,9 +237,10 @@ def _problem(given: dict[str, Any]) -> str:
         return f"unknown fields: {unknown}"
     if not given.get("roomId"):
         return "roomId cannot be null"
-    if not any(given.get(name) for name in ("text", "markdown", "files")):  # a card needs one of them as a fallback
-        return "at least one of text, markdown and files is required"
-    if any(len(given.get(name, "").encode()) > MAX_TEXT for name in ("text", "markdown")):
+    # a card needs one of them as a fallback
+    if not any(given.get(name) for name in ("text", "markdown", "html", "files")):
+        return "at least one of text, markdown, html and files is required"
+    if any(len(given.get(name, "").encode()) > MAX_TEXT for name in ("text", "markdown", "html")):
         return "Message length limited to 7439 characters"
     files = given.get("files", [])
     if len(files) > 1 or any(not str(one).startswith(("http://", "https://")) for one in files):

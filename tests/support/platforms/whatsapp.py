@@ -11,7 +11,11 @@ from support.platforms.platform import Platform, Sent, Webhook, as_json, only
 TOKEN = "EAAG-token"
 SECRET = "app secret"
 NUMBER = "106540352242922"
-ALLOWED = "messaging_product recipient_type to type text interactive image document context template reaction"
+ALLOWED = (
+    "messaging_product recipient_type to type text interactive image document context template reaction"
+    " biz_opaque_callback_data"
+)
+"""Fields of a message (docs: Messages). The status of a message contains its `biz_opaque_callback_data`."""
 
 
 def sign(body: bytes, secret: str = SECRET) -> Webhook:
@@ -120,6 +124,13 @@ class WhatsApp(Platform):
 
     def saw_work(self, sender: str) -> bool:
         return bool(sender and self.read)
+
+    def failed(self, sent: Sent) -> Webhook:
+        """Return the status of a message that was accepted after the 24 hours (docs: Webhooks, Status messages)."""
+        error = {"code": 131047, "title": "Re-engagement message", "message": "Re-engagement message"}
+        status = {"id": "wamid.1", "status": "failed", "timestamp": "1700000000", "recipient_id": sent.to}
+        key = sent.raw["biz_opaque_callback_data"]
+        return self.change({"statuses": [{**status, "errors": [error], "biz_opaque_callback_data": key}]})
 
     def unknown(self) -> Webhook:
         return self.message("1001", "9", "unsupported", {"errors": [{"code": 131051}]})

@@ -1,6 +1,8 @@
 """Channel classes that were written for Rasa run unmodified."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 import sys
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 import socketio
 from aiohttp import web
@@ -126,6 +129,111 @@ async def test_a_subclass_of_the_rest_channel(tmp_path: Path) -> None:
     assert answer.json() == [{"recipient_id": "ada", "text": "Hello."}]
     assert [json.loads(line) for line in streamed.text.splitlines()] == answer.json()
     assert events[0].metadata["shop"] == "north"
+
+
+async def test_a_help_desk_with_signatures(tmp_path: Path) -> None:
+    """A signed message is answered at once, and the replies go to the help desk's API in order."""
+    received: list[Any] = []
+
+    async def take(request: web.Request) -> web.Response:
+        received.append((request.path, await request.json()))
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_post("/accounts/7/conversations/{id}/messages", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    credentials = f"connectors.published.HelpdeskInput:\n  url: {url}\n  account: 7\n  secret: s1\n"
+    event = {"message_type": "incoming", "content": "count", "conversation": {"id": 12}, "inbox": "web"}
+    body = json.dumps(event).encode()
+    signature = hmac.new(b"s1", body, hashlib.sha256).hexdigest()
+    try:
+        async with running(tmp_path, credentials=credentials) as server, httpx.AsyncClient(base_url=server.url) as http:
+            refused = await http.post("/webhooks/helpdesk/webhook", content=body)
+            queued = await http.post("/webhooks/helpdesk/webhook", content=body, headers={"X-Signature": signature})
+            await until(lambda: bool(received))
+            events = await said(server, "12")
+    finally:
+        await runner.cleanup()
+
+    items = [{"title": "Go on", "value": "/count"}, {"title": "Stop", "value": "/greet"}]
+    sent = {"content": "One.\n\nTwo.", "content_type": "input_select", "items": items}
+    assert (refused.status_code, queued.text) == (401, "success")
+    assert received == [("/accounts/7/conversations/12/messages", sent)]
+    assert [(each.input_channel, each.metadata["inbox"]) for each in events] == [("helpdesk", "web")]
+
+
+async def test_a_rest_subclass_with_its_own_routes(tmp_path: Path) -> None:
+    """One request can contain several messages, each of which is a turn."""
+    async with (
+        running(tmp_path, credentials="connectors.published.AppRest:\n") as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        answer = await http.post("/webhooks/app/webhook", json={"sender": "ada", "messages": ["start", "hello"]})
+        events = await said(server, "ada")
+
+    assert answer.json() == [[{"recipient_id": "ada", "text": "Hello."}]] * 2
+    assert [event.text for event in events] == ["/greet", "hello"]
+
+
+async def test_a_subclass_of_the_callback_channel(tmp_path: Path) -> None:
+    """The replies, and messages that no request waits for, are POSTed to the endpoint."""
+    received: list[Any] = []
+
+    async def take(request: web.Request) -> web.Response:
+        received.append(await request.json())
+        return web.Response(text="ok")
+
+    app = web.Application()
+    app.router.add_post("/bot", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    credentials = f"connectors.published.SignedCallback:\n  url: http://127.0.0.1:{runner.addresses[0][1]}/bot\n"
+    try:
+        async with running(tmp_path, credentials=credentials) as server, httpx.AsyncClient(base_url=server.url) as http:
+            answer = await http.post("/webhooks/signed_callback/webhook", json={"sender": "ada", "message": "hello"})
+            conversation = server.conversations.get("ada")
+            entries = await operations.trigger(conversation, "ping")
+            await operations.send_out(conversation, entries, "latest")
+            await until(lambda: len(received) == 2)
+            events = await said(server, "ada")
+    finally:
+        await runner.cleanup()
+
+    assert answer.text == "success"
+    assert received == [{"recipient_id": "ada", "text": "Hello."}, {"recipient_id": "ada", "text": "Ping."}]
+    assert events[0].metadata["agent"].startswith("python-httpx")
+
+
+async def test_a_socket_subclass_with_tokens(tmp_path: Path) -> None:
+    """With `jwt_key`, only sockets with a valid token are accepted."""
+    key = "k" * 32
+    credentials = f"connectors.published.TokenSockets:\n  session_persistence: true\n  jwt_key: {key}\n"
+    token = jwt.encode({"sub": "ada"}, key, "HS256")
+    wrong = jwt.encode({"sub": "ada"}, "x" * 32, "HS256")
+    got: list[Any] = []
+    async with running(tmp_path, credentials=credentials) as server:
+        for auth in (None, {}, {"token": wrong}, {"token": 5}):
+            refused = socketio.AsyncClient(reconnection=False)
+            with pytest.raises(socketio.exceptions.ConnectionError):
+                await refused.connect(server.url, auth=auth, wait_timeout=30)
+            await refused.disconnect()
+        client = socketio.AsyncClient(reconnection=False)
+        client.on("bot_uttered", got.append)
+        await client.connect(server.url, auth={"token": f"Bearer {token}"}, wait_timeout=30)
+        try:
+            message = {"message": "hello", "session_id": "ada", "custom": '{"page": "p1"}'}
+            await client.emit("user_uttered", message)
+            await until(lambda: len(got) == 1)
+        finally:
+            await client.disconnect()
+        events = await said(server, "ada")
+
+    assert got == [{"text": "Hello."}]
+    assert events[0].metadata["page"] == "p1"
 
 
 @pytest.mark.parametrize(("name", "path"), [("ShopSockets", "/socket.io"), ("OwnSockets", "/chat.io")])

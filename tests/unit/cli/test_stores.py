@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manent.cli.main import main
+from manent.core.postbox import Route, Undelivered
 from manent.stores.sqlite.store import SqliteStore
 from manent.testing.logs import empty, talk
 
@@ -36,6 +38,28 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[-2:] for line in lines] == [["4", "ada"], ["8", "bob"]]
+
+
+def test_show_lists_what_did_not_arrive_or_may_have_arrived_twice(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Below the messages stand the channel, rejected messages and uncertain sends, each with its reason."""
+
+    async def record() -> None:
+        store = SqliteStore(project / "conversations.db")
+        await store.open()
+        await store.open_route(Route(sender_id="ada", channel="callback", address="ada"))
+        lost = Undelivered(seq=3, part=0, reason="status 410", time=1.0)
+        await store.record_undelivered("ada", lost)
+        await store.record_undelivered("ada", replace(lost, part=1, reason="no answer", is_uncertain=True))
+        await store.close()
+
+    asyncio.run(record())
+    assert main(["conversations", "show", "ada"]) == 0
+    shown = capsys.readouterr().out
+    assert "Sends messages over the channel callback: ada" in shown
+    assert "not delivered: message 3, part 1: status 410" in shown
+    assert "sent again, can have arrived twice: message 3, part 2: no answer" in shown
 
 
 @pytest.mark.usefixtures("project")

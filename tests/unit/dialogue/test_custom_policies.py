@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from manent.core.errors import ProjectError
-from manent.core.events import ActionExecuted, BotUttered
+from manent.core.events import ActionExecuted, BotUttered, SlotSet
 from manent.dialogue.model import DialogueModel
 from unit.dialogue.talking import Talk, train
 
@@ -20,7 +20,7 @@ responses:
   utter_order: [{text: "Noted."}]
   utter_calm: [{text: "Calm down."}]
   utter_bye: [{text: "Bye."}]
-slots: {size: {type: text, mappings: [{type: from_text}]}}
+slots: {size: {type: text, influence_conversation: false, mappings: [{type: from_text}]}}
 forms: {order_form: {required_slots: [size]}}
 """
 DATA = """
@@ -102,12 +102,43 @@ def test_a_policy_for_manent(tmp_path: Path) -> None:
     assert said(talk, "order") == ["Bye."]
 
 
+def test_a_policy_reads_states(tmp_path: Path) -> None:
+    """A policy learns and predicts from the states before the actions, which contain intent, slots and form."""
+    policies = "{name: components.published_policies.NearestStatePolicy}, {name: RulePolicy}"
+    talk = Talk(trained(tmp_path, policies))
+
+    assert said(talk, "greet") == ["Hello."]
+    assert said(talk, "order") == ["Noted."]
+    by = {each.name: each.policy for each in ran(talk)}
+    assert by["utter_greet"] == "NearestStatePolicy"
+
+
+def test_a_class_that_extends_memoization(tmp_path: Path) -> None:
+    """Its condition decides whether the prediction of the built-in policy counts."""
+    answers = []
+    for least in (0.2, 1.1):
+        policy = f"{{name: components.published_policies.LowConfidenceMemoization, least: {least}, max_history: 3}}"
+        policy += ", {name: RulePolicy}"
+        (tmp_path / str(least)).mkdir()
+        answers.append(said(Talk(trained(tmp_path / str(least), policy)), "greet"))
+
+    assert answers == [["Hello."], []]
+
+
+def test_a_class_that_extends_rules_and_records_events(tmp_path: Path) -> None:
+    """The events of a prediction that is based on the built-in policy's prediction are in the log."""
+    talk = Talk(trained(tmp_path, "{name: components.published_policies.RememberingRules}"))
+
+    assert said(talk, "order") == ["Noted."]
+    assert [event.value for event in talk.events if isinstance(event, SlotSet)][-1] == "order"
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [
         ("NoSuchPolicy", 'no class "NoSuchPolicy" in the module components.policies'),
         ("OldPolicy", "a policy without `@DefaultV1Recipe.register"),
-        ("StatesPolicy", "TrackerWithCachedStates.past_states is not provided by Manent"),
+        ("StatesPolicy", "TrackerWithCachedStates.as_dialogue is not provided by Manent"),
     ],
 )
 def test_a_policy_that_cannot_run_is_an_error_with_its_line(name: str, found: str, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_new_build_is_served_without_a_restart(client: TestClient, static: Pat
 
 
 def test_a_site_is_branded_in_the_loader(static: Path) -> None:
-    """With `web_chat`, the attributes are before the code of the loader, compressed, and with a tag of their own."""
+    """With `web_chat`, a function after the code of the loader returns the attributes, and the tag differs."""
     options, _ = convert(SocketIoOptions, {"web_chat": {"title": "</script>Bäckerei", "language": "de"}})
     assert options is not None
     with TestClient(Starlette(routes=page.routes(options, static))) as client:
@@ -123,11 +123,29 @@ def test_a_site_is_branded_in_the_loader(static: Path) -> None:
         settings = client.get("/webchat/config.json").json()
         other = client.get("/webchat/assets/chat-abc.js")
 
-    first, _, rest = loader.text.partition("\n")
-    assert first == 'const MANENT_SITE={"heading":"</script>Bäckerei","lang":"de"};'
-    assert (rest, loader.headers["content-encoding"]) == (CODE, "gzip")
+    assert loader.text.startswith(CODE)
+    last = loader.text.removeprefix(CODE).strip()
+    assert last == 'function MANENT_SITE(){return{"heading":"</script>Bäckerei","lang":"de"}}'
+    assert loader.headers["content-encoding"] == "gzip"
     assert (plain.text, "content-encoding" in plain.headers) == (loader.text, False)
     assert (again.status_code, loader.headers["cache-control"]) == (304, "no-cache")
     assert loader.headers["access-control-allow-origin"] == "*"
     assert (settings["title"], settings["language"]) == ("</script>Bäckerei", "de")
     assert other.text == CODE
+
+
+def test_a_branded_loader_is_compressed_with_brotli(static: Path) -> None:
+    """If the build contains the loader as a stream without an end, the settings are appended to it."""
+    (static / "webchat/manent-chat.js.open.br").write_bytes(b"stream")
+    options, _ = convert(SocketIoOptions, {"web_chat": {"title": "Bakery"}})
+    assert options is not None
+    with (
+        TestClient(Starlette(routes=page.routes(options, static))) as client,
+        client.stream("GET", "/webchat/manent-chat.js", headers={"Accept-Encoding": "gzip, br"}) as answer,
+    ):
+        sent = b"".join(answer.iter_raw())
+
+    assert answer.headers["content-encoding"] == "br"
+    assert sent.startswith(b"stream")
+    assert b'function MANENT_SITE(){return{"heading":"Bakery"}}' in sent
+    assert client.get("/webchat/manent-chat.js.open.br").status_code == 404

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 import redis
+import sqlalchemy as sa
 
 from manent.core.errors import StoreError
+from manent.core.events import UserUttered
 from manent.stores.memory import MemoryStore
 from manent.stores.rasa_import import ImportReport, import_rasa
+from support import mariadb
 
 EVENTS: list[dict[str, Any]] = [
     {"event": "action", "timestamp": 1.0, "name": "action_listen", "policy": None, "confidence": None},
@@ -67,6 +70,42 @@ async def test_dialogues_in_redis(redis_url: str) -> None:
     events = [entry.event for entry in await store.entries("ada *1")]
     assert [event.timestamp for event in events] == [1.0, 2.0, 2.1, 2.2]
     assert await shop.entries("bob")
+
+
+async def test_rows_in_mariadb() -> None:
+    """Ids that differ only in case, accents or a space at the end are different conversations, as in Rasa's rows."""
+    senders = ["ada", "Ada", "ada ", "äda", "渡辺"]
+    with mariadb.running() as url:
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            # The columns of Rasa's table.
+            connection.execute(
+                sa.text(
+                    "CREATE TABLE events (id INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY,"
+                    " sender_id VARCHAR(255) NOT NULL, type_name VARCHAR(255) NOT NULL, timestamp FLOAT,"
+                    " intent_name VARCHAR(255), action_name VARCHAR(255), data TEXT, INDEX (sender_id))"
+                )
+            )
+            for event in EVENTS:
+                for sender_id in senders:
+                    row = {
+                        "sender": sender_id,
+                        "type": event["event"],
+                        "data": json.dumps({**event, "text": sender_id}),
+                    }
+                    insert = "INSERT INTO events (sender_id, type_name, data) VALUES (:sender, :type, :data)"
+                    connection.execute(sa.text(insert), row)
+        store = MemoryStore()
+        first = await import_rasa(url, store)
+        again = await import_rasa(url.replace("mysql+pymysql://", "mysql://"), store)
+        engine.dispose()
+
+    assert first == ImportReport(conversations=5, events=20)
+    assert again == ImportReport(conversations=5, events=0)
+    for sender_id in senders:
+        entries = [entry.event for entry in await store.entries(sender_id)]
+        assert [event.timestamp for event in entries] == [1.0, 2.0, 2.1, 2.2]
+        assert [event.text for event in entries if isinstance(event, UserUttered)] == [sender_id]
 
 
 async def test_documents_in_mongodb(monkeypatch: pytest.MonkeyPatch) -> None:

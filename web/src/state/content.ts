@@ -24,6 +24,21 @@ export interface Card {
   buttons: Button[];
 }
 
+/** A field for a date or a time. */
+export interface Picker {
+  kind: "picker";
+  input: "date" | "time" | "datetime-local";
+  text: string;
+  /** Name of the field, or `""`. */
+  label: string;
+  /** Limits and initial value in the format of HTML, for example `2026-12-01`, or `""`. */
+  min: string;
+  max: string;
+  value: string;
+  /** The message to send, in which the chosen value replaces each `{}`. */
+  payload: string;
+}
+
 export type Content =
   | { kind: "text"; text: string }
   | { kind: "image"; src: string; alt: string }
@@ -33,6 +48,7 @@ export type Content =
   | { kind: "cards"; cards: Card[] }
   | { kind: "accordion"; sections: { title: string; text: string; link: string | null }[] }
   | { kind: "rating"; text: string; options: Button[]; thanks: string }
+  | Picker
   | { kind: "buttons"; buttons: Button[] }
   | { kind: "custom"; type: string; value: Json };
 
@@ -124,6 +140,19 @@ function readTyped(type: string, value: Record<string, unknown>): Content | null
           })),
         ),
         thanks: firstText(value["message"], value["thank_you"]),
+      };
+    case "date":
+    case "time":
+    case "datetime":
+      return {
+        kind: "picker",
+        input: type === "datetime" ? "datetime-local" : type,
+        text: text(value["text"]),
+        label: firstText(value["label"], value["title"]),
+        min: text(value["min"]),
+        max: text(value["max"]),
+        value: text(value["value"]),
+        payload: text(value["payload"]) || "{}",
       };
     default:
       return null;
@@ -219,6 +248,7 @@ export function plainWords(pieces: readonly Content[], fallbacks: Fallbacks): st
       case "accordion":
         return piece.sections.map((section) => section.title).join("; ");
       case "rating":
+      case "picker":
         return plainText(piece.text);
       case "buttons":
         return piece.buttons.map((button) => button.title).join(", ");

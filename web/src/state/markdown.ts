@@ -20,7 +20,8 @@ export type Block =
   | { kind: "heading"; inlines: Inline[] }
   | { kind: "list"; ordered: boolean; start: number; items: Block[][] }
   | { kind: "quote"; blocks: Block[] }
-  | { kind: "code"; text: string }
+  /** `language` is the first word after the opening fence, in lower case, or `""`. */
+  | { kind: "code"; text: string; language: string }
   | { kind: "rule" }
   | { kind: "table"; head: Inline[][]; rows: Inline[][][] };
 
@@ -64,7 +65,13 @@ function blocks(lines: readonly string[], depth: number): Block[] {
       flush();
       const end = lines.findIndex((other, i) => i > at && isFenceEnd(other, fence));
       const until = end === -1 ? lines.length : end;
-      found.push({ kind: "code", text: lines.slice(at + 1, until).join("\n") });
+      const language = line
+        .trim()
+        .slice(fence.length)
+        .trim()
+        .split(/[\s{,:]/)[0]!
+        .toLowerCase();
+      found.push({ kind: "code", text: lines.slice(at + 1, until).join("\n"), language });
       at = until + 1;
     } else if (line.trim() === "") {
       flush();

@@ -43,6 +43,8 @@ export interface ChatState {
   readonly troubles: Readonly<Record<string, Notice>>;
   /** The `seq` up to which the visitor has seen the conversation. */
   readonly read: number;
+  /** The `seq` after which the messages are marked as new, or null. It stays while the visitor reads them. */
+  readonly new_after: number | null;
   /** Number of failed connection attempts since the last success. */
   readonly failures: number;
 }
@@ -56,7 +58,9 @@ export type PageEvent =
   /** The visitor has sent a message. */
   | { type: "written" }
   /** The visitor has seen the conversation up to `seq`, or completely. */
-  | { type: "read"; seq?: number | undefined };
+  | { type: "read"; seq?: number | undefined }
+  /** The visitor looks at the conversation again, and had seen it up to `seq`, or up to `state.read`. */
+  | { type: "returned"; seq?: number | undefined };
 
 export type ChatEvent = ClientEvent | PageEvent;
 
@@ -79,6 +83,7 @@ export const EMPTY: ChatState = {
   notices: [],
   troubles: {},
   read: 0,
+  new_after: null,
   failures: 0,
 };
 
@@ -148,6 +153,7 @@ function joined(state: ChatState, event: Extract<ClientEvent, { type: "joined" }
     rating: same ? state.rating : "none",
     troubles: same ? state.troubles : {},
     read: same ? state.read : 0,
+    new_after: same ? state.new_after : null,
   };
 }
 
@@ -228,8 +234,14 @@ export function reduce(state: ChatState, event: ChatEvent): ChatState {
       return {
         ...state,
         notices: without(state, (code) => !LASTING.has(code) && !code.startsWith("token_")),
+        new_after: null,
       };
     case "read":
       return { ...state, read: Math.max(state.read, Math.min(event.seq ?? Infinity, head(state))) };
+    case "returned": {
+      const after = event.seq ?? state.read;
+      const isNew = unread({ ...state, read: after }) > 0;
+      return { ...state, read: head(state), new_after: isNew ? after : null };
+    }
   }
 }

@@ -12,6 +12,8 @@ import type { ChatState } from "./state";
 export type Item =
   | { kind: "day"; key: string; timestamp: number }
   | { kind: "divider"; key: string; reason: "restart" | "session" }
+  /** The following messages are new. */
+  | { kind: "new"; key: string }
   /** An operator has joined or left. */
   | { kind: "person"; key: string; name: string; joined: boolean }
   | {
@@ -20,6 +22,8 @@ export type Item =
       message: Said;
       contents: readonly Content[];
       starts: boolean;
+      /** Whether this is the last message before another sender's. */
+      ends: boolean;
       choice: Choice;
     }
   | { kind: "user"; key: string; text: string; timestamp: number; starts: boolean; message: UserMessage }
@@ -102,6 +106,7 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
     if (message.role === "user") choice = choiceOf(message);
     else choices.set(i, choice);
   }
+  const firstNew = findNew(state);
   let before: Message | undefined = messages[start - 1];
   let person = personAt(state, start);
   /** Where an operator joined or left since the last message to the visitor, if this tab has seen it. */
@@ -130,13 +135,27 @@ export function transcript(state: ChatState, start = 0, end = state.messages.len
       if (meet(personSaying(message), message.id)) starts = true;
       place = null;
     }
+    if (i === firstNew) {
+      items.push({ kind: "new", key: "new" });
+      starts = true;
+    }
     if (isDrawn(message) && !joinCards(items, message))
       items.push(item(message, starts, choices.get(i) ?? OPEN));
     if (isDrawn(message)) before = message;
   }
   if (end === messages.length) meet(state.handling?.operator ?? null, "end");
   if (end === messages.length) items.push(...pendingItems(pending, before));
-  return items;
+  return items.map((item, at) => {
+    if (item.kind !== "bot") return item;
+    const next = items[at + 1];
+    const after = next === undefined ? messages[end] : next.kind === "bot" ? next.message : undefined;
+    return { ...item, ends: senderOf(after) !== senderOf(item.message) };
+  });
+}
+
+/** Return the index of the first message to the visitor that the visitor has not seen, or -1. */
+function findNew({ messages, new_after }: ChatState): number {
+  return new_after === null ? -1 : messages.findIndex(({ seq, role }) => seq > new_after && role !== "user");
 }
 
 function personSaying(message: Message): Operator | null {
@@ -185,7 +204,15 @@ function joinCards(items: Item[], message: Message): boolean {
 
 function item(message: Message, starts: boolean, choice: Choice): Item {
   if (message.role !== "user") {
-    return { kind: "bot", key: message.id, message, contents: contentsOf(message), starts, choice };
+    return {
+      kind: "bot",
+      key: message.id,
+      message,
+      contents: contentsOf(message),
+      starts,
+      ends: true,
+      choice,
+    };
   }
   const text = message.title ?? message.message;
   // The key is the message's id, so that a delivered message replaces the pending one in place.

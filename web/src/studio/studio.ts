@@ -5,9 +5,29 @@
  * loads it as any site does.
  */
 
-import { LANGUAGES } from "../ui/i18n/languages";
+import { LANGUAGES, TONES } from "../ui/i18n/languages";
 
 void import(/* @vite-ignore */ new URL("manent-chat.js", import.meta.url).href);
+
+/** Attributes from `web_chat` in the server's `credentials.yml`: the starting values of the options. */
+const site = await readSite();
+
+/** Custom properties in the attribute `colors` of the site. */
+const siteStyle = new Map<string, string>(
+  (site["colors"] ?? "").split(";").flatMap((part) => {
+    const [name, value] = part.split(":");
+    return value === undefined ? [] : [[`--manent-${name}`, value] as const];
+  }),
+);
+
+async function readSite(): Promise<Record<string, string>> {
+  try {
+    const answer = await fetch(new URL(/* @vite-ignore */ "config.json", import.meta.url));
+    return ((await answer.json()) as { site?: Record<string, string> }).site ?? {};
+  } catch {
+    return {}; // without a connection, the options start with the defaults
+  }
+}
 
 type Option =
   | { name: string; label: string; kind: "text"; placeholder?: string }
@@ -23,7 +43,10 @@ const GROUPS: readonly { legend: string; options: readonly Option[] }[] = [
       { name: "heading", label: "Heading", kind: "text", placeholder: "Manent" },
       { name: "subheading", label: "Subheading", kind: "text" },
       { name: "placeholder", label: "Text field placeholder", kind: "text" },
+      { name: "greeting", label: "Greeting", kind: "text" },
+      { name: "suggestions", label: "Suggestions", kind: "text", placeholder: "Hours|Prices" },
       { name: "lang", label: "Language", kind: "choice", choices: ["", ...LANGUAGES] },
+      { name: "tone", label: "Tone", kind: "choice", choices: ["", ...TONES] },
       { name: "initial-payload", label: "First message", kind: "text", placeholder: "/greet" },
     ],
   },
@@ -44,6 +67,7 @@ const GROUPS: readonly { legend: string; options: readonly Option[] }[] = [
   {
     legend: "Behaviour",
     options: [
+      { name: "storage-key", label: "Storage key", kind: "text", placeholder: "sales" },
       { name: "storage", label: "Storage", kind: "choice", choices: ["local", "session", "none"] },
       { name: "message-delay", label: "Delay between messages (ms)", kind: "number" },
       { name: "voice", label: "Dictation and reading aloud", kind: "flag" },
@@ -57,6 +81,13 @@ const chosen = new Map<string, string>();
 const preview = document.querySelector("#preview")!;
 const code = document.querySelector("#code")!;
 
+/** Return the value that an option has if the page sets nothing. */
+function initial(option: Option): string {
+  const found = site[option.name] ?? siteStyle.get(option.name);
+  if (found !== undefined) return found;
+  return option.kind === "choice" ? option.choices[0]! : option.kind === "colour" ? option.start : "";
+}
+
 function field(option: Option): HTMLElement {
   const label = document.createElement("label");
   label.append(option.label);
@@ -64,14 +95,17 @@ function field(option: Option): HTMLElement {
   if (option.kind === "choice") {
     input = document.createElement("select");
     for (const choice of option.choices)
-      input.append(new Option(choice === "" ? "same as the page" : choice, choice));
+      input.append(new Option(choice === "" ? "automatic" : choice, choice));
+    const known = [...input.options].some(({ value }) => value === initial(option));
+    if (!known) input.append(new Option(initial(option))); // several languages
+    input.value = initial(option);
   } else {
     input = document.createElement("input");
     input.type = { text: "text", number: "number", flag: "checkbox", colour: "color" }[option.kind];
-    if (option.kind === "colour") input.value = option.start;
-    if (option.kind === "text") input.placeholder = option.placeholder ?? "";
+    if (option.kind === "colour") input.value = initial(option);
+    if (option.kind === "text") input.placeholder = initial(option) || (option.placeholder ?? "");
   }
-  const first = option.kind === "choice" ? option.choices[0]! : option.kind === "colour" ? option.start : "";
+  const first = option.kind === "text" ? "" : initial(option);
   input.addEventListener("input", () => {
     const value =
       input instanceof HTMLInputElement && input.type === "checkbox"
@@ -130,7 +164,7 @@ function draw(): void {
   for (const { options } of GROUPS) {
     for (const { name } of options) {
       if (!name.startsWith("--")) continue;
-      const value = chosen.get(name);
+      const value = chosen.get(name) ?? siteStyle.get(name);
       if (value === undefined) chat.style.removeProperty(name);
       else chat.style.setProperty(name, value);
     }

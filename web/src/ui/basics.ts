@@ -7,46 +7,57 @@
 
 import type { StorageKind } from "./browser";
 
+/** Attributes that can change while the chat runs. */
 export const ATTRIBUTES = [
-  "server-url",
-  "socket-path",
-  "namespace",
   "heading",
   "heading-level",
   "subheading",
   "placeholder",
   "lang",
   "theme",
-  "layout",
-  "storage",
-  "initial-payload",
-  "session-id",
-  "adopt",
   "avatar",
-  "launcher-icon",
   "metadata",
   "message-delay",
   "conversations",
   "voice",
   "hide",
-  "link-target",
-  "metadata-key",
-  "user-message-event",
-  "bot-message-event",
   "greeting",
   "suggestions",
   "words",
+  "tone",
+  "feedback",
+  "size",
 ] as const;
+
+/** An attribute of the chat. Those that are not in `ATTRIBUTES` are read once. */
+export type Attribute =
+  | (typeof ATTRIBUTES)[number]
+  | "server-url"
+  | "socket-path"
+  | "namespace"
+  | "layout"
+  | "storage"
+  | "initial-payload"
+  | "session-id"
+  | "adopt"
+  | "link-target"
+  | "metadata-key"
+  | "user-message-event"
+  | "bot-message-event"
+  | "storage-key"
+  | "cookie-domain";
 
 export interface Basics {
   /** The server's URL without a trailing slash, for example `https://bot.example` or `https://example/bot`. */
   readonly server_url: string;
   readonly socket_path: string;
   readonly namespace: string;
-  /** Prefix of stored keys. It differs between servers, so that two chats on one site do not share a conversation. */
+  /** Prefix of stored keys. Chats with different servers or different `storage-key`s have different conversations. */
   readonly scope: string;
   readonly heading: string;
   readonly storage: StorageKind;
+  /** Domain whose subdomains share the conversation through a cookie, or `""`. */
+  readonly cookie_domain: string;
 }
 
 /**
@@ -60,7 +71,7 @@ function serverOf(script_url: string): string {
 
 /** Read the attributes of an element. By default, the server is the one that serves `script_url`. */
 export function readBasics(element: Element, script_url: string): Basics {
-  const attribute = (name: (typeof ATTRIBUTES)[number]): string | null => element.getAttribute(name);
+  const attribute = (name: Attribute): string | null => element.getAttribute(name);
   const server = attribute("server-url");
   const server_url = server
     ? new URL(server, document.baseURI).href.replace(/\/+$/, "")
@@ -68,12 +79,14 @@ export function readBasics(element: Element, script_url: string): Basics {
   const socket_path = attribute("socket-path") ?? "/socket.io";
   const namespace = attribute("namespace") ?? "/";
   const storage = attribute("storage");
+  const key = attribute("storage-key") ?? "";
   return {
     server_url,
     socket_path,
     namespace,
-    scope: `manent:${server_url}${socket_path}${namespace}`,
+    scope: `manent:${server_url}${socket_path}${namespace}${key && `#${key}`}`,
     heading: attribute("heading") ?? "Manent",
     storage: storage === "session" || storage === "none" ? storage : "local",
+    cookie_domain: attribute("cookie-domain") ?? "",
   };
 }

@@ -20,13 +20,13 @@ import { Attaching } from "./attaching";
 import { Attention } from "./attention";
 import { browserStore } from "./browser";
 import { createClient } from "./client";
+import { shareSession } from "./cookie";
 import { Composer } from "./composer";
 import type { Basics } from "./basics";
 import { readConfig, type ChatConfig } from "./config";
 import { keepAboveKeyboard } from "./covered";
 import { diagnose } from "./diagnosis";
 import { Dialogs } from "./dialogs";
-import { downloadTranscript } from "./download";
 import { inOneTab } from "./election";
 import { ENGLISH, fill, localize, type Localization } from "./i18n";
 import { menuEntries } from "./menu";
@@ -37,7 +37,9 @@ import { Past } from "./past";
 import { Preferences, type Preference } from "./preferences";
 import { Rating } from "./rating";
 import { ReadMark } from "./read_mark";
+import { SizeControl, type Size } from "./size";
 import { styles } from "./styles";
+import { Thumbs, type Thumb } from "./thumbs";
 import type { CustomRenderer } from "./views/content";
 import type { MenuEntry } from "./views/shell";
 
@@ -85,6 +87,8 @@ export class Chat implements PanelSource {
   readonly dialogs: Dialogs;
   readonly attention: Attention;
   readonly rating: Rating;
+  readonly thumbs: Thumbs;
+  private readonly sizes: SizeControl;
   private readonly panel: Panel;
   private readonly store: KeyValueStore;
   private readonly preferences: Preferences;
@@ -102,8 +106,12 @@ export class Chat implements PanelSource {
     const config = (this.config = readConfig(host.element, host.basics()));
     const { scope } = config;
     this.renderers = host.renderers;
-    this.store = browserStore(config.storage);
+    this.store = shareSession(browserStore(config.storage), config);
     adoptSession(this.store, scope, config.adopt);
+    // Each tab has a separate size and draft.
+    const tabStore = browserStore(config.storage === "none" ? "none" : "session");
+    this.sizes = new SizeControl(host.element, tabStore, `${scope}:size`);
+    this.thumbs = new Thumbs(this.store, scope);
     this.panel = new Panel(host.panel, this);
     this.client = createClient(
       config,
@@ -119,8 +127,7 @@ export class Chat implements PanelSource {
         this.panel.schedule();
       },
       () => this.deny("microphone_denied"),
-      // Each tab has a separate draft.
-      browserStore(config.storage === "none" ? "none" : "session"),
+      tabStore,
       `${scope}:draft`,
     );
     this.dialogs = new Dialogs(
@@ -181,7 +188,7 @@ export class Chat implements PanelSource {
   async configure(): Promise<void> {
     this.config = readConfig(this.host.element, this.host.basics());
     const preferred = [...this.config.language.split(/[\s,]+/), document.documentElement.lang];
-    const found = await localize(preferred, navigator.languages);
+    const found = await localize(preferred, navigator.languages, this.config.tone);
     this.localization = { ...found, words: { ...found.words, ...this.config.words } };
     this.panel.configure();
   }
@@ -202,12 +209,13 @@ export class Chat implements PanelSource {
 
   /**
    * Handle the opening of the panel: mark all messages as read, and focus the text field unless the visitor types
-   * elsewhere.
+   * elsewhere. If the chat opens by itself, `mayFocus` is false.
    */
-  opened(): void {
+  opened(mayFocus = true): void {
     this.panel.viewport.toEnd();
-    this.dispatch({ type: "read" });
+    this.dispatch({ type: "returned" });
     this.panel.draw();
+    if (!mayFocus) return;
     const isTyping = document.activeElement?.matches("input, textarea, select, [contenteditable]") ?? false;
     if (!isTyping) this.focus();
   }
@@ -223,14 +231,48 @@ export class Chat implements PanelSource {
   // -- for the panel ------------------------------------------------------------------------------------------
 
   menu(): MenuEntry[] {
-    return menuEntries(this.localization.words, this.config, this.preferences, {
+    const { size } = this;
+    return menuEntries(this.localization.words, this.config, this.preferences, size && size === "full", {
       ask: (question) => this.dialogs.ask(question),
       past: () => void this.listSessions(),
       fresh: () => void this.reset(),
       download: () => void this.download(),
       erase: () => void this.erase(),
       switch: (preference) => void this.switch(preference),
+      toggleFullScreen: () => {
+        this.sizes.toggleFull();
+        this.focus();
+      },
     });
+  }
+
+  get size(): Size | null {
+    return this.sizes.size;
+  }
+
+  toggleLarge(): void {
+    this.sizes.toggleLarge();
+  }
+
+  /** Rate a reply. The rating is shown immediately, and removed if the server does not accept it. */
+  rateReply(seq: number, thumb: Thumb): void {
+    const before = this.thumbs.get(this.state, seq);
+    if (before === thumb) return;
+    this.thumbs.set(this.state, seq, thumb);
+    this.panel.schedule();
+    void this.attempt(() => this.client.rate(thumb === "up" ? 5 : 1, { of: seq })).then((isDone) => {
+      if (isDone) this.attention.announce(this.localization.words.rated);
+      else this.thumbs.set(this.state, seq, before);
+      this.panel.schedule();
+    });
+  }
+
+  copied(): void {
+    this.attention.announce(this.localization.words.copied);
+  }
+
+  adopt(css: string): void {
+    this.host.adopt(css);
   }
 
   close(): void {
@@ -275,7 +317,7 @@ export class Chat implements PanelSource {
 
   scrollToEnd(): void {
     this.panel.viewport.toEnd();
-    this.dispatch({ type: "read" });
+    this.dispatch({ type: "returned" });
     this.panel.focusLog();
   }
 
@@ -299,6 +341,8 @@ export class Chat implements PanelSource {
       (event.type === "connection" && event.status !== "online");
     if (isSilent) this.agentTyping.set(false);
     if (event.type === "message") this.panel.arrive(event.message.id);
+    // Read the mark before drawing: if the visitor sees the chat, drawing the messages moves the mark.
+    const mark = event.type === "joined" ? this.readMark.get(event) : null;
     this.dispatch(event);
     switch (event.type) {
       case "message":
@@ -321,8 +365,10 @@ export class Chat implements PanelSource {
         });
         if (before.epoch !== null && before.epoch !== event.epoch) this.attaching.clear();
         // If nothing is stored, treat messages from before this visit as read.
-        if (before.session_id !== event.session_id)
-          this.dispatch({ type: "read", seq: this.readMark.get(this.state) ?? undefined });
+        if (before.session_id !== event.session_id) {
+          const isSeen = mark !== null && this.isWatched();
+          this.dispatch({ type: isSeen ? "returned" : "read", seq: mark ?? undefined });
+        }
         if (this.rating.isAsked(event.session_id)) this.dispatch({ type: "rating", rating: "asked" });
         break;
       case "handler":
@@ -453,7 +499,7 @@ export class Chat implements PanelSource {
   }
 
   private visibilityChanged(): void {
-    if (this.isWatched()) this.dispatch({ type: "read" });
+    if (this.isWatched()) this.dispatch({ type: "returned" });
     this.attention.count(unread(this.state));
   }
 
@@ -473,7 +519,10 @@ export class Chat implements PanelSource {
   private async download(): Promise<void> {
     const complete = await this.past.all();
     const { words, locale } = this.localization;
-    downloadTranscript(this.state.messages, complete, this.config.heading, words, locale);
+    await this.attempt(async () => {
+      const { downloadTranscript } = await import("./download");
+      downloadTranscript(this.state.messages, complete, this.config.heading, words, locale);
+    });
   }
 
   private async switch(preference: Preference): Promise<void> {
@@ -491,7 +540,12 @@ export class Chat implements PanelSource {
 
   private pressed(event: KeyboardEvent): void {
     if (event.key === "Tab") this.dialogs.tab(event, this.host.root.activeElement);
+    if (event.key !== "Escape") return;
     // If nothing was closed here, the element closes the chat.
-    if (event.key === "Escape" && this.dialogs.close()) event.stopPropagation();
+    if (this.dialogs.close()) event.stopPropagation();
+    else if (this.size === "full") {
+      this.sizes.toggleFull();
+      event.stopPropagation();
+    }
   }
 }

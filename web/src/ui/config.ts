@@ -5,9 +5,8 @@
  */
 
 import type { JsonObject } from "../client/wire";
-import type { ATTRIBUTES, Basics } from "./basics";
-
-type Attribute = (typeof ATTRIBUTES)[number];
+import type { Attribute, Basics } from "./basics";
+import { en, TONES, type Tone, type Words } from "./i18n";
 
 export type Theme = "auto" | "light" | "dark";
 
@@ -40,16 +39,20 @@ export interface ChatConfig extends Basics {
   greeting: string;
   /** Buttons that are shown until the visitor writes. */
   suggestions: readonly Suggestion[];
+  /** How the texts address the visitor. null: as each language does by default. */
+  tone: Tone | null;
   /** Texts that replace those of the interface, by key. */
-  words: Readonly<Record<string, string>>;
+  words: Partial<Words>;
   /** Pause between the messages of a reply, in milliseconds. */
   message_delay_ms: number;
   /** List earlier conversations in the menu (requires `session_identity: jwt`). */
   conversations: boolean;
   /** Offer dictation and reading aloud, if the browser supports them. */
   voice: boolean;
-  /** Names of the menu entries to hide: `past new download erase sound notifications read_aloud`. */
+  /** The controls to hide: `enlarge`, and the menu entries `past new download erase full_screen sound notifications read_aloud`. */
   hide: string[];
+  /** Whether the visitor can rate replies with a thumb. */
+  feedback: boolean;
   /** Where links open: in a new tab (`_blank`) or in this tab (`_self`). */
   link_target: LinkTarget;
   plain_metadata_key: string;
@@ -75,10 +78,22 @@ function words(value: string | null): string[] {
   return (value ?? "").split(/[\s,]+/).filter((item) => item !== "");
 }
 
-function texts(object: JsonObject): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(object).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-  );
+/** Read a site's texts. A text with plural forms can be an object with these forms, or one text for all numbers. */
+function ownWords(object: JsonObject): Partial<Words> {
+  const texts = Object.entries(object).flatMap(([key, value]) => {
+    const known: unknown = Object.hasOwn(en, key) ? en[key as keyof Words] : undefined;
+    const text = typeof known === "object" && typeof value === "string" ? { other: value } : value;
+    const isText =
+      typeof known === "string" ? typeof text === "string" : known !== undefined && isPlural(text);
+    if (!isText) console.warn(`manent-chat: ignoring the text "${key}" in the attribute words:`, value);
+    return isText ? [[key, text]] : [];
+  });
+  return Object.fromEntries(texts) as Partial<Words>;
+}
+
+function isPlural(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("other" in value)) return false;
+  return Object.values(value).every((form) => typeof form === "string");
 }
 
 /** Read suggestions: texts separated by `|`, or a JSON list of texts and `{title, payload}`. */
@@ -119,11 +134,13 @@ export function readConfig(element: Element, basics: Basics): ChatConfig {
     metadata: json(attribute("metadata"), "metadata"),
     greeting: attribute("greeting") ?? "",
     suggestions: suggestions(attribute("suggestions")),
-    words: texts(json(attribute("words"), "words")),
+    tone: TONES.find((tone) => tone === attribute("tone")) ?? null,
+    words: ownWords(json(attribute("words"), "words")),
     message_delay_ms: Math.max(0, Number(attribute("message-delay") ?? 0) || 0),
     conversations: flag(attribute("conversations")),
     voice: flag(attribute("voice")),
     hide: words(attribute("hide")),
+    feedback: flag(attribute("feedback")),
     link_target: oneOf(attribute("link-target"), ["_blank", "_self", "_parent", "_top"], "_blank"),
     plain_metadata_key: attribute("metadata-key") ?? "metadata",
     user_message_event: attribute("user-message-event") ?? "user_uttered",

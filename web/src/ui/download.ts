@@ -1,7 +1,7 @@
 /**
  * Downloads the conversation as a text file.
  *
- * Called by `chat.ts`, which loads the whole conversation first. Must not load messages.
+ * Loaded by `chat.ts` when the visitor downloads the conversation. The caller loads the whole conversation first. Must not load messages.
  */
 
 import type { Message } from "../client/wire";

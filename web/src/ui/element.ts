@@ -7,7 +7,7 @@
  *
  * @csspart launcher badge panel header log message bot user bubble text buttons button card image input send composer
  * @fires manent-ready manent-open manent-close manent-message manent-sent manent-status manent-session manent-notice
- * @fires manent-unread
+ * @fires manent-unread manent-teaser
  */
 
 import type { ConnectionStatus, Notice } from "../client/events";
@@ -15,9 +15,10 @@ import type { JsonObject, Message } from "../client/wire";
 import type { Chat } from "./chat";
 import { ATTRIBUTES, readBasics, type Basics } from "./basics";
 import { launcherPicture, launcherStyles, pageStyles } from "./launcher";
+import type { TeaserState } from "./proactive/invitation";
 import { remember, remembered } from "./remembered";
 import type { CustomRenderer } from "./views/content";
-import { Waiting, waitingStyles } from "./waiting";
+import { languageTags, Waiting, waitingStyles } from "./waiting";
 
 export type { ChatConfig } from "./config";
 export type { CustomRenderer } from "./views/content";
@@ -28,9 +29,9 @@ export type TokenSource =
 
 const SCRIPT_URL = import.meta.url;
 
-/** Attributes from `web_chat` in the server's `credentials.yml`. The server writes this constant before this file. */
-declare const MANENT_SITE: Record<string, string> | undefined;
-const SITE = typeof MANENT_SITE === "object" ? MANENT_SITE : {};
+/** Attributes from `web_chat` in the server's `credentials.yml`. The server appends this function to this file. */
+declare const MANENT_SITE: (() => Record<string, string>) | undefined;
+const SITE = typeof MANENT_SITE === "function" ? MANENT_SITE() : {};
 
 /** Whether the last press was a touch, after which focusing a text field would open the keyboard over the chat. */
 let touched = "matchMedia" in globalThis && matchMedia("(pointer: coarse)").matches;
@@ -50,43 +51,45 @@ const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 export class ManentChat extends Base {
   static readonly observedAttributes = [...ATTRIBUTES, "open"];
 
-  private readonly panel = document.createElement("section");
-  private readonly launcher = document.createElement("button");
-  private readonly badge = document.createElement("span");
-  private readonly renderers = new Map<string, CustomRenderer>();
-  private readonly adopted = new Set<string>();
-  private tokenSource: TokenSource = null;
-  private user: JsonObject | null = null;
-  private loading: Promise<Chat> | null = null;
-  private chat: Chat | null = null;
-  private waiting: Waiting | null = null;
-  private shownCount = "";
+  readonly #panel = document.createElement("section");
+  readonly #launcher = document.createElement("button");
+  readonly #badge = document.createElement("span");
+  readonly #renderers = new Map<string, CustomRenderer>();
+  readonly #adopted = new Set<string>();
+  #tokenSource: TokenSource = null;
+  #user: JsonObject | null = null;
+  #loading: Promise<Chat> | null = null;
+  #chat: Chat | null = null;
+  #waiting: Waiting | null = null;
+  #shownCount = "";
   /** Aborted when the element is removed, so that a chat that is still loading does not start. */
-  private life = new AbortController();
+  #life = new AbortController();
+  /** Aborted when the visitor opens or closes the chat, and when the element is removed. */
+  #invitation = new AbortController();
   /** Whether changes of attributes come from the page or the visitor instead of the parser or this element. */
-  private settled = false;
-  private root: ShadowRoot;
+  #settled = false;
+  #root: ShadowRoot;
 
   constructor() {
     super();
-    this.root = this.attachShadow({ mode: "open" });
-    this.panel.className = "panel";
-    this.panel.id = "panel";
-    this.panel.setAttribute("part", "panel");
-    this.panel.hidden = true;
-    this.panel.tabIndex = -1;
-    this.launcher.className = "launcher";
-    this.launcher.type = "button";
-    this.launcher.setAttribute("part", "launcher");
-    this.launcher.setAttribute("aria-controls", "panel");
-    this.badge.className = "badge";
-    this.badge.setAttribute("part", "badge");
-    this.badge.hidden = true;
-    this.launcher.addEventListener("click", () => this.toggle());
+    this.#root = this.attachShadow({ mode: "open" });
+    this.#panel.className = "panel";
+    this.#panel.id = "panel";
+    this.#panel.setAttribute("part", "panel");
+    this.#panel.hidden = true;
+    this.#panel.tabIndex = -1;
+    this.#launcher.className = "launcher";
+    this.#launcher.type = "button";
+    this.#launcher.setAttribute("part", "launcher");
+    this.#launcher.setAttribute("aria-controls", "panel");
+    this.#badge.className = "badge";
+    this.#badge.setAttribute("part", "badge");
+    this.#badge.hidden = true;
+    this.#launcher.addEventListener("click", () => this.toggle());
     // Start loading before the click.
-    this.launcher.addEventListener("pointerenter", () => this.prepare(), { once: true });
-    this.root.addEventListener("keydown", (event) => {
-      if ((event as KeyboardEvent).key !== "Escape" || !this.isOpen || !this.floats) return;
+    this.#launcher.addEventListener("pointerenter", () => this.#prepare(), { once: true });
+    this.#root.addEventListener("keydown", (event) => {
+      if ((event as KeyboardEvent).key !== "Escape" || !this.isOpen || !this.#floats) return;
       event.stopPropagation();
       this.close();
     });
@@ -96,57 +99,67 @@ export class ManentChat extends Base {
     for (const name in SITE) if (!this.hasAttribute(name)) this.setAttribute(name, SITE[name]!);
     // "accent: #252" becomes the custom property --manent-accent.
     this.style.cssText += (this.getAttribute("colors") ?? "").replace(/[\w-]+(?=:)/g, "--manent-$&");
-    const basics = this.basics();
-    const { floats } = this;
-    if (this.panel.parentNode === null) this.root.append(this.panel);
-    if (!floats) this.launcher.remove();
-    else if (this.launcher.parentNode === null) this.root.append(this.launcher);
-    this.adopt(launcherStyles + waitingStyles);
-    this.launcher.replaceChildren(launcherPicture(this.getAttribute("launcher-icon") ?? ""), this.badge);
-    this.panel.setAttribute("role", floats ? "dialog" : "region");
-    this.panel.setAttribute("aria-label", basics.heading);
+    const basics = this.#basics();
+    const floats = this.#floats;
+    if (this.#panel.parentNode === null) this.#root.append(this.#panel);
+    if (!floats) this.#launcher.remove();
+    else if (this.#launcher.parentNode === null) this.#root.append(this.#launcher);
+    this.#adopt(launcherStyles + waitingStyles);
+    this.#launcher.replaceChildren(launcherPicture(this.getAttribute("launcher-icon") ?? ""), this.#badge);
+    this.#panel.setAttribute("role", floats ? "dialog" : "region");
+    this.#panel.setAttribute("aria-label", basics.heading);
     const stored = remembered(basics, "open");
-    if (floats && stored !== null && this.chat === null) {
-      this.settled = false;
+    if (floats && stored !== null && this.#chat === null) {
+      this.#settled = false;
       this.toggleAttribute("open", stored === "1");
     }
-    this.settled = true;
-    this.showState();
-    if (this.chat !== null) return; // the element was moved within the page
-    this.drawUnread(Number(remembered(basics, "unread")) || 0);
-    if (this.isOpen) this.prepare();
-    else if (remembered(basics, "session") !== null) whenIdle(() => this.isConnected && this.prepare());
+    this.#settled = true;
+    this.#showState();
+    if (this.#chat !== null) return; // the element was moved within the page
+    this.#drawUnread(Number(remembered(basics, "unread")) || 0);
+    if (this.isOpen) this.#prepare();
+    else {
+      if (remembered(basics, "session") !== null) whenIdle(() => this.isConnected && this.#prepare());
+      if (floats && stored === null && remembered(basics, "met") === null) this.#invite();
+    }
+    window.manentChat ??= this;
   }
 
   disconnectedCallback(): void {
     // An element that is moved is connected again immediately, so keep its chat.
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.life.abort();
-      this.life = new AbortController();
-      this.chat?.stop();
-      this.chat = this.loading = null;
+      this.#life.abort();
+      this.#invitation.abort();
+      this.#life = new AbortController();
+      this.#invitation = new AbortController();
+      if (window.manentChat === this) delete window.manentChat;
+      this.#chat?.stop();
+      this.#chat = this.#loading = null;
     });
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    if (!this.settled || !this.isConnected || before === after) return;
+    if (!this.#settled || !this.isConnected || before === after) return;
     if (name === "open") {
       if (before !== null && after !== null) return;
-      this.showState();
-      remember(this.basics(), "open", after === null ? "0" : "1");
+      this.#showState();
+      remember(this.#basics(), "open", after === null ? "0" : "1");
+      remember(this.#basics(), "met", "1");
+      this.#invitation.abort();
       if (after === null) {
-        this.fire("close", null);
+        this.#fire("close", null);
       } else {
-        this.fire("open", null);
+        const isByItself = after === "auto";
+        this.#fire("open", null);
         // The launcher can be hidden now. Until the chat is loaded, Escape and Tab start from the panel.
-        if (this.chat === null && this.root.activeElement !== null) this.waiting?.focus();
-        this.load().then((chat) => chat.opened(), ignored);
+        if (this.#chat === null && this.#root.activeElement !== null && !isByItself) this.#waiting?.focus();
+        this.#load().then((chat) => chat.opened(!isByItself), ignored);
       }
       return;
     }
-    this.panel.setAttribute("aria-label", this.basics().heading);
-    void this.chat?.configure();
+    this.#panel.setAttribute("aria-label", this.#basics().heading);
+    void this.#chat?.configure();
   }
 
   // -- for the page -------------------------------------------------------------------------------------------
@@ -161,9 +174,9 @@ export class ManentChat extends Base {
   }
 
   close(): void {
-    const inside = this.root.activeElement !== null;
+    const inside = this.#root.activeElement !== null;
     this.removeAttribute("open");
-    if (inside) this.launcher.focus();
+    if (inside) this.#launcher.focus();
   }
 
   toggle(): void {
@@ -173,18 +186,18 @@ export class ManentChat extends Base {
 
   /** Focus the text field. */
   override focus(options?: FocusOptions): void {
-    this.load().then(() => this.root.querySelector("textarea")?.focus(options), ignored);
+    this.#load().then(() => this.#root.querySelector("textarea")?.focus(options), ignored);
   }
 
   /** Send a message for the visitor, and show `title` or, if it is missing, `text`. Resolves with the message's id. */
   async send(text: string, options: { title?: string } = {}): Promise<string | null> {
-    return (await this.load()).send(text, options.title);
+    return (await this.#load()).send(text, options.title);
   }
 
   /** Set the JWT of the signed-in visitor, or a function that returns a JWT whenever the chat needs one. */
   setToken(token: TokenSource): void {
-    this.tokenSource = token;
-    this.chat?.client.reconnect();
+    this.#tokenSource = token;
+    this.#chat?.client.reconnect();
   }
 
   /**
@@ -194,15 +207,15 @@ export class ManentChat extends Base {
    */
   async setUser(user: ({ token?: TokenSource } & { [key: string]: unknown }) | null): Promise<void> {
     if (user === null) {
-      this.user = null;
-      this.tokenSource = null;
-      const chat = await this.load();
+      this.#user = null;
+      this.#tokenSource = null;
+      const chat = await this.#load();
       chat.client.forget();
       chat.client.reconnect();
       return;
     }
     const { token, ...details } = user;
-    this.user = JSON.parse(JSON.stringify(details)) as JsonObject; // fail now if it is not JSON
+    this.#user = JSON.parse(JSON.stringify(details)) as JsonObject; // fail now if it is not JSON
     if (token !== undefined) this.setToken(token);
   }
 
@@ -213,105 +226,121 @@ export class ManentChat extends Base {
 
   /** Start a new conversation. The server keeps the old one. */
   async reset(): Promise<void> {
-    await (await this.load()).reset();
+    await (await this.#load()).reset();
   }
 
   /** Erase the conversation in this browser and on the server. */
   async erase(): Promise<void> {
-    await (await this.load()).erase();
+    await (await this.#load()).erase();
   }
 
   /** Remove the conversation only from this browser, for log-out and shared computers. */
   async forget(): Promise<void> {
-    (await this.load()).client.forget();
+    (await this.#load()).client.forget();
   }
 
   /** Draw custom JSON of this `type` with `renderer`. The type `"*"` matches all other types. Returns this element. */
   registerRenderer(type: string, renderer: CustomRenderer): this {
-    this.renderers.set(type, renderer);
-    void this.chat?.configure();
+    this.#renderers.set(type, renderer);
+    void this.#chat?.configure();
     return this;
   }
 
   /** The loaded messages, oldest first. */
   get messages(): readonly Message[] {
-    return this.chat?.state.messages ?? [];
+    return this.#chat?.state.messages ?? [];
   }
 
   get sessionId(): string | null {
-    return this.chat?.client.sessionId ?? null;
+    return this.#chat?.client.sessionId ?? null;
   }
 
   // -- inside -------------------------------------------------------------------------------------------------
 
-  private basics(): Basics {
+  #basics(): Basics {
     return readBasics(this, SCRIPT_URL);
   }
 
-  private get floats(): boolean {
+  get #floats(): boolean {
     return this.getAttribute("layout") !== "fill";
   }
 
   /** Load the chat in the background. A failure is logged and shown. */
-  private prepare(): void {
-    this.load().catch(ignored);
+  #prepare(): void {
+    this.#load().catch(ignored);
   }
 
-  private load(): Promise<Chat> {
-    if (this.loading === null) {
-      this.wait();
-      const { signal } = this.life;
-      this.loading = this.loadChat(signal).catch((error: unknown) => {
+  #load(): Promise<Chat> {
+    if (this.#loading === null) {
+      this.#wait();
+      const { signal } = this.#life;
+      this.#loading = this.#loadChat(signal).catch((error: unknown) => {
         if (!signal.aborted) {
-          this.loading = null; // the next call tries again
-          this.waiting?.failed(true);
+          this.#loading = null; // the next call tries again
+          this.#waiting?.failed(true);
           console.error(`manent-chat: the chat could not be loaded from ${SCRIPT_URL}`, error);
         }
         throw error;
       });
     }
-    return this.loading;
+    return this.#loading;
+  }
+
+  /** Invite a visitor who has not used the chat, if the site has rules for this. */
+  #invite(): void {
+    if (!["proactive", "teaser", "open-after"].some((name) => this.hasAttribute(name))) return;
+    const invitation = this.#invitation;
+    import("./proactive/invitation").then(
+      ({ invite }) =>
+        invite(
+          this,
+          this.#root,
+          invitation,
+          () => this.#basics(),
+          (css) => this.#adopt(css),
+        ),
+      (error: unknown) => console.error("manent-chat: the teaser could not be loaded", error),
+    );
   }
 
   /** Show that the chat is loading. */
-  private wait(): void {
-    if (this.waiting === null) {
-      const tags = [this.lang, document.documentElement.lang, ...navigator.languages];
-      this.waiting = new Waiting(
-        this.basics().heading,
-        tags.flatMap((tag) => tag.split(/[\s,]+/)),
-        this.floats ? () => this.close() : null,
-        () => this.load().then((chat) => chat.opened(), ignored),
+  #wait(): void {
+    if (this.#waiting === null) {
+      this.#waiting = new Waiting(
+        this.#basics().heading,
+        languageTags(this),
+        this.#floats ? () => this.close() : null,
+        () => this.#load().then((chat) => chat.opened(), ignored),
       );
     }
-    this.waiting.failed(false);
-    this.panel.prepend(this.waiting.element);
+    this.#waiting.failed(false);
+    this.#panel.prepend(this.#waiting.element);
   }
 
-  private async loadChat(signal: AbortSignal): Promise<Chat> {
+  async #loadChat(signal: AbortSignal): Promise<Chat> {
     const { Chat } = await loadCode(signal);
     signal.throwIfAborted();
     const chat = new Chat({
       element: this,
-      root: this.root,
-      panel: this.panel,
-      basics: () => this.basics(),
-      renderers: this.renderers,
-      adopt: (css) => this.adopt(css),
-      token: async () => (typeof this.tokenSource === "function" ? this.tokenSource() : this.tokenSource),
-      metadata: () => (this.user === null ? {} : { user: this.user }),
-      fire: (name, detail) => this.fire(name, detail),
+      root: this.#root,
+      panel: this.#panel,
+      basics: () => this.#basics(),
+      renderers: this.#renderers,
+      adopt: (css) => this.#adopt(css),
+      token: async () => (typeof this.#tokenSource === "function" ? this.#tokenSource() : this.#tokenSource),
+      metadata: () => (this.#user === null ? {} : { user: this.#user }),
+      fire: (name, detail) => this.#fire(name, detail),
       open: () => this.open(),
       close: () => this.close(),
       isOpen: () => this.isOpen,
       isTouched: () => touched,
-      showUnread: (count) => this.showUnread(count),
+      showUnread: (count) => this.#showUnread(count),
     });
-    this.chat = chat;
+    this.#chat = chat;
     await chat.start();
     signal.throwIfAborted();
-    this.waiting?.element.remove();
-    this.fire("ready", { language: chat.localization.language });
+    this.#waiting?.element.remove();
+    this.#fire("ready", { language: chat.localization.language });
     return chat;
   }
 
@@ -319,48 +348,48 @@ export class ManentChat extends Base {
    * Add styles, unless they are already added. A length in rem depends on the visitor's text size instead of the page's
    * font size of `html`.
    */
-  private adopt(css: string): void {
-    if (this.adopted.has(css)) return;
-    this.adopted.add(css);
-    const { style } = this.panel;
+  #adopt(css: string): void {
+    if (this.#adopted.has(css)) return;
+    this.#adopted.add(css);
+    const { style } = this.#panel;
     style.fontSize = "medium";
-    const medium = parseFloat(getComputedStyle(this.panel).fontSize) || 16;
+    const medium = parseFloat(getComputedStyle(this.#panel).fontSize) || 16;
     style.fontSize = "";
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css.replace(/([\d.]+)rem\b/g, (_, length: string) => `${Number(length) * medium}px`));
-    this.root.adoptedStyleSheets = [...this.root.adoptedStyleSheets, sheet];
+    this.#root.adoptedStyleSheets = [...this.#root.adoptedStyleSheets, sheet];
   }
 
-  private showState(): void {
+  #showState(): void {
     const open = this.isOpen;
-    this.panel.hidden = !open;
-    this.launcher.setAttribute("aria-expanded", String(open));
-    this.launcher.setAttribute("aria-label", this.launcherLabel());
+    this.#panel.hidden = !open;
+    this.#launcher.setAttribute("aria-expanded", String(open));
+    this.#launcher.setAttribute("aria-label", this.#launcherLabel());
   }
 
-  private launcherLabel(): string {
-    const heading = this.basics().heading;
-    return this.badge.hidden ? heading : `${heading} (${this.badge.textContent})`;
+  #launcherLabel(): string {
+    const heading = this.#basics().heading;
+    return this.#badge.hidden ? heading : `${heading} (${this.#badge.textContent})`;
   }
 
-  private showUnread(count: number): void {
-    if (!this.drawUnread(count)) return;
-    remember(this.basics(), "unread", count === 0 ? null : String(count));
-    this.fire("unread", { count });
+  #showUnread(count: number): void {
+    if (!this.#drawUnread(count)) return;
+    remember(this.#basics(), "unread", count === 0 ? null : String(count));
+    this.#fire("unread", { count });
   }
 
   /** Show the number on the launcher. Returns false if the launcher already shows it. */
-  private drawUnread(count: number): boolean {
+  #drawUnread(count: number): boolean {
     const text = count === 0 ? "" : count > 99 ? "99+" : String(count);
-    if (this.shownCount === text) return false;
-    this.shownCount = text;
-    this.badge.textContent = text;
-    this.badge.hidden = count === 0;
-    this.launcher.setAttribute("aria-label", this.launcherLabel());
+    if (this.#shownCount === text) return false;
+    this.#shownCount = text;
+    this.#badge.textContent = text;
+    this.#badge.hidden = count === 0;
+    this.#launcher.setAttribute("aria-label", this.#launcherLabel());
     return true;
   }
 
-  private fire(name: string, detail: unknown): void {
+  #fire(name: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(`manent-${name}`, { detail, bubbles: true, composed: true }));
   }
 }
@@ -428,6 +457,7 @@ export interface ManentChatEvents {
   "manent-sent": CustomEvent<{ message: string; title?: string; message_id: string }>;
   "manent-status": CustomEvent<{ status: ConnectionStatus }>;
   "manent-unread": CustomEvent<{ count: number }>;
+  "manent-teaser": CustomEvent<{ state: TeaserState; text: string }>;
   "manent-notice": CustomEvent<Notice>;
 }
 
@@ -436,4 +466,8 @@ declare global {
     "manent-chat": ManentChat;
   }
   interface GlobalEventHandlersEventMap extends ManentChatEvents {}
+  interface Window {
+    /** The first chat of the page. */
+    manentChat?: ManentChat;
+  }
 }

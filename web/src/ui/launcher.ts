@@ -40,7 +40,6 @@ ${theme}
 @media (forced-colors: active) { .launcher { outline: 1px solid transparent; } }
 @media print {
   :host(:not([layout="fill"])) { display: none !important; }
-  :host([layout="fill"]), :host([layout="fill"]) .panel { display: block; height: auto; overflow: visible; }
 }
 `;
 
@@ -59,11 +58,8 @@ export function launcherPicture(address: string): Element {
 /** Build the speech bubble without lit-html, which is not loaded yet. */
 function launcherMark(): SVGSVGElement {
   const drawing = document.createElementNS(NS, "svg");
-  const set = (element: Element, attributes: Record<string, string>): Element => {
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    return element;
-  };
-  set(drawing, {
+  const path = document.createElementNS(NS, "path");
+  const attributes = {
     viewBox: "0 0 24 24",
     fill: "none",
     stroke: "currentColor",
@@ -72,22 +68,10 @@ function launcherMark(): SVGSVGElement {
     "stroke-linejoin": "round",
     "aria-hidden": "true",
     focusable: "false",
-  });
-  drawing.append(
-    set(document.createElementNS(NS, "path"), {
-      d: "M4 5h16v11h-9l-5 4v-4h-2z",
-    }),
-  );
-  for (const cx of ["8", "12", "16"]) {
-    drawing.append(
-      set(document.createElementNS(NS, "circle"), {
-        cx,
-        cy: "10.5",
-        r: "1",
-        fill: "currentColor",
-        stroke: "none",
-      }),
-    );
-  }
+  };
+  for (const [name, value] of Object.entries(attributes)) drawing.setAttribute(name, value);
+  // Lines without length are dots.
+  path.setAttribute("d", "M4 5h16v11h-9l-5 4v-4h-2zM8 10.5h0M12 10.5h0M16 10.5h0");
+  drawing.append(path);
   return drawing;
 }

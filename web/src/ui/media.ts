@@ -1,7 +1,7 @@
 /**
- * Sound, speech, notifications and the page's title, through the browser's own APIs.
+ * Sound, speech, the clipboard, notifications and the page's title, through the browser's own APIs.
  *
- * Called by `attention.ts`, `composer.ts` and `menu.ts`. Must not check preferences, because the callers do.
+ * Called by `attention.ts`, `composer.ts`, `menu.ts` and `views/code.ts`. Must not check preferences, because the callers do.
  */
 
 /** Play a short, quiet tone. It is synthesized, so there is no file to load. */
@@ -17,6 +17,19 @@ export function chime(): void {
   tone.start();
   tone.stop(context.currentTime + 0.4);
   tone.onended = () => void context.close();
+}
+
+/** Copy a text. Without HTTPS, browsers do not offer the clipboard; then copy from a text field beside `near`. */
+export async function copyText(text: string, near: HTMLElement): Promise<void> {
+  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text);
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "sr";
+  near.after(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+  near.focus();
 }
 
 export const canSpeak = (): boolean => "speechSynthesis" in window;

@@ -19,6 +19,7 @@ export interface MenuActions {
   download(): void;
   erase(): void;
   switch(preference: Preference): void;
+  toggleFullScreen(): void;
 }
 
 type NamedEntry = MenuEntry & { name: string };
@@ -27,6 +28,8 @@ export function menuEntries(
   words: Words,
   config: ChatConfig,
   preferences: Preferences,
+  /** Null if the chat has one size only. */
+  isFullScreen: boolean | null,
   actions: MenuActions,
 ): MenuEntry[] {
   const past: NamedEntry = { name: "past", label: words.past, act: () => actions.past() };
@@ -49,11 +52,18 @@ export function menuEntries(
     checked: preferences.has(name),
     act: () => actions.switch(name),
   });
+  const fullScreen: NamedEntry = {
+    name: "full_screen",
+    label: words.full_screen,
+    checked: isFullScreen === true,
+    act: () => actions.toggleFullScreen(),
+  };
   const entries: NamedEntry[] = [
     ...(config.conversations ? [past] : []),
     { name: "new", label: words.fresh, act: () => actions.ask(fresh) },
     { name: "download", label: words.download, act: () => actions.download() },
     { name: "erase", label: words.erase, act: () => actions.ask(erase) },
+    ...(isFullScreen === null ? [] : [fullScreen]),
     toggle("sound", words.sound),
     ...(canNotify() ? [toggle("notifications", words.notifications)] : []),
     ...(config.voice && canSpeak() ? [toggle("read_aloud", words.read_aloud)] : []),

@@ -6,9 +6,9 @@
  */
 
 import type { Notice } from "../client/events";
-import { fill, type Words } from "./i18n";
+import { fill, type TextKey, type Words } from "./i18n";
 
-const BY_CODE: Record<string, keyof Words> = {
+const BY_CODE: Record<string, TextKey> = {
   no_storage: "no_storage",
   session_lost: "session_lost",
   session_reset: "session_reset",
@@ -19,6 +19,7 @@ const BY_CODE: Record<string, keyof Words> = {
   jwt_expired: "token_expired",
   jwt_revoked: "token_revoked",
   too_long: "too_long",
+  unknown_file: "unknown_file",
   unsupported_protocol: "unsupported",
   failed_request: "failed_request",
   microphone_denied: "microphone_denied",

@@ -13,10 +13,12 @@ import { unread, type ChatState } from "../state/state";
 import { pendingEntries, transcript, type Item } from "../state/transcript";
 import type { Attaching } from "./attaching";
 import type { Attention } from "./attention";
+import { settleCarousels } from "./carousel";
+import { Colouring } from "./colouring";
 import type { Composer } from "./composer";
 import type { ChatConfig } from "./config";
 import type { Dialogs } from "./dialogs";
-import { fill, type Localization } from "./i18n";
+import { fill, plural, type Localization } from "./i18n";
 import { noticeText, refusalText } from "./notices";
 import type { CustomRenderer } from "./views/content";
 import { downIcon } from "./views/icons";
@@ -31,6 +33,8 @@ import {
   type MenuEntry,
 } from "./views/shell";
 import type { Rating } from "./rating";
+import type { Size } from "./size";
+import type { Thumb, Thumbs } from "./thumbs";
 import type { Look } from "./views/look";
 import { transcriptView, type TranscriptContext } from "./views/transcript";
 import { Viewport } from "./viewport";
@@ -49,8 +53,18 @@ export interface PanelSource {
   readonly dialogs: Dialogs;
   readonly attention: Attention;
   readonly rating: Rating;
+  readonly thumbs: Thumbs;
+  /** Null if the chat has one size only. */
+  readonly size: Size | null;
   menu(): MenuEntry[];
+  toggleLarge(): void;
   close(): void;
+  /** Rate a message of the assistant. */
+  rateReply(seq: number, thumb: Thumb): void;
+  /** Called after the visitor has copied a code. */
+  copied(): void;
+  /** Add styles to the chat. */
+  adopt(css: string): void;
   /** Send a button's payload. */
   choose(payload: string, title: string): void;
   retry(message_id: string): void;
@@ -73,12 +87,23 @@ export class Panel {
   private look: Look;
   /** Keys of the messages that are being animated. */
   private readonly arriving = new Set<string>();
-  private readonly resized = new ResizeObserver(() => this.viewport.stay());
+  private readonly resized = new ResizeObserver(() => {
+    this.viewport.stay();
+    settleCarousels(this.element);
+  });
+  private readonly colouring: Colouring;
 
   constructor(
     private readonly element: HTMLElement,
     private readonly source: PanelSource,
   ) {
+    this.colouring = new Colouring(
+      (css) => source.adopt(css),
+      () => {
+        this.look = this.createLook();
+        this.schedule();
+      },
+    );
     this.look = this.createLook();
   }
 
@@ -119,6 +144,7 @@ export class Panel {
       if (log.firstElementChild !== null) this.resized.observe(log.firstElementChild);
     }
     viewport.settle();
+    settleCarousels(this.element);
     this.source.composer.grow();
     if (viewport.atBeginning && state.has_more && state.older === "idle") this.source.loadOlder();
     this.element.toggleAttribute("data-ready", state.connection === "online");
@@ -162,7 +188,7 @@ export class Panel {
   }
 
   private view(items: readonly Item[]): TemplateResult {
-    const { state, config, composer, dialogs, attention } = this.source;
+    const { state, config, composer, dialogs, attention, size } = this.source;
     const { words, locale, language } = this.source.localization;
     const person = state.handling?.operator ?? null;
     const isEmpty = items.length === 0 && state.session_id !== null && !state.typing;
@@ -178,6 +204,8 @@ export class Panel {
         menu: this.source.menu(),
         menuOpen: dialogs.menuOpen,
         toggleMenu: (open) => dialogs.toggleMenu(open),
+        enlarge: size === null || config.hide.includes("enlarge") ? null : () => this.source.toggleLarge(),
+        isLarge: size !== "normal",
         close: config.layout === "fill" ? null : () => this.source.close(),
       })}
       ${noticesView(
@@ -218,7 +246,7 @@ export class Panel {
   }
 
   private jump(): TemplateResult {
-    const { words } = this.source.localization;
+    const { words, locale } = this.source.localization;
     const count = unread(this.source.state);
     return html`<button
       type="button"
@@ -227,8 +255,7 @@ export class Panel {
       aria-label=${words.newest}
       @click=${() => this.source.scrollToEnd()}
     >
-      ${count > 0 ? html`<span>${count === 1 ? words.unread_one : fill(words.unread_many, count)}</span>` : nothing}
-      ${downIcon()}
+      ${count > 0 ? html`<span>${plural(words.unread, count, locale)}</span>` : nothing} ${downIcon()}
     </button>`;
   }
 
@@ -259,7 +286,16 @@ export class Panel {
       const last = messages.findLast((message) => message.role === "user");
       if (last?.role === "user") newest = last.message_id || last.id;
     }
-    return { look: this.look, now: new Date(), troubles, newest, arriving: this.arriving };
+    const { config, state, thumbs } = this.source;
+    return {
+      look: this.look,
+      now: new Date(),
+      troubles,
+      newest,
+      arriving: this.arriving,
+      rated: config.feedback && !state.plain ? (seq) => thumbs.get(this.source.state, seq) : undefined,
+      typing: state.typing,
+    };
   }
 
   private createLook(): Look {
@@ -276,7 +312,13 @@ export class Panel {
       discard: (message_id) => this.source.discard(message_id),
       edit: (message_id, text) => this.source.edit(message_id, text),
       openFile: (event, seq, file_id) => this.source.openFile(event, seq, file_id),
+      rate: (seq, isGood) => this.source.rateReply(seq, isGood ? "up" : "down"),
       target: config.link_target,
+      code: {
+        copy: localization.words.copy,
+        tokens: (code, language) => this.colouring.tokens(code, language),
+        copied: () => this.source.copied(),
+      },
     };
   }
 

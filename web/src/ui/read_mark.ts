@@ -18,7 +18,7 @@ export class ReadMark {
   }
 
   /** Return the number of the last message that was read in this conversation, or null if there is no mark. */
-  get({ session_id, epoch }: ChatState): number | null {
+  get({ session_id, epoch }: Pick<ChatState, "session_id" | "epoch">): number | null {
     const [seq, ...conversation] = (this.store.get(this.key) ?? "").split(" ");
     return conversation.join(" ") === `${session_id} ${epoch}` ? Number(seq) : null;
   }

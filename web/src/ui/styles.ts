@@ -39,7 +39,7 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 #menu { position: absolute; inset-block-start: 3.75rem; max-height: calc(100% - 4.25rem); overflow-y: auto; inset-inline-end: 0.75rem; min-width: 13rem; max-width: calc(100% - 1.5rem); padding: 0.375rem; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); box-shadow: 0 12px 32px var(--shade); }
 #menu button { display: flex; width: 100%; padding: 0.55rem 0.75rem; border: 0; border-radius: calc(var(--radius) * 0.64); background: none; text-align: start; align-items: center; gap: 0.75rem; }
 #menu button:hover, #menu button:focus-visible { background: var(--wash); }
-#menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: 1rem; border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }
+#menu [role="menuitemcheckbox"]::after { content: ""; margin-inline-start: auto; width: 2rem; height: 1.15rem; border-radius: calc(var(--radius) * 2); border: 1.5px solid var(--edge); background: radial-gradient(circle at 0.5rem 50%, var(--edge) 0.32rem, transparent 0.36rem); }
 #menu [aria-checked="true"]::after { border-color: var(--accent-ink); background: radial-gradient(circle at calc(100% - 0.5rem) 50%, var(--on-accent) 0.32rem, transparent 0.36rem) var(--accent); }
 
 /* notices */
@@ -60,6 +60,8 @@ button.icon:hover { background: var(--wash); color: var(--ink); }
 
 .divider { display: flex; align-items: center; gap: 0.875rem; margin-block: 1.5rem 0.75rem; color: var(--soft); font: italic 400 0.875rem/1.3 var(--serif); }
 .divider::before, .divider::after { content: ""; flex: 1; height: 3px; background: radial-gradient(circle, var(--line) 1.25px, transparent 1.5px) center / 9px 3px repeat-x; }
+.divider.fresh { color: var(--accent-ink); font: 600 0.8125rem/1.3 var(--sans); }
+.divider.fresh::before, .divider.fresh::after { height: 1px; background: currentColor; opacity: 0.45; }
 .divider.rubric { color: var(--rubric); }
 .divider.rubric::before, .divider.rubric::after { background-image: radial-gradient(circle, var(--rubric) 1.25px, transparent 1.5px); opacity: 0.55; }
 
@@ -86,6 +88,18 @@ time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .text code, .custom code { font: 0.875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; background: var(--wash); padding: 0.1em 0.3em; border-radius: calc(var(--radius) * 0.36); }
 .text pre, .custom pre { max-width: 100%; margin: 0; padding: 0.75rem 0.875rem; overflow-x: auto; background: var(--wash); border-radius: calc(var(--radius) * 0.71); overflow-wrap: normal; direction: ltr; text-align: left; }
 .text pre code, .custom pre code { background: none; padding: 0; }
+.text .code { max-width: 100%; border-radius: calc(var(--radius) * 0.71); background: var(--wash); overflow: hidden; }
+.code-head { display: flex; align-items: center; justify-content: space-between; padding: 0.25rem 0.25rem 0 0.875rem; font-size: 0.8125rem; color: var(--soft); direction: ltr; }
+.panel .code-head .icon { width: 2rem; height: 2rem; }
+.bare { position: relative; }
+.bare .code-head { position: absolute; inset-block-start: 0.25rem; right: 0; padding: 0 0.25rem; }
+.text .bare pre { padding-block-start: 0.75rem; padding-right: 2.75rem; }
+.code-head .icon:hover { background: var(--tint); }
+.code-head svg { width: 1.0625rem; height: 1.0625rem; }
+.code-head .icon:not(.copied) svg + svg, .code-head .copied svg:first-child { display: none; }
+.code-head .copied { color: var(--accent-ink); }
+.text .code pre { padding-block-start: 0.25rem; border-radius: 0; background: none; }
+.panel .code pre:focus-visible { outline-offset: -3px; border-radius: calc(var(--radius) * 0.71); }
 .text .media { max-height: 16rem; margin-block: 0.25rem; }
 .table { max-width: 100%; overflow-x: auto; }
 .table table { border-collapse: collapse; }
@@ -160,6 +174,13 @@ audio { width: min(100%, 22rem); }
 .photo .media:not(.broken) + .file { display: none; }
 .file:hover { background: var(--tint); }
 .cards { display: flex; width: calc(100% + 4px); gap: 0.75rem; overflow-x: auto; scroll-snap-type: x proximity; padding: 2px 2px 0.5rem; margin-inline: -2px; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.carousel { width: 100%; min-width: 0; }
+.turner { display: flex; align-items: center; gap: 0.25rem; color: var(--soft); font-size: 0.8125rem; font-variant-numeric: tabular-nums; }
+.turner[hidden] { display: none; }
+.turner span { min-width: 2.75rem; text-align: center; }
+.panel .turner .icon { width: 2.25rem; height: 2.25rem; border: 1px solid var(--line); border-radius: 50%; background: var(--raised); color: var(--accent-ink); }
+.panel .turner [aria-disabled="true"] { color: var(--edge); background: none; cursor: default; }
+.turner svg:dir(rtl) { transform: scaleX(-1); }
 .card { flex: none; width: min(15rem, 80%); display: flex; flex-direction: column; border: 1px solid var(--line); border-radius: var(--radius); background: var(--raised); overflow: hidden; scroll-snap-align: start; }
 .card:only-child { width: min(20rem, 100%); }
 .card > img { display: block; width: 100%; aspect-ratio: 16 / 10; object-fit: cover; background: var(--wash); }
@@ -178,6 +199,32 @@ audio { width: min(100%, 22rem); }
 .custom { max-width: 100%; }
 details.custom { width: 100%; border: 1px dashed var(--line); border-radius: var(--radius); color: var(--soft); font-size: 0.875rem; }
 details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
+
+.picker { display: grid; gap: 0.25rem; max-width: 100%; font-size: 0.9375rem; color: var(--soft); }
+.pick { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; }
+.pick input { min-width: 0; max-width: 100%; min-height: 2.5rem; padding: 0.3rem 0.75rem; border: 1.5px solid var(--edge); border-radius: calc(var(--radius) * 0.86); background: var(--raised); color: var(--ink); font: inherit; font-size: max(1rem, 16px); font-variant-numeric: tabular-nums; }
+.pick input:disabled { border-color: var(--line); background: none; color: var(--soft); opacity: 1; }
+.pick .solid { min-height: 2.5rem; padding: 0.375rem 1rem; border-radius: calc(var(--radius) * 1.43); }
+.picked svg { display: block; color: var(--accent-ink); }
+.thumbs { display: flex; gap: 0.125rem; margin-block-start: -0.125rem; margin-inline-start: -0.4rem; }
+.panel .thumbs .icon { width: 2rem; height: 2rem; }
+.thumbs svg { width: 1.125rem; height: 1.125rem; }
+.thumbs .down svg { transform: rotate(180deg); }
+.panel .thumbs [aria-pressed="true"] { color: var(--accent-ink); }
+.thumbs [aria-pressed="true"] svg { fill: var(--tint); }
+/* Older replies have thumbs while the pointer or the focus is on them, without taking space. */
+.thumbs.older { position: absolute; inset-block-start: 100%; z-index: 1; }
+.bot:has(> .older) { position: relative; }
+.bot:not(:hover, :focus-within) > .older { opacity: 0; }
+@media (hover: none) { .thumbs.older { display: none; } }
+
+/* size */
+:host([size="large"]:not([layout="fill"])) { width: min(52rem, 100%); }
+:host([size="large"]:not([layout="fill"])) .panel { height: calc(100vh - 7rem); height: calc(100dvh - 7rem); }
+:host([size="full"][open]:not([layout="fill"])) { inset: 0; width: 100%; height: 100%; }
+:host([size="full"][open]:not([layout="fill"])) .panel { inset: 0 0 var(--covered, 0px); height: auto; border: 0; border-radius: 0; }
+:host([size="full"][open]:not([layout="fill"])) .launcher { display: none; }
+@media (max-width: 30rem) { .enlarge { display: none !important; } }
 
 /* composer */
 .composer { padding: 0.5rem 1rem max(0.875rem, env(safe-area-inset-bottom) - var(--covered, 0px)); background: var(--paper); }
@@ -213,6 +260,7 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
 
 /* New messages are animated when they appear. */
 @media (prefers-reduced-motion: no-preference) {
+  .cards { scroll-behavior: smooth; }
   .arriving { animation: arrive 0.22s ease-out; }
   @keyframes arrive { from { opacity: 0; transform: translateY(4px); } }
 }
@@ -224,6 +272,8 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
   .panel { outline: 1px solid; }
   .field:focus-within { outline: 2px solid Highlight; outline-offset: 2px; }
   .waiting i, .typing i { background: CanvasText; }
+  .code, .panel .solid { border: 1px solid; }
+  .thumbs [aria-pressed="true"] { outline: 2px solid Highlight; }
 }
 @container chat (max-width: 26rem) {
   .column { padding-inline: 0.875rem; }
@@ -248,7 +298,8 @@ details.custom pre { border-radius: 0 0 var(--radius) var(--radius); }
   .column { padding-block-start: 2rem; }
 }
 @media print {
-  .panel > header button, .composer, .jump, .notices, .state, button.older { display: none !important; }
+  :host([layout="fill"]), :host([layout="fill"]) .panel { display: block; height: auto; overflow: visible; }
+  .panel > header button, .composer, .jump, .notices, .state, button.older, .turner, .thumbs, .code-head, .pick button { display: none !important; }
   .scroll, .log, .column { display: block; overflow: visible; height: auto; min-height: 0; }
   .cards { flex-wrap: wrap; }
   .bot, .user { break-inside: avoid-page; }

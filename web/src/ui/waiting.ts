@@ -5,22 +5,9 @@
  * Called by `element.ts`. Part of the first download of every page, so it must not import a library or the texts.
  */
 
-/** Translations of "Close", because `i18n/` is not loaded yet. */
-const CLOSE: Readonly<Record<string, string>> = {
-  de: "Schließen",
-  fr: "Fermer",
-  es: "Cerrar",
-  it: "Chiudi",
-  pt: "Fechar",
-  nl: "Sluiten",
-  pl: "Zamknij",
-  ar: "إغلاق",
-  ja: "閉じる",
-};
-
 export const waitingStyles = `
 .wait { flex: 1; display: grid; grid-template: auto 1fr / 1fr auto; padding: 0.75rem 1rem; }
-.wait button { grid-column: 2; min-width: 2.5rem; height: 2.5rem; border: 0; border-radius: 10px; background: none; color: inherit; font: inherit; cursor: pointer; }
+.wait button { grid-column: 2; min-width: 2.5rem; height: 2.5rem; border: 0; border-radius: calc(var(--radius) * 0.71); background: none; color: inherit; font: inherit; cursor: pointer; }
 .wait :focus-visible { outline: 2px solid var(--accent); }
 .wait span, .wait .again { grid-area: 2 / 1 / auto / span 2; place-self: center; }
 .wait span { width: 2rem; height: 2rem; border: 3px solid var(--line); border-top-color: var(--accent); border-radius: 50%; animation: turn 1s linear infinite; }
@@ -28,6 +15,12 @@ export const waitingStyles = `
 .wait .again:not([hidden]) + span { display: none; }
 @keyframes turn { to { transform: rotate(1turn); } }
 `;
+
+/** Return the language tags of an element, its page and the browser, best first. */
+export function languageTags(element: HTMLElement): string[] {
+  const tags = [element.lang, document.documentElement.lang, ...navigator.languages];
+  return tags.flatMap((tag) => tag.split(/[\s,]+/));
+}
 
 export class Waiting {
   readonly element = document.createElement("div");
@@ -40,8 +33,11 @@ export class Waiting {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "✕";
-      const language = tags.map((tag) => tag.slice(0, 2)).find((tag) => tag in CLOSE || tag === "en");
-      button.setAttribute("aria-label", CLOSE[language ?? ""] ?? "Close");
+      button.setAttribute("aria-label", "Close");
+      import("./close_word").then(
+        ({ closeWord }) => button.setAttribute("aria-label", closeWord(tags)),
+        () => undefined, // then the name stays English
+      );
       button.addEventListener("click", close);
       this.element.append(button);
     }

@@ -136,3 +136,9 @@ it("sends the title of a button with an empty payload, and makes a link of one w
     ],
   });
 });
+
+it("does not use the end of an address as the text of a picture", () => {
+  expect(contents({ image: "https://pictures.example/640/400" })).toEqual([
+    { kind: "image", src: "https://pictures.example/640/400", alt: "" },
+  ]);
+});

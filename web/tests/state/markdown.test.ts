@@ -105,7 +105,7 @@ describe("blocks with blank lines and columns", () => {
 
   it("ends code only at a closing fence", () => {
     expect(parseMarkdown("```\na\n\n```js is not the end\n```\nb")).toEqual([
-      { kind: "code", text: "a\n\n```js is not the end" },
+      { kind: "code", text: "a\n\n```js is not the end", language: "" },
       { kind: "paragraph", inlines: [{ kind: "text", text: "b" }] },
     ]);
   });
@@ -141,4 +141,14 @@ describe("blocks with blank lines and columns", () => {
     parseMarkdown(`a|b\n${"-|".repeat(20_000)}x`);
     expect(performance.now() - started).toBeLessThan(2_000);
   });
+});
+
+it("reads the language of code", () => {
+  const language = (text: string): unknown =>
+    parseMarkdown(text).map((block) => ("language" in block ? block.language : null));
+
+  expect(language("```Python title=x\na\n```")).toEqual(["python"]);
+  expect(language("~~~ js {1}\na\n~~~")).toEqual(["js"]);
+  expect(language("```js,linenos\na\n```")).toEqual(["js"]);
+  expect(language("```\na\n```")).toEqual([""]);
 });

@@ -179,3 +179,51 @@ describe("the transcript", () => {
     expect(transcript(arrived).at(-1)).toMatchObject({ kind: "user", key: "m2" });
   });
 });
+
+describe("new messages", () => {
+  const kinds = (state: ChatState): string[] => transcript(state).map(({ kind }) => kind);
+
+  it("are below a divider after the visitor returns, until the visitor writes", () => {
+    let state = reduce(showing(bot(1)), { type: "read" });
+    state = reduce(state, { type: "message", message: bot(2) });
+    state = reduce(state, { type: "message", message: bot(3) });
+    expect(kinds(state)).toEqual(["day", "bot", "bot", "bot"]);
+
+    state = reduce(state, { type: "returned" });
+    expect(kinds(state)).toEqual(["day", "bot", "new", "bot", "bot"]);
+    expect(state.read).toBe(3);
+    state = reduce(state, { type: "message", message: bot(4) });
+    expect(kinds(reduce(state, { type: "read" }))).toEqual(["day", "bot", "new", "bot", "bot", "bot"]);
+    expect(kinds(reduce(state, { type: "written" }))).not.toContain("new");
+  });
+
+  it("have no divider if the visitor has seen all, or has only written", () => {
+    const state = reduce(showing(bot(1), user(2, "hi")), { type: "read" });
+
+    expect(kinds(reduce(state, { type: "returned" }))).not.toContain("new");
+    const written = reduce(state, { type: "message", message: user(3, "and") });
+    expect(kinds(reduce(written, { type: "returned" }))).not.toContain("new");
+  });
+
+  it("begin after the mark of an earlier visit", () => {
+    const state = reduce(reduce(showing(bot(1), bot(2), bot(3)), { type: "read" }), {
+      type: "returned",
+      seq: 1,
+    });
+
+    expect(kinds(state)).toEqual(["day", "bot", "new", "bot", "bot"]);
+  });
+});
+
+it("marks the last message of each reply", () => {
+  const items = transcript(showing(bot(1), bot(2), user(3, "hi"), bot(4), agent(5), bot(6)));
+  const ends = items.flatMap((item) => (item.kind === "bot" ? [item.ends] : []));
+
+  expect(ends).toEqual([false, true, true, true, true]);
+});
+
+it("does not mark a message at the edge of the window whose reply continues", () => {
+  const items = transcript(showing(bot(1), bot(2), bot(3)), 0, 2);
+
+  expect(items.flatMap((item) => (item.kind === "bot" ? [item.ends] : []))).toEqual([false, false]);
+});

@@ -2,10 +2,11 @@
 
 import json
 import re
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
+from manent.channels.socketio.web_chat_words import FORMS, PLURAL, WORDS
 from manent.extensions.options import WrongOption
 
 COLOURS: Final = (
@@ -29,6 +30,7 @@ _LENGTH: Final = re.compile(r"\d+(?:\.\d+)?(?:px|rem|em)?")
 _FONT: Final = re.compile(r"[\w \-,'\"]{1,200}")
 _MAX_TEXT: Final = 2_000
 _MAX_SUGGESTIONS: Final = 12
+_TEXTS: Final = ("title", "subtitle", "placeholder", "avatar", "launcher_icon", "greeting", "language")
 _LINEAR: Final = 0.04045
 """The part of sRGB in which a channel is proportional to its luminance."""
 
@@ -61,7 +63,9 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         theme: colour scheme.
         position: side of the floating button.
         language: languages of the interface, best first, separated by spaces.
-        words: texts that replace those of the interface, by their keys in `web/src/ui/i18n/en.ts`.
+        tone: how the texts address the visitor, in languages that have both forms.
+        words: texts that replace those of the interface, by their keys in `web/src/ui/i18n/en.ts`. A text with plural
+            forms is one text for all numbers, or plural category → text.
     """
 
     title: str | None = None
@@ -77,7 +81,8 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     theme: Literal["auto", "light", "dark"] | None = None
     position: Literal["right", "left"] | None = None
     language: str | None = None
-    words: dict[str, str] = {}
+    tone: Literal["formal", "informal"] | None = None
+    words: dict[str, Any] = {}
 
     def attributes(self) -> dict[str, str]:
         """Return the attributes of the element `<manent-chat>`."""
@@ -93,6 +98,7 @@ class WebChatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             "theme": self.theme,
             "position": self.position,
             "lang": self.language,
+            "tone": self.tone,
             "words": json.dumps(self.words, ensure_ascii=False) if self.words else None,
         }
         return {name: value for name, value in found.items() if value}
@@ -117,19 +123,45 @@ def check_web_chat(options: WebChatOptions) -> None:
         WrongOption: a value is not valid.
     """
     for name, value in options.colours.items():
+        place = ("colours", name)
         if name not in COLOURS:
-            raise _wrong(f"colours among {', '.join(COLOURS)}", f'the colour "{name}"')
+            raise _wrong(place, f"one of: {', '.join(COLOURS)}", f'the colour "{name}"', COLOURS)
         if not _COLOUR.fullmatch(value):
-            raise _wrong('colours such as "#2a5d34", in quotes', f'{name}: "{value}"')
+            raise _wrong(place, 'a colour such as "#2a5d34", in quotes', f'"{value}"')
     if options.radius is not None and not _LENGTH.fullmatch(str(options.radius)):
-        raise _wrong("a radius such as 4px", f'"{options.radius}"')
+        raise _wrong(("radius",), "a radius such as 4px", f'"{options.radius}"')
     if options.font is not None and not _FONT.fullmatch(options.font):
-        raise _wrong("a font such as Inter, sans-serif", f'"{options.font}"')
+        raise _wrong(("font",), "a font such as Inter, sans-serif", f'"{options.font}"')
     if len(options.suggestions) > _MAX_SUGGESTIONS:
-        raise _wrong(f"at most {_MAX_SUGGESTIONS} suggestions", str(len(options.suggestions)))
-    for name, text in (*options.attributes().items(), *options.words.items()):
-        if name not in ("words", "suggestions") and len(text) > _MAX_TEXT:
-            raise _wrong(f"texts of at most {_MAX_TEXT} characters", f"{name} with {len(text)} characters")
+        raise _wrong(("suggestions",), f"at most {_MAX_SUGGESTIONS} suggestions", str(len(options.suggestions)))
+    for name in _TEXTS:
+        _check_text((name,), getattr(options, name) or "")
+    for key, text in options.words.items():
+        _check_words(key, text)
+
+
+def _check_words(key: str, text: Any) -> None:
+    """Check a text of the interface."""
+    place = ("words", key)
+    if key not in WORDS:
+        expected = "the key of a text in web/src/ui/i18n/en.ts"
+        raise _wrong(place, expected, f'the key "{key}"', WORDS)
+    if key not in PLURAL or not isinstance(text, dict):
+        _check_text(place, text)
+        return
+    for form, written in text.items():
+        if form not in FORMS:
+            raise _wrong((*place, form), f"one of: {', '.join(FORMS)}", f'the plural category "{form}"', FORMS)
+        _check_text((*place, form), written)
+    if "other" not in text:
+        raise _wrong(place, "a text for the plural category `other`", f"only {', '.join(text) or 'an empty mapping'}")
+
+
+def _check_text(place: tuple[str, ...], text: Any) -> None:
+    if not isinstance(text, str):
+        raise _wrong(place, "a string", "a mapping" if isinstance(text, dict) else f"{text!r}")
+    if len(text) > _MAX_TEXT:
+        raise _wrong(place, f"a text of at most {_MAX_TEXT} characters", f"{len(text)} characters")
 
 
 def text_on(ground: str) -> str:
@@ -147,5 +179,5 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _wrong(expected: str, found: str) -> WrongOption:
-    return WrongOption("web_chat", expected, found=found)
+def _wrong(place: tuple[str, ...], expected: str, found: str, choices: tuple[str, ...] = ()) -> WrongOption:
+    return WrongOption("web_chat", expected, found=found, within=place, choices=choices)

@@ -17,7 +17,7 @@ from manent.core.events import Json, event_from_wire
 from manent.core.tracker import Tracker
 from manent.dialogue.policies.custom import HISTORY, prediction_of
 from manent.dialogue.policies.prediction import Policy, Prediction
-from manent.dialogue.states import History
+from manent.dialogue.states import DialogState, Featurizer, History
 from manent.dialogue.stories import Sequence as TrainingSequence
 from manent.extensions.finding import BadExtension
 from manent.extensions.model_code import guarded
@@ -28,6 +28,7 @@ from manent.rasa_names.engine.recipes.default_recipe import DefaultV1Recipe
 from manent.rasa_names.engine.storage.resource import Resource
 from manent.rasa_names.engine.storage.storage import ModelStorage
 from manent.rasa_names.shared.core.domain import Domain as RasaDomain
+from manent.rasa_names.shared.core.domain import State
 from manent.rasa_names.shared.core.generator import TrackerWithCachedStates
 from manent.rasa_names.shared.core.trackers import DialogueStateTracker
 
@@ -130,7 +131,31 @@ def _training_tracker(story: TrainingSequence, domain: Domain) -> TrackerWithCac
     tracker = Tracker(sender_id=story.name, domain=domain)
     for event in story.events:
         tracker.update(event)
-    return TrackerWithCachedStates(tracker, is_rule_tracker=story.is_rule)
+    states = _states_of(tracker, Featurizer(domain))
+    return TrackerWithCachedStates(tracker, states, is_rule_tracker=story.is_rule)
+
+
+def _states_of(tracker: Tracker, featurizer: Featurizer) -> Callable[[], list[State]]:
+    """Return a function that computes the states of a conversation, which few policies read."""
+
+    def compute() -> list[State]:
+        history = History(featurizer)
+        history.follow(tracker)
+        return [_as_rasa_state(state, tracker.domain) for state in (*history.full, history.current())]
+
+    return compute
+
+
+def _as_rasa_state(state: DialogState, domain: Domain) -> State:
+    user = {"intent": state.intent, "text": state.text, "entities": state.entities}
+    previous = "action_name" if state.previous in domain.action_index else "action_text"
+    parts: State = {
+        "user": {name: value for name, value in user.items() if value},
+        "slots": dict(state.slots),
+        "prev_action": {previous: state.previous} if state.previous else {},
+        "active_loop": {"name": state.loop} if state.loop else {},
+    }
+    return {name: part for name, part in parts.items() if part}
 
 
 def _finished(returned: Any, method: str) -> Any:
@@ -164,6 +189,7 @@ class _Adapter:
         self._policy = policy
         self._storage = storage  # the policy can read from its folder as long as the policy exists
         self._domain = RasaDomain(domain)
+        self._featurizer = Featurizer(domain)
         self._index = domain.action_index
         self._built_in = built_in
         self.name = name
@@ -178,7 +204,7 @@ class _Adapter:
         made: list[tuple[PolicyPrediction, Prediction]] = []
         if self._built_in is not None:
             self._policy.predict_built_in = lambda *_: self._as_rasa(tracker, history, made)
-        seen = DialogueStateTracker(tracker)
+        seen = DialogueStateTracker(tracker, _states_of(tracker, self._featurizer))
         found = _finished(
             self._policy.predict_action_probabilities(seen, self._domain, **self._asked),
             "predict_action_probabilities",

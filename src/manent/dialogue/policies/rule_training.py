@@ -12,8 +12,9 @@ from manent.core.errors import Problem
 from manent.core.events import ActionExecuted, ActionExecutionRejected, ActiveLoop, Event, Json, SlotSet, UserUttered
 from manent.core.tracker import Tracker
 from manent.core.training_data import Where
+from manent.dialogue.custom_slots import Vector
 from manent.dialogue.policies.rule import NOTHING, Decision, LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
-from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, Vector, history_of, slot_vector
+from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, history_of, slot_vector
 from manent.dialogue.stories import ANYTHING, Placed
 from manent.dialogue.stories import Sequence as TrainingSequence
 

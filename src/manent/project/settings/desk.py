@@ -11,6 +11,27 @@ from manent.project.settings.opening_hours import OpeningHours, read_hours
 from manent.project.settings.options import check_options
 from manent.project.yaml.documents import plain
 
+MIN_SECRET = 8
+
+
+class ChatwootOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The option `chatwoot` of `desk`: agents of a Chatwoot inbox answer visitors.
+
+    Attributes:
+        url: address of Chatwoot, for example `https://app.chatwoot.com`.
+        account_id: number of the account.
+        inbox_id: number of an inbox of the type *API*.
+        access_token: access token of a Chatwoot user who has access to the inbox. The bot's messages have this
+            user's name in Chatwoot.
+        webhook_secret: key with which Chatwoot signs the webhooks of the inbox.
+    """
+
+    url: str
+    account_id: int
+    inbox_id: int
+    access_token: Secret
+    webhook_secret: Secret
+
 
 class DeskOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The section `desk` of `endpoints.yml`.
@@ -45,6 +66,7 @@ class DeskOptions(msgspec.Struct, frozen=True, kw_only=True):
         oidc_client_id: the desk's id at the provider.
         oidc_client_secret: the desk's secret at the provider. Public clients have none.
         oidc_scope: what is requested from the provider.
+        chatwoot: agents of a Chatwoot inbox answer visitors; see `docs/desk.md`.
     """
 
     when_away: Literal["answer", "queue"] = "answer"
@@ -69,6 +91,7 @@ class DeskOptions(msgspec.Struct, frozen=True, kw_only=True):
     oidc_client_id: str | None = None
     oidc_client_secret: Secret | None = None
     oidc_scope: str = "openid profile"
+    chatwoot: ChatwootOptions | None = None
 
     def __post_init__(self) -> None:
         """Check the values that depend on each other."""
@@ -77,6 +100,7 @@ class DeskOptions(msgspec.Struct, frozen=True, kw_only=True):
         if not 0 < self.session_hours < float("inf"):
             raise WrongOption("session_hours", "a number of hours greater than 0")
         self._check_identity()
+        self._check_chatwoot()
         try:
             zoneinfo.ZoneInfo(self.timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -113,6 +137,15 @@ class DeskOptions(msgspec.Struct, frozen=True, kw_only=True):
             for option in ("oidc_issuer", "oidc_client_id", "public_url"):
                 if getattr(self, option) is None:
                     raise WrongOption("identity", f"{option} beside it", found="oidc without it")
+
+    def _check_chatwoot(self) -> None:
+        if self.chatwoot is None:
+            return
+        if not self.chatwoot.url.startswith(("https://", "http://")):
+            raise WrongOption("chatwoot", "a url that starts with https:// or http://", found=self.chatwoot.url)
+        if len(self.chatwoot.webhook_secret) < MIN_SECRET:
+            expected = f"a webhook_secret of at least {MIN_SECRET} characters, as Chatwoot shows it"
+            raise WrongOption("chatwoot", expected, found="a shorter one")
 
     @property
     def methods(self) -> frozenset[str]:

@@ -6,8 +6,10 @@ declares, and report each problem at its line.
 
 from typing import Any
 
+import msgspec
+
 from manent.extensions.finding import BadExtension, find
-from manent.extensions.options import WrongValue, convert, fields_of
+from manent.extensions.options import WrongValue, convert, fields_of, section_of
 from manent.extensions.points import ExtensionPoint
 from manent.project.problems import Spot, did_you_mean, flag_hint, one_of
 from manent.project.yaml.documents import plain
@@ -27,7 +29,7 @@ def find_class(point: ExtensionPoint, name: str, spot: Spot, code: str) -> Any:
 def check_options(
     spot: Spot, declared: Any, code: str, *, besides: tuple[str, ...] = (), required: bool = True
 ) -> None:
-    """Report a section's unknown and wrong options.
+    """Report a section's unknown and wrong options, also those of the sections inside it.
 
     Args:
         spot: the section, which is a mapping or empty.
@@ -38,8 +40,8 @@ def check_options(
     """
     if declared is None or not isinstance(spot.value, dict | None):
         return
-    fields = fields_of(declared)
-    names = [field.name for field in fields]
+    fields = {field.name: field for field in fields_of(declared)}
+    names = list(fields)
     for name, option in spot.entries():
         if name not in names and name not in besides:
             option.warn(
@@ -50,8 +52,12 @@ def check_options(
             )
     _, wrong = convert(declared, plain(spot.value or {}))
     for each in wrong:
+        inner = spot.get(each.option)
+        section = section_of(fields[each.option])
+        if inner is not None and section is not None and not each.within and _check_section(inner, section, code):
+            continue
         if each.kind != "missing":
-            _report(each, spot.get(each.option) or spot, code)
+            _report(each, inner or spot, code)
         elif required:
             spot.error(
                 f"{code}.no-{each.option.replace('_', '-')}",
@@ -60,10 +66,26 @@ def check_options(
             )
 
 
+def _check_section(spot: Spot, declared: type[msgspec.Struct], code: str) -> bool:
+    """Report the errors of a section inside an option. Return whether there are any."""
+    if not isinstance(spot.value, dict):
+        return False
+    names = [field.name for field in fields_of(declared)]
+    unknown = [(name, option) for name, option in spot.entries() if name not in names]
+    for name, option in unknown:
+        option.error(f"{code}.unknown-key", one_of(names, 20), did_you_mean(name, names), found=f'the option "{name}"')
+    _, wrong = convert(declared, plain(spot.value))
+    for each in wrong:
+        _report(each, spot.get(each.option) or spot, code)
+    return bool(unknown or wrong)
+
+
 def _report(wrong: WrongValue, spot: Spot, code: str) -> None:
+    for key in wrong.within:
+        spot = spot.get(key) or spot
     suggestion = wrong.suggestion
     if not suggestion and wrong.choices:
-        suggestion = did_you_mean(spot.value, wrong.choices)
+        suggestion = did_you_mean(wrong.within[-1] if wrong.within else spot.value, wrong.choices)
     elif not suggestion and wrong.is_flag:
         suggestion = flag_hint(spot.value)
     elif wrong.expected == "a string" and wrong.found is None and isinstance(spot.value, bool | int | float):

@@ -3,6 +3,13 @@
 from typing import Any
 
 
+class NameOfClass:
+    """The name of a component's class, until the component sets its attribute `name`."""
+
+    def __get__(self, instance: Any, owner: type) -> str:
+        return owner.__name__
+
+
 class Configured:
     """Combines options with the class's defaults: `get_default_config` in Rasa 3, `defaults` in Rasa 2."""
 

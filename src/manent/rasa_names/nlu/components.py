@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from manent.rasa_names.nlu.component_config import Configured
+from manent.rasa_names.nlu.component_config import Configured, NameOfClass
 from manent.rasa_names.shared.exceptions import RasaException
 
 
@@ -31,10 +31,7 @@ class Component(Configured):
         self.partial_processing_pipeline: Any = None
         self.partial_processing_context: Any = None
 
-    @property
-    def name(self) -> str:
-        """Name of the class."""
-        return type(self).__name__
+    name: Any = NameOfClass()
 
     @property
     def unique_name(self) -> str:

@@ -21,5 +21,9 @@ class FileIOException(RasaException):
     """A file cannot be read or written."""
 
 
+class ConnectionException(RasaException):
+    """A connection failed."""
+
+
 class YamlException(RasaException):
     """A YAML file is not valid."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from manent.core import handler
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
 from manent.core.errors import RequestError
 from manent.core.events import AgentUttered, BotUttered, Event
@@ -261,12 +262,18 @@ class Record:
     async def replace(self, events: Sequence[Event]) -> Head:
         """Replace the log by a log with these events and a new epoch. Return its head.
 
+        The handler remains the same: the new log ends with the events that name it.
+
         Raises:
             VersionConflict: another server replaced the log first.
             StoreError: nothing was written.
         """
         old, _ = await self.load()
         await self._engine.store.create(old)
+        newest = await self._engine.store.head(self.sender_id) or old  # an operator on another server may have joined
+        now = time.time()
+        carried = handler.carried(newest.handling)
+        events = [*events, *(replace(event, timestamp=event.timestamp or now) for event in carried)]
         empty, tracker = self._new_head(old.owner), self._new_tracker()
         for event in events:
             tracker.update(event)

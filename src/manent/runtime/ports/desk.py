@@ -208,7 +208,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-FeedKind = Literal["conversation", "message", "gone", "typing", "presence"]
+FeedKind = Literal["conversation", "message", "gone", "typing", "presence", "bridge"]
 
 
 class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,7 +217,7 @@ class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: `conversation`: the handler, the labels or the close of a conversation changed. `message`: it has new
             entries, from `first` to `last`. `gone`: it was erased. `typing`: a visitor or an operator types.
-            `presence`: other people have the desk open.
+            `presence`: other people have the desk open. `bridge`: another help desk reports a change.
         data: more about it, for example the handler before.
         number: position in the feed; set by the store.
     """
@@ -356,6 +356,38 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     until: float = 0.0
 
 
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """A bridge to another help desk. One server at a time runs it.
+
+    Attributes:
+        name: its name, for example `chatwoot`.
+        server: the server that runs it. "": none.
+        until: time at which another server may run it, in seconds since the epoch.
+        position: number of the newest row of the feed that was read.
+    """
+
+    name: str
+    server: str = ""
+    until: float = 0.0
+    position: int = 0
+
+
+class BridgeLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation and its counterpart in another help desk.
+
+    Attributes:
+        bridge: name of the bridge.
+        sender_id: the conversation.
+        remote: its id in the other help desk. "": it does not exist there.
+        data: what the bridge needs to continue.
+    """
+
+    bridge: str
+    sender_id: str
+    remote: str = ""
+    data: Json = {}
+
+
 class DeskStore(Protocol):
     """Stores the tables of the desk. Every method raises StoreError if the store is not available."""
 
@@ -484,3 +516,21 @@ class DeskStore(Protocol):
 
     async def move_webhook(self, webhook: Webhook, *, expected: int) -> bool:
         """Set position, failures and retry time, if the position is `expected`. Return whether it was."""
+
+    async def bridge(self, name: str) -> Bridge:
+        """Return a bridge. If it is new, it begins at the end of the feed."""
+
+    async def move_bridge(self, bridge: Bridge, *, expected: Bridge) -> bool:
+        """Replace a bridge if it is as expected. Return whether it was."""
+
+    async def link(self, bridge: str, sender_id: str) -> BridgeLink | None:
+        """Return a conversation's link."""
+
+    async def linked(self, bridge: str, remote: str) -> str | None:
+        """Return the `sender_id` of the conversation with this id in another help desk."""
+
+    async def put_link(self, link: BridgeLink) -> None:
+        """Store a link, or replace it."""
+
+    async def remove_links(self, sender_id: str) -> None:
+        """Remove the links of a conversation."""

@@ -247,6 +247,9 @@ class Postbox(Protocol):
         Returns: Whether the write succeeded. It fails if `owner` no longer has the lease.
         """
 
+    async def record_undelivered(self, sender_id: str, undelivered: Undelivered) -> None:
+        """Record a part that the platform accepted first and could not deliver."""
+
     async def release_routes(self, owner: str) -> None:
         """Release all leases of an owner on routes."""
 

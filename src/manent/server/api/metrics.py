@@ -99,6 +99,7 @@ def _of_channels(channels: Channels) -> Labelled:
         return {}
     lanes = sender.lanes.items()
     counts = [(name, channel.counts) for name, (channel, _) in channels.others.items() if hasattr(channel, "counts")]
+    failed = {name: one.failed for name, one in counts}
     return {
         "channel_messages_received": ("Messages from platforms.", dict(receiver.received)),
         "channel_messages_repeated": ("Messages that platforms delivered more than once.", dict(receiver.repeated)),
@@ -115,8 +116,8 @@ def _of_channels(channels: Channels) -> Labelled:
             {name: lane.uncertain for name, lane in lanes},
         ),
         "channel_messages_undeliverable": (
-            "Messages that platforms rejected.",
-            {name: lane.undeliverable for name, lane in lanes},
+            "Messages that platforms rejected or could not deliver.",
+            {name: lane.undeliverable + failed.get(name, 0) for name, lane in lanes},
         ),
     }
 

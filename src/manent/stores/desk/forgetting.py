@@ -7,10 +7,11 @@ from manent.stores.operation import Operation
 
 
 def forget_desk(sender_id: str) -> Operation[None]:
-    """Remove the row of the list, the messages of the search and of the review, labels and read positions.
+    """Remove the row of the list, the messages of the search and of the review, labels, read positions and links.
 
     The empty row that remains lets the reader notify the pages. Decisions of reviewers and numbers remain.
     """
+    yield ("DELETE FROM desk_links WHERE sender_id = $1", (sender_id,))
     if not (yield ("SELECT 1 FROM desk_conversations WHERE sender_id = $1", (sender_id,))):
         return
     yield from forget_texts(sender_id)

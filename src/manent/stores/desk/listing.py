@@ -100,7 +100,8 @@ def _source(filters: ListFilter) -> _Source:
         return _Source("desk_conversations AS c", ["c.handler = 'human'"], "updated")
     if filters.label is not None:
         table = "desk_labels AS l JOIN desk_conversations AS c ON c.sender_id = l.sender_id"
-        return _Source(table, ["l.label = {label}"], "updated")
+        conditions = ["l.label = {label}"] + (["l.channel = {channel}"] if filters.channel is not None else [])
+        return _Source(table, conditions, "updated")
     if filters.channel is not None:
         return _Source("desk_conversations AS c", ["c.channel = {channel}"], "updated")
     if filters.handler is not None:
@@ -145,7 +146,7 @@ def _has_more(filters: ListFilter, source: _Source) -> bool:
     """Return whether rows of the index may not fit."""
     given = [filters.handler, filters.operator, filters.label, filters.channel]
     times = [filters.since, filters.until] if source.is_ascending else []
-    return sum(one is not None for one in given) > 1 or any(one is not None for one in times)
+    return sum(one is not None for one in given) > len(source.conditions) or any(one is not None for one in times)
 
 
 def _fits(row: Sequence[Any], filters: ListFilter) -> bool:

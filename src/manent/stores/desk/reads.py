@@ -84,8 +84,11 @@ def _put_row(sender_id: str, row: ListRow | None) -> Operation[None]:
     )
     for label in row.labels:
         yield (
-            "INSERT INTO desk_labels (label, updated, sender_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            (label, row.updated, sender_id),
+            (
+                "INSERT INTO desk_labels (label, updated, sender_id, channel) VALUES ($1, $2, $3, $4) "
+                "ON CONFLICT DO NOTHING"
+            ),
+            (label, row.updated, sender_id, row.channel),
         )
 
 

@@ -7,6 +7,8 @@ from manent.core.errors import StoreError
 from manent.runtime.ports.desk import (
     Annotation,
     AuditRecord,
+    Bridge,
+    BridgeLink,
     Canned,
     Count,
     DeskSession,
@@ -23,7 +25,7 @@ from manent.runtime.ports.desk import (
     Searched,
     Webhook,
 )
-from manent.stores.desk import feed, listing, people, reads, texts
+from manent.stores.desk import bridges, feed, listing, people, reads, texts
 from manent.stores.desk.dialect import POSTGRESQL, SQLITE, prepare
 from manent.stores.operation import OperationStore
 
@@ -213,3 +215,27 @@ class DeskTables:
     async def move_webhook(self, webhook: Webhook, *, expected: int) -> bool:
         """See `DeskStore.move_webhook`."""
         return await self._store.run_operation(feed.move_webhook(webhook, expected))
+
+    async def bridge(self, name: str) -> Bridge:
+        """See `DeskStore.bridge`."""
+        return await self._store.run_operation(bridges.find_bridge(name))
+
+    async def move_bridge(self, bridge: Bridge, *, expected: Bridge) -> bool:
+        """See `DeskStore.move_bridge`."""
+        return await self._store.run_operation(bridges.move_bridge(bridge, expected))
+
+    async def link(self, bridge: str, sender_id: str) -> BridgeLink | None:
+        """See `DeskStore.link`."""
+        return await self._store.run_operation(bridges.find_link(bridge, sender_id), is_read=True)
+
+    async def linked(self, bridge: str, remote: str) -> str | None:
+        """See `DeskStore.linked`."""
+        return await self._store.run_operation(bridges.find_linked(bridge, remote), is_read=True)
+
+    async def put_link(self, link: BridgeLink) -> None:
+        """See `DeskStore.put_link`."""
+        await self._store.run_operation(bridges.put_link(link))
+
+    async def remove_links(self, sender_id: str) -> None:
+        """See `DeskStore.remove_links`."""
+        await self._store.run_operation(bridges.remove_links(sender_id))

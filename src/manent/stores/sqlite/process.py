@@ -59,9 +59,10 @@ class WritingProcess(asyncio.Protocol):
             process = await asyncio.to_thread(_spawn, command, theirs)
             on_failure.pop_all()
         started = cls(process)
+        ready = started._response()  # the process can send it before the next line returns
         await asyncio.get_running_loop().create_unix_connection(lambda: started, sock=ours)
         try:
-            await started._response()
+            await ready
         except StoreError as error:
             await started.close()
             raise OSError(f"the writing process exited immediately with status {process.returncode}") from error

@@ -94,7 +94,7 @@ class PlainRules(RulePolicy):
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)
 class StatesPolicy(Policy):
     def train(self, training_trackers, domain, **kwargs):
-        return [tracker.past_states(domain) for tracker in training_trackers]
+        return [tracker.as_dialogue() for tracker in training_trackers]
 
 
 class OldPolicy(Policy):

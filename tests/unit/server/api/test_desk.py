@@ -83,6 +83,33 @@ async def test_two_operators_conflict(tmp_path: Path) -> None:
         assert (closed["head"]["handler"], closed["head"]["closed_at"] > 0) == ("bot", True)
 
 
+async def test_the_handler_survives_a_replaced_log(tmp_path: Path) -> None:
+    """`PUT …/tracker/events` changes neither who handles a conversation nor since when it waits."""
+    replaced = [{"event": "slot", "name": "who", "value": "Eve"}]
+    async with running(tmp_path, endpoints="desk: {}\n", enable_api=True) as server, operator(server) as ada:
+        path = "/conversations/vera/tracker/events"
+        await visit(server, "hello")
+        await ada.act("vera", "request_handoff")
+        waiting = (await ada.show("vera"))["head"]
+        tracker = (await ada.http.put(path, json=replaced)).json()
+        assert ([one["event"] for one in tracker["events"]], tracker["paused"]) == (["slot", "pause"], True)
+        head = (await ada.show("vera"))["head"]
+        assert (head["handler"], head["waiting_since"]) == ("queue", waiting["waiting_since"])
+
+        await ada.act("vera", "take")
+        await ada.http.put(path, json=replaced)
+        head = (await ada.act("vera", "say", text="I am still here", message_id="1"))["head"]
+        assert (head["handler"], head["operator"]["name"]) == ("human", "Ada")
+        assert await visit(server, "hello") == ["I am still here"]
+
+        await ada.act("vera", "close")
+        closed = (await ada.http.put(path, json=replaced)).json()
+        assert [one["event"] for one in closed["events"]] == ["slot"]
+        head = (await ada.show("vera"))["head"]
+        assert (head["handler"], "closed_at" in head) == ("bot", True)
+        assert await visit(server, "hello") != []
+
+
 async def test_news_reach_every_page(tmp_path: Path) -> None:
     """A page receives messages, changes, typing and presence in order, and continues where it stopped."""
     async with (
@@ -150,6 +177,26 @@ async def test_a_page_on_another_server_is_up_to_date(tmp_path: Path) -> None:
             ("agent", "Hi from the other server", "Ada")
         ]
         visitors.conversations.get("vera").subscribers.clear()
+
+
+async def test_presence_reaches_other_servers_with_the_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server learns that an operator of another one comes, goes or opens a conversation, without asking regularly."""
+    monkeypatch.setattr("manent.desk.feed.PRESENCE_INTERVAL_S", 3600.0)
+    async with (
+        running(tmp_path, endpoints=DESK) as one,
+        running(tmp_path, endpoints=DESK) as other,
+        operator(one) as ada,
+        operator(other, "Bob") as bob,
+        bob.following(),
+    ):
+        await visit(one, "hello")
+        async with ada.following():
+            await bob.saw("presence", operators=[{"id": "ada", "name": "Ada"}, {"id": "bob", "name": "Bob"}])
+            await ada.show("vera")
+            viewing = {"id": "ada", "name": "Ada", "viewing": "vera"}
+            await bob.saw("presence", operators=[viewing, {"id": "bob", "name": "Bob"}])
+            bob.events.clear()
+        await bob.saw("presence", operators=[{"id": "bob", "name": "Bob"}])
 
 
 class _Typing:

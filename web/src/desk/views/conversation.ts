@@ -237,6 +237,7 @@ function contextOf({ api }: Desk): ContentContext {
     words: en,
     base: new URL("../../../", api.base).href, // the server
     target: "_blank",
+    locale: document.documentElement.lang || "en",
     choice: { open: false, chosen: null },
     choose: () => undefined,
     renderers: new Map(),

@@ -13,7 +13,6 @@ import { fill } from "../i18n";
 import { fileSize } from "../views/attachments";
 import { closeIcon } from "../views/icons";
 import type { AttachingContext } from "./context";
-import { fileWords, type FileWords } from "./words";
 
 /** Codes of errors after which the same file is refused again. */
 const FINAL = new Set(["file_too_large", "file_type_refused", "file_refused", "too_many_files", "files_off"]);
@@ -87,7 +86,7 @@ export class Tray {
 
   view(): TemplateResult {
     const { localization } = this.context();
-    const words = fileWords(localization.language);
+    const { words } = localization;
     return html`<div class="drop" aria-hidden="true">${words.drop}</div>
       ${
         this.entries.length === 0
@@ -96,23 +95,22 @@ export class Tray {
               ${repeat(
                 this.entries,
                 ({ key }) => key,
-                (entry) => this.entryView(entry, words),
+                (entry) => this.entryView(entry),
               )}
             </ul>`
       }`;
   }
 
-  private entryView(entry: Entry, words: FileWords): TemplateResult {
+  private entryView(entry: Entry): TemplateResult {
     const { localization } = this.context();
+    const { words } = localization;
     const { file, error } = entry;
     const isBusy = entry.attachment === null && error === null;
     return html`<li class=${error === null ? "" : "failed"}>
       ${entry.picture === null ? nothing : html`<img src=${entry.picture} alt="" @error=${hide} />`}
       <span class="about">
         <bdi>${file.name}</bdi>
-        <small
-          >${error === null ? fileSize(file.size, localization.locale) : this.reason(error, words)}</small
-        >
+        <small>${error === null ? fileSize(file.size, localization.locale) : this.reason(error)}</small>
       </span>
       ${
         isBusy
@@ -128,17 +126,17 @@ export class Tray {
           ? html`<button
               type="button"
               class="quiet"
-              aria-label="${localization.words.retry}: ${file.name}"
+              aria-label="${words.retry}: ${file.name}"
               @click=${() => this.retry(entry)}
             >
-              ${localization.words.retry}
+              ${words.retry}
             </button>`
           : nothing
       }
       <button
         type="button"
         class="icon"
-        aria-label=${fill(isBusy ? words.cancel : words.remove, file.name)}
+        aria-label=${fill(isBusy ? words.cancel_upload : words.remove_file, file.name)}
         @click=${(event: Event) => this.remove(entry, event)}
       >
         ${closeIcon()}
@@ -146,13 +144,14 @@ export class Tray {
     </li>`;
   }
 
-  private reason(code: string, words: FileWords): string {
+  private reason(code: string): string {
     const { offer, localization } = this.context();
+    const { words } = localization;
     if (code === "file_too_large" && offer !== null)
       return fill(words.file_too_large, fileSize(offer.max_size, localization.locale));
     if (code === "too_many_files") return words.too_many_files;
     if (code === "file_type_refused") return words.file_type_refused;
-    return code === "file_refused" ? words.file_refused : words.failed;
+    return code === "file_refused" ? words.file_refused : words.upload_failed;
   }
 
   private async upload(entry: Entry): Promise<void> {
@@ -164,7 +163,7 @@ export class Tray {
     for (let attempt = 0; ; attempt += 1) {
       try {
         entry.attachment = await this.client.upload(entry.file, { progress, signal });
-        this.announce(fill(fileWords(this.context().localization.language).attached, entry.file.name));
+        this.announce(fill(this.context().localization.words.attached, entry.file.name));
         break;
       } catch (error) {
         if (signal.aborted) return;
@@ -184,8 +183,7 @@ export class Tray {
 
   private fail(entry: Entry, code: string): void {
     entry.error = code;
-    const words = fileWords(this.context().localization.language);
-    this.announce(`${entry.file.name}: ${this.reason(code, words)}`);
+    this.announce(`${entry.file.name}: ${this.reason(code)}`);
   }
 
   private retry(entry: Entry): void {

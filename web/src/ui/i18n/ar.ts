@@ -1,4 +1,8 @@
-/** The Arabic texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The Arabic texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,14 @@ export const words: Words = {
   loading: "جارٍ تحميل الرسائل السابقة",
   missing: "رسائل سابقة مفقودة.",
   newest: "أحدث الرسائل",
-  unread_one: "رسالة جديدة واحدة",
-  unread_many: "رسائل جديدة: {}",
+  unread: {
+    zero: "لا رسائل جديدة",
+    one: "رسالة جديدة واحدة",
+    two: "رسالتان جديدتان",
+    few: "{} رسائل جديدة",
+    many: "{} رسالة جديدة",
+    other: "{} رسالة جديدة",
+  },
   connecting: "جارٍ الاتصال",
   offline: "غير متصل. تُحفظ الرسائل وتُرسل في أقرب وقت.",
   unreachable: "لا يمكن للدردشة الوصول إلى خادمها. ستستمر المحاولة.",
@@ -76,4 +86,28 @@ export const words: Words = {
   action_failed: "حدث خطأ في الرد على هذه الرسالة.",
   failed_request: "لم ينجح ذلك. حاول مرة أخرى.",
   unsupported: "إصدار المحادثة قديم. أعد تحميل الصفحة.",
+  unknown_file: "لم يعد أحد الملفات متاحًا. يرجى إرفاقه مرة أخرى.",
+  new_messages: "رسائل جديدة",
+  copy: "نسخ الشيفرة",
+  copied: "تم النسخ",
+  back: "البطاقة السابقة",
+  forth: "البطاقة التالية",
+  choose_date: "التاريخ أو الوقت",
+  rate_reply: "تقييم هذا الرد",
+  helpful: "مفيد",
+  unhelpful: "غير مفيد",
+  enlarge: "تكبير",
+  shrink: "تصغير",
+  full_screen: "ملء الشاشة",
+  files: "ملفات هذه الرسالة",
+  drop: "أفلت الملفات هنا",
+  uploading: "جارٍ رفع {}",
+  attached: "تم إرفاق {}",
+  cancel_upload: "إلغاء رفع {}",
+  remove_file: "إزالة {}",
+  upload_failed: "تعذّر رفع الملف.",
+  file_too_large: "الملف كبير جدًا: الحد الأقصى {}.",
+  file_type_refused: "لا يمكن إرسال هذا النوع من الملفات.",
+  file_refused: "تم رفض هذا الملف.",
+  too_many_files: "عدد الملفات كبير جدًا.",
 };

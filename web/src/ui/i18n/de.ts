@@ -1,4 +1,8 @@
-/** The German texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The German texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "Frühere Nachrichten werden geladen",
   missing: "Frühere Nachrichten fehlen.",
   newest: "Neueste Nachrichten",
-  unread_one: "1 neue Nachricht",
-  unread_many: "{} neue Nachrichten",
+  unread: { one: "1 neue Nachricht", other: "{} neue Nachrichten" },
   connecting: "Verbindung wird hergestellt",
   offline: "Offline. Nachrichten werden aufgehoben und so bald wie möglich gesendet.",
   unreachable: "Der Chat erreicht seinen Server nicht. Er versucht es weiter.",
@@ -78,4 +81,28 @@ export const words: Words = {
   action_failed: "Bei der Antwort auf diese Nachricht ist etwas schiefgegangen.",
   failed_request: "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
   unsupported: "Dieser Chat ist veraltet. Bitte laden Sie die Seite neu.",
+  unknown_file: "Eine Datei ist nicht mehr vorhanden. Bitte hängen Sie sie noch einmal an.",
+  new_messages: "Neue Nachrichten",
+  copy: "Code kopieren",
+  copied: "Kopiert",
+  back: "Vorherige Karte",
+  forth: "Nächste Karte",
+  choose_date: "Datum oder Uhrzeit",
+  rate_reply: "Diese Antwort bewerten",
+  helpful: "Hilfreich",
+  unhelpful: "Nicht hilfreich",
+  enlarge: "Vergrößern",
+  shrink: "Verkleinern",
+  full_screen: "Vollbild",
+  files: "Dateien dieser Nachricht",
+  drop: "Dateien hier ablegen",
+  uploading: "{} wird hochgeladen",
+  attached: "{} ist angehängt",
+  cancel_upload: "Hochladen von {} abbrechen",
+  remove_file: "{} entfernen",
+  upload_failed: "Die Datei konnte nicht hochgeladen werden.",
+  file_too_large: "Zu groß: höchstens {}.",
+  file_type_refused: "Dateien dieser Art können nicht gesendet werden.",
+  file_refused: "Diese Datei wurde abgelehnt.",
+  too_many_files: "Zu viele Dateien.",
 };

@@ -4,6 +4,9 @@
  * Every language has the same keys. A name, a number or a text replaces `{}`. Contains texts only.
  */
 
+/** The forms of a text with a number, by the plural categories of `Intl.PluralRules`. */
+export type Plural = Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> & { readonly other: string };
+
 export const en = {
   open: "Open chat",
   close: "Close chat",
@@ -38,8 +41,7 @@ export const en = {
   loading: "Loading earlier messages",
   missing: "Earlier messages are missing.",
   newest: "Newest messages",
-  unread_one: "1 new message",
-  unread_many: "{} new messages",
+  unread: { one: "1 new message", other: "{} new messages" },
   connecting: "Connecting",
   offline: "Offline. Your messages will be sent when the connection is back.",
   unreachable: "The chat cannot reach its server. It keeps trying.",
@@ -80,6 +82,35 @@ export const en = {
   action_failed: "Something went wrong while answering this message.",
   failed_request: "That did not work. Please try again.",
   unsupported: "This chat is out of date. Please reload the page.",
+  unknown_file: "A file is no longer available. Please attach it again.",
+  new_messages: "New messages",
+  copy: "Copy code",
+  copied: "Copied",
+  back: "Previous card",
+  forth: "Next card",
+  choose_date: "Date or time",
+  rate_reply: "Rate this reply",
+  helpful: "Helpful",
+  unhelpful: "Not helpful",
+  enlarge: "Enlarge",
+  shrink: "Shrink",
+  full_screen: "Full screen",
+  files: "Files of this message",
+  drop: "Drop files here",
+  uploading: "Uploading {}",
+  attached: "{} is attached",
+  cancel_upload: "Cancel the upload of {}",
+  remove_file: "Remove {}",
+  upload_failed: "The file could not be uploaded.",
+  file_too_large: "Too large: the limit is {}.",
+  file_type_refused: "This type of file cannot be sent.",
+  file_refused: "This file was refused.",
+  too_many_files: "Too many files.",
 };
 
-export type Words = { [key in keyof typeof en]: string };
+type English = typeof en;
+
+/** The keys of texts without plural forms. */
+export type TextKey = { [key in keyof English]: English[key] extends string ? key : never }[keyof English];
+
+export type Words = { readonly [key in keyof English]: key extends TextKey ? string : Plural };

@@ -1,4 +1,8 @@
-/** The Spanish texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The Spanish texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "Cargando mensajes anteriores",
   missing: "Faltan mensajes anteriores.",
   newest: "Mensajes más recientes",
-  unread_one: "1 mensaje nuevo",
-  unread_many: "{} mensajes nuevos",
+  unread: { one: "1 mensaje nuevo", many: "{} de mensajes nuevos", other: "{} mensajes nuevos" },
   connecting: "Conectando",
   offline: "Sin conexión. Los mensajes se guardan y se envían en cuanto sea posible.",
   unreachable: "El chat no puede conectar con su servidor. Lo sigue intentando.",
@@ -72,10 +75,34 @@ export const words: Words = {
   token_expired: "Se ha cerrado tu sesión. Inicia sesión para seguir.",
   token_revoked: "Tu acceso ha terminado.",
   microphone_denied:
-    "El navegador no permite el micrófono. Puede permitirlo en la configuración de este sitio.",
+    "El navegador no permite el micrófono. Puedes permitirlo en la configuración de este sitio.",
   notifications_denied:
-    "El navegador no permite las notificaciones. Puede permitirlas en la configuración de este sitio.",
+    "El navegador no permite las notificaciones. Puedes permitirlas en la configuración de este sitio.",
   action_failed: "Algo salió mal con la respuesta a este mensaje.",
   failed_request: "No ha funcionado. Inténtalo de nuevo.",
   unsupported: "Este chat está desactualizado. Recarga la página.",
+  unknown_file: "Un archivo ya no está disponible. Adjúntalo de nuevo.",
+  new_messages: "Mensajes nuevos",
+  copy: "Copiar código",
+  copied: "Copiado",
+  back: "Tarjeta anterior",
+  forth: "Tarjeta siguiente",
+  choose_date: "Fecha u hora",
+  rate_reply: "Valorar esta respuesta",
+  helpful: "Útil",
+  unhelpful: "No es útil",
+  enlarge: "Ampliar",
+  shrink: "Reducir",
+  full_screen: "Pantalla completa",
+  files: "Archivos de este mensaje",
+  drop: "Suelta los archivos aquí",
+  uploading: "Subiendo {}",
+  attached: "{} está adjunto",
+  cancel_upload: "Cancelar la subida de {}",
+  remove_file: "Quitar {}",
+  upload_failed: "No se pudo subir el archivo.",
+  file_too_large: "Demasiado grande: el límite es {}.",
+  file_type_refused: "No se puede enviar este tipo de archivo.",
+  file_refused: "Este archivo fue rechazado.",
+  too_many_files: "Demasiados archivos.",
 };

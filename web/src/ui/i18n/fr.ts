@@ -1,4 +1,8 @@
-/** The French texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The French texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "Chargement des messages précédents",
   missing: "Il manque des messages plus anciens.",
   newest: "Derniers messages",
-  unread_one: "1 nouveau message",
-  unread_many: "{} nouveaux messages",
+  unread: { one: "{} nouveau message", many: "{} de nouveaux messages", other: "{} nouveaux messages" },
   connecting: "Connexion en cours",
   offline: "Hors ligne. Les messages sont gardés et envoyés dès que possible.",
   unreachable: "Le chat ne parvient pas à joindre son serveur. Il continue d’essayer.",
@@ -78,4 +81,28 @@ export const words: Words = {
   action_failed: "La réponse à ce message a échoué.",
   failed_request: "Cela n’a pas fonctionné. Veuillez réessayer.",
   unsupported: "Ce chat n’est plus à jour. Veuillez recharger la page.",
+  unknown_file: "Un fichier n’est plus disponible. Veuillez le joindre à nouveau.",
+  new_messages: "Nouveaux messages",
+  copy: "Copier le code",
+  copied: "Copié",
+  back: "Carte précédente",
+  forth: "Carte suivante",
+  choose_date: "Date ou heure",
+  rate_reply: "Évaluer cette réponse",
+  helpful: "Utile",
+  unhelpful: "Pas utile",
+  enlarge: "Agrandir",
+  shrink: "Réduire",
+  full_screen: "Plein écran",
+  files: "Fichiers de ce message",
+  drop: "Déposez les fichiers ici",
+  uploading: "Envoi de {}",
+  attached: "{} est joint",
+  cancel_upload: "Annuler l’envoi de {}",
+  remove_file: "Retirer {}",
+  upload_failed: "Le fichier n’a pas pu être envoyé.",
+  file_too_large: "Trop volumineux : la limite est de {}.",
+  file_type_refused: "Ce type de fichier ne peut pas être envoyé.",
+  file_refused: "Ce fichier a été refusé.",
+  too_many_files: "Trop de fichiers.",
 };

@@ -1,4 +1,8 @@
-/** The Italian texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The Italian texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "Caricamento dei messaggi precedenti",
   missing: "Mancano messaggi precedenti.",
   newest: "Messaggi più recenti",
-  unread_one: "1 nuovo messaggio",
-  unread_many: "{} nuovi messaggi",
+  unread: { one: "1 nuovo messaggio", many: "{} di nuovi messaggi", other: "{} nuovi messaggi" },
   connecting: "Connessione in corso",
   offline: "Offline. I messaggi vengono conservati e inviati appena possibile.",
   unreachable: "La chat non riesce a raggiungere il server. Continua a provare.",
@@ -72,10 +75,34 @@ export const words: Words = {
   token_expired: "La sessione è scaduta. Accedi di nuovo per continuare.",
   token_revoked: "Il tuo accesso è terminato.",
   microphone_denied:
-    "Il browser non consente il microfono. Può consentirlo nelle impostazioni di questo sito.",
+    "Il browser non consente il microfono. Puoi consentirlo nelle impostazioni di questo sito.",
   notifications_denied:
-    "Il browser non consente le notifiche. Può consentirle nelle impostazioni di questo sito.",
+    "Il browser non consente le notifiche. Puoi consentirle nelle impostazioni di questo sito.",
   action_failed: "Qualcosa è andato storto con la risposta a questo messaggio.",
   failed_request: "Non ha funzionato. Riprova.",
   unsupported: "Questa chat non è aggiornata. Ricarica la pagina.",
+  unknown_file: "Un file non è più disponibile. Allegalo di nuovo.",
+  new_messages: "Nuovi messaggi",
+  copy: "Copia codice",
+  copied: "Copiato",
+  back: "Scheda precedente",
+  forth: "Scheda successiva",
+  choose_date: "Data o ora",
+  rate_reply: "Valuta questa risposta",
+  helpful: "Utile",
+  unhelpful: "Non utile",
+  enlarge: "Ingrandisci",
+  shrink: "Riduci",
+  full_screen: "Schermo intero",
+  files: "File di questo messaggio",
+  drop: "Rilascia qui i file",
+  uploading: "Caricamento di {}",
+  attached: "{} è allegato",
+  cancel_upload: "Annulla il caricamento di {}",
+  remove_file: "Rimuovi {}",
+  upload_failed: "Impossibile caricare il file.",
+  file_too_large: "Troppo grande: il limite è {}.",
+  file_type_refused: "Questo tipo di file non può essere inviato.",
+  file_refused: "Questo file è stato rifiutato.",
+  too_many_files: "Troppi file.",
 };

@@ -1,4 +1,8 @@
-/** The Japanese texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The Japanese texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "以前のメッセージを読み込んでいます",
   missing: "以前のメッセージが欠けています。",
   newest: "最新のメッセージ",
-  unread_one: "新着メッセージ1件",
-  unread_many: "新着メッセージ{}件",
+  unread: { other: "新着メッセージ{}件" },
   connecting: "接続しています",
   offline: "オフラインです。メッセージは保存され、できるだけ早く送信されます。",
   unreachable: "サーバーに接続できません。再試行を続けています。",
@@ -76,4 +79,28 @@ export const words: Words = {
   action_failed: "このメッセージへの返信で問題が発生しました。",
   failed_request: "うまくいきませんでした。もう一度お試しください。",
   unsupported: "このチャットのバージョンは古くなっています。ページを再読み込みしてください。",
+  unknown_file: "ファイルは利用できなくなりました。もう一度添付してください。",
+  new_messages: "新しいメッセージ",
+  copy: "コードをコピー",
+  copied: "コピーしました",
+  back: "前のカード",
+  forth: "次のカード",
+  choose_date: "日付または時刻",
+  rate_reply: "この返信を評価",
+  helpful: "役に立った",
+  unhelpful: "役に立たなかった",
+  enlarge: "拡大",
+  shrink: "縮小",
+  full_screen: "全画面表示",
+  files: "このメッセージのファイル",
+  drop: "ここにファイルをドロップ",
+  uploading: "{} をアップロード中",
+  attached: "{} を添付しました",
+  cancel_upload: "{} のアップロードを中止",
+  remove_file: "{} を削除",
+  upload_failed: "ファイルをアップロードできませんでした。",
+  file_too_large: "大きすぎます。上限は {} です。",
+  file_type_refused: "この種類のファイルは送信できません。",
+  file_refused: "このファイルは拒否されました。",
+  too_many_files: "ファイルが多すぎます。",
 };

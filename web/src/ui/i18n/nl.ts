@@ -1,4 +1,8 @@
-/** The Dutch texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The Dutch texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "Eerdere berichten worden geladen",
   missing: "Eerdere berichten ontbreken.",
   newest: "Nieuwste berichten",
-  unread_one: "1 nieuw bericht",
-  unread_many: "{} nieuwe berichten",
+  unread: { one: "1 nieuw bericht", other: "{} nieuwe berichten" },
   connecting: "Verbinding maken",
   offline: "Offline. Berichten worden bewaard en zo snel mogelijk verstuurd.",
   unreachable: "De chat kan de server niet bereiken. Hij blijft het proberen.",
@@ -78,4 +81,28 @@ export const words: Words = {
   action_failed: "Er ging iets mis met het antwoord op dit bericht.",
   failed_request: "Dat is niet gelukt. Probeer het opnieuw.",
   unsupported: "Deze chat is verouderd. Laad de pagina opnieuw.",
+  unknown_file: "Een bestand is niet meer beschikbaar. Voeg het opnieuw toe.",
+  new_messages: "Nieuwe berichten",
+  copy: "Code kopiëren",
+  copied: "Gekopieerd",
+  back: "Vorige kaart",
+  forth: "Volgende kaart",
+  choose_date: "Datum of tijd",
+  rate_reply: "Dit antwoord beoordelen",
+  helpful: "Nuttig",
+  unhelpful: "Niet nuttig",
+  enlarge: "Vergroten",
+  shrink: "Verkleinen",
+  full_screen: "Volledig scherm",
+  files: "Bestanden bij dit bericht",
+  drop: "Sleep bestanden hierheen",
+  uploading: "{} wordt geüpload",
+  attached: "{} is bijgevoegd",
+  cancel_upload: "Uploaden van {} annuleren",
+  remove_file: "{} verwijderen",
+  upload_failed: "Het bestand kon niet worden geüpload.",
+  file_too_large: "Te groot: de limiet is {}.",
+  file_type_refused: "Dit soort bestand kan niet worden verzonden.",
+  file_refused: "Dit bestand is geweigerd.",
+  too_many_files: "Te veel bestanden.",
 };

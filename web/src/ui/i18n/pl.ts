@@ -1,4 +1,8 @@
-/** The Polish texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The Polish texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,12 @@ export const words: Words = {
   loading: "Wczytywanie wcześniejszych wiadomości",
   missing: "Brakuje wcześniejszych wiadomości.",
   newest: "Najnowsze wiadomości",
-  unread_one: "1 nowa wiadomość",
-  unread_many: "Nowe wiadomości: {}",
+  unread: {
+    one: "1 nowa wiadomość",
+    few: "{} nowe wiadomości",
+    many: "{} nowych wiadomości",
+    other: "{} nowej wiadomości",
+  },
   connecting: "Łączenie",
   offline: "Brak połączenia. Wiadomości zostaną zachowane i wysłane, gdy tylko będzie to możliwe.",
   unreachable: "Czat nie może połączyć się z serwerem. Próbuje dalej.",
@@ -77,4 +85,28 @@ export const words: Words = {
   action_failed: "Coś poszło nie tak z odpowiedzią na tę wiadomość.",
   failed_request: "Nie udało się. Spróbuj ponownie.",
   unsupported: "Ten czat jest nieaktualny. Odśwież stronę.",
+  unknown_file: "Plik nie jest już dostępny. Dołącz go ponownie.",
+  new_messages: "Nowe wiadomości",
+  copy: "Kopiuj kod",
+  copied: "Skopiowano",
+  back: "Poprzednia karta",
+  forth: "Następna karta",
+  choose_date: "Data lub godzina",
+  rate_reply: "Oceń tę odpowiedź",
+  helpful: "Pomocna",
+  unhelpful: "Niepomocna",
+  enlarge: "Powiększ",
+  shrink: "Zmniejsz",
+  full_screen: "Pełny ekran",
+  files: "Pliki tej wiadomości",
+  drop: "Upuść pliki tutaj",
+  uploading: "Przesyłanie: {}",
+  attached: "Dołączono: {}",
+  cancel_upload: "Anuluj przesyłanie: {}",
+  remove_file: "Usuń: {}",
+  upload_failed: "Nie udało się przesłać pliku.",
+  file_too_large: "Za duży: limit to {}.",
+  file_type_refused: "Nie można wysłać pliku tego typu.",
+  file_refused: "Ten plik został odrzucony.",
+  too_many_files: "Za dużo plików.",
 };

@@ -1,4 +1,8 @@
-/** The Portuguese texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed. */
+/**
+ * The Portuguese texts of the interface; the keys are those of `en.ts`. Loaded by `index.ts` when needed.
+ *
+ * Not yet reviewed by a native speaker.
+ */
 
 import type { Words } from "./en";
 
@@ -36,8 +40,7 @@ export const words: Words = {
   loading: "Carregando mensagens anteriores",
   missing: "Faltam mensagens anteriores.",
   newest: "Mensagens mais recentes",
-  unread_one: "1 mensagem nova",
-  unread_many: "{} mensagens novas",
+  unread: { one: "{} mensagem nova", many: "{} de mensagens novas", other: "{} mensagens novas" },
   connecting: "Conectando",
   offline: "Sem conexão. As mensagens são guardadas e enviadas assim que possível.",
   unreachable: "O chat não consegue contactar o servidor. Continua a tentar.",
@@ -76,4 +79,28 @@ export const words: Words = {
   action_failed: "Algo deu errado com a resposta a esta mensagem.",
   failed_request: "Não funcionou. Tente de novo.",
   unsupported: "Este chat está desatualizado. Recarregue a página.",
+  unknown_file: "Um arquivo não está mais disponível. Anexe-o novamente.",
+  new_messages: "Novas mensagens",
+  copy: "Copiar código",
+  copied: "Copiado",
+  back: "Cartão anterior",
+  forth: "Próximo cartão",
+  choose_date: "Data ou hora",
+  rate_reply: "Avaliar esta resposta",
+  helpful: "Útil",
+  unhelpful: "Não foi útil",
+  enlarge: "Ampliar",
+  shrink: "Reduzir",
+  full_screen: "Tela cheia",
+  files: "Arquivos desta mensagem",
+  drop: "Solte os arquivos aqui",
+  uploading: "Enviando {}",
+  attached: "{} está anexado",
+  cancel_upload: "Cancelar o envio de {}",
+  remove_file: "Remover {}",
+  upload_failed: "Não foi possível enviar o arquivo.",
+  file_too_large: "Grande demais: o limite é {}.",
+  file_type_refused: "Este tipo de arquivo não pode ser enviado.",
+  file_refused: "Este arquivo foi recusado.",
+  too_many_files: "Arquivos demais.",
 };

@@ -11,10 +11,13 @@ import type { Json } from "../../client/wire";
 import type { Button, Card, Content } from "../../state/content";
 import { isPlayer, safeLink, safeSource } from "../../state/links";
 import { chosenOf, type Choice } from "../../state/transcript";
-import { checkIcon, fileIcon, playIcon } from "./icons";
+import { backIcon, checkIcon, fileIcon, forthIcon, playIcon } from "./icons";
+import { turnCards } from "../carousel";
 import { fill, type Words } from "../i18n";
 import type { LinkTarget } from "../config";
 import { link, markdown } from "./markdown";
+import type { CodeLook } from "./code";
+import { pickerView } from "./picker";
 
 /** Draws custom JSON of one `type`. Returns a node or a text. A text is not parsed as HTML. */
 export type CustomRenderer = (
@@ -28,6 +31,9 @@ export interface ContentContext {
   base: string;
   /** Where links open. */
   target: LinkTarget;
+  /** Locale of dates. */
+  locale: string;
+  code?: CodeLook;
   choice: Choice;
   choose(payload: string, title: string): void;
   renderers: ReadonlyMap<string, CustomRenderer>;
@@ -97,6 +103,9 @@ export function content(piece: Content, context: ContentContext): Drawn {
           ? html`<div class="text" dir="auto">${piece.thanks}</div>`
           : nothing
       }`;
+    case "picker":
+      return html`${piece.text === "" ? nothing : html`<div class="text" dir="auto">${markdown(piece.text, context)}</div>`}
+      ${pickerView(piece, context)}`;
     case "buttons":
       return buttons(piece.buttons, context, "buttons");
     case "custom":
@@ -215,7 +224,8 @@ function cards(list: readonly Card[], context: ContentContext): Drawn {
   if (list.length === 0) return nothing;
   const titles = list.flatMap((card) => card.buttons.map((button) => button.title));
   const isAmbiguous = new Set(titles).size < titles.length;
-  return html`<div
+  const { words } = context;
+  const row = html`<div
     class="cards"
     part="cards"
     role="group"
@@ -235,6 +245,30 @@ function cards(list: readonly Card[], context: ContentContext): Drawn {
         ${buttons(card.buttons, context, "buttons", isAmbiguous ? card.title : "")}
       </article>`;
     })}
+  </div>`;
+  if (list.length === 1) return row;
+  // `carousel.ts` shows the arrows if the cards do not fit, and sets the position.
+  return html`<div class="carousel" part="carousel">
+    ${row}
+    <div class="turner" hidden>
+      <button
+        type="button"
+        class="icon"
+        aria-label=${words.back}
+        @click=${(event: Event) => turnCards(event, -1)}
+      >
+        ${backIcon()}
+      </button>
+      <span aria-hidden="true" dir="ltr"></span>
+      <button
+        type="button"
+        class="icon"
+        aria-label=${words.forth}
+        @click=${(event: Event) => turnCards(event, 1)}
+      >
+        ${forthIcon()}
+      </button>
+    </div>
   </div>`;
 }
 

@@ -64,6 +64,17 @@ export const clipIcon = () =>
   );
 export const cameraIcon = () =>
   icon(
-    svg`<path d="M4 8h3.2l1.6-2.5h6.4L16.8 8H20a1 1 0 0 1 1 1v9.500a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V9a1 1 0 0 1 1-1z"/><circle cx="12" cy="13.300" r="3.300"/>`,
+    svg`<path d="M4 8h3.2l1.6-2.5h6.4L16.8 8H20a1 1 0 0 1 1 1v9.5a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V9a1 1 0 0 1 1-1z"/><circle cx="12" cy="13.300" r="3.300"/>`,
+  );
+export const copyIcon = () =>
+  icon(svg`<rect x="8.5" y="8.5" width="11" height="11" rx="2"/><path d="M15.5 5.5v-1h-11v11h1"/>`);
+export const backIcon = () => icon(svg`<path d="M14.5 6l-6 6 6 6"/>`);
+export const forthIcon = () => icon(svg`<path d="M9.5 6l6 6-6 6"/>`);
+export const enlargeIcon = () => icon(svg`<path d="M13.5 5H19v5.5M10.5 19H5v-5.5M19 5l-6 6M5 19l6-6"/>`);
+export const shrinkIcon = () =>
+  icon(svg`<path d="M18.5 10.5H13V5M5.5 13.5H11V19M13 10.5l6-6M11 13.5l-6 6"/>`);
+export const thumbIcon = () =>
+  icon(
+    svg`<path d="M7.5 10.5l4-7a2 2 0 0 1 2 2v4h5a2 2 0 0 1 2 2.3l-1 6a2 2 0 0 1-2 1.7h-10M7.5 10.5h-4v9h4z"/>`,
   );
 export const playIcon = () => icon(svg`<path d="M8 5.5v13l10.5-6.5z"/>`);

@@ -14,4 +14,6 @@ export interface Look extends Omit<ContentContext, "choice"> {
   edit(message_id: string, text: string): void;
   /** Called when the visitor opens a file of the message `seq`. */
   openFile(event: Event, seq: number, file_id: string): void;
+  /** Rate a message of the assistant: true for a thumb up. */
+  rate(seq: number, isGood: boolean): void;
 }

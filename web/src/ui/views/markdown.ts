@@ -10,11 +10,13 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { safeLink, safeSource } from "../../state/links";
 import type { LinkTarget } from "../config";
 import { inlinesText, parseMarkdown, type Block, type Inline } from "../../state/markdown";
+import { codeView, type CodeLook } from "./code";
 
-/** `base` is the base of relative URLs. `target` is the target of links. */
+/** `base` is the base of relative URLs. `target` is the target of links. Without `code`, code has no button and colours. */
 export interface MarkdownLook {
   readonly base: string;
   readonly target: LinkTarget;
+  readonly code?: CodeLook;
 }
 
 type Drawn = TemplateResult | string | typeof nothing;
@@ -83,7 +85,7 @@ function block(node: Block, look: MarkdownLook): Drawn {
     case "quote":
       return html`<blockquote>${blocks(node.blocks, look)}</blockquote>`;
     case "code":
-      return html`<pre tabindex="0"><code>${node.text}</code></pre>`;
+      return codeView(node.text, node.language, look.code);
     case "rule":
       return html`<hr />`;
     case "table":

@@ -9,7 +9,16 @@ import { repeat } from "lit-html/directives/repeat.js";
 
 import type { Notice } from "../../client/events";
 import type { SessionSummary } from "../../client/wire";
-import { cameraIcon, clipIcon, closeIcon, menuIcon, microphoneIcon, sendIcon } from "./icons";
+import {
+  cameraIcon,
+  clipIcon,
+  closeIcon,
+  enlargeIcon,
+  menuIcon,
+  microphoneIcon,
+  sendIcon,
+  shrinkIcon,
+} from "./icons";
 import type { Suggestion } from "../config";
 import { face } from "./face";
 import { fill, type Words } from "../i18n";
@@ -32,6 +41,9 @@ export function headerView(options: {
   menu: readonly MenuEntry[];
   menuOpen: boolean;
   toggleMenu(open: boolean): void;
+  /** Null if the chat has one size only. */
+  enlarge: (() => void) | null;
+  isLarge: boolean;
   /** Null if the chat cannot be closed. */
   close: (() => void) | null;
 }): TemplateResult {
@@ -61,6 +73,19 @@ export function headerView(options: {
             @click=${() => options.toggleMenu(!options.menuOpen)}
           >
             ${menuIcon()}
+          </button>`
+    }
+    ${
+      options.enlarge === null
+        ? nothing
+        : html`<button
+            type="button"
+            class="icon enlarge"
+            aria-label=${options.isLarge ? words.shrink : words.enlarge}
+            title=${options.isLarge ? words.shrink : words.enlarge}
+            @click=${options.enlarge}
+          >
+            ${options.isLarge ? shrinkIcon() : enlargeIcon()}
           </button>`
     }
     ${

@@ -13,7 +13,7 @@ import type { Content } from "../../state/content";
 import { safeSource } from "../../state/links";
 import type { Item, Said } from "../../state/transcript";
 import { face } from "./face";
-import { checkIcon } from "./icons";
+import { checkIcon, thumbIcon } from "./icons";
 import { fill } from "../i18n";
 import { reasonText } from "../notices";
 import { attachmentsView } from "./attachments";
@@ -28,6 +28,10 @@ export interface TranscriptContext {
   readonly newest: string | null;
   /** Keys of new messages, which are animated. */
   readonly arriving: ReadonlySet<string>;
+  /** Return the visitor's rating of a message; undefined if messages cannot be rated. */
+  readonly rated?: ((seq: number) => "up" | "down" | null) | undefined;
+  /** Whether the newest reply is not complete yet. */
+  readonly typing: boolean;
 }
 
 export function transcriptView(items: readonly Item[], context: TranscriptContext): unknown {
@@ -39,11 +43,13 @@ export function transcriptView(items: readonly Item[], context: TranscriptContex
 }
 
 /** Return all values that the drawing of an item depends on. */
-function dependencies(item: Item, { look, troubles, newest, now }: TranscriptContext): unknown[] {
+function dependencies(item: Item, context: TranscriptContext): unknown[] {
+  const { look, troubles, newest, now } = context;
   switch (item.kind) {
     case "day":
       return [look, now.toDateString()];
     case "divider":
+    case "new":
       return [look];
     case "person":
       return [look, item.name];
@@ -53,6 +59,7 @@ function dependencies(item: Item, { look, troubles, newest, now }: TranscriptCon
         item.message,
         countPieces(item.contents),
         item.starts,
+        thumbOf(item, context),
         item.choice.open,
         item.choice.chosen,
         item.choice.title,
@@ -81,6 +88,8 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
       return html`<div class="divider rubric" part="divider">
         <span>${item.reason === "restart" ? look.words.restarted : look.words.resumed}</span>
       </div>`;
+    case "new":
+      return html`<div class="divider fresh" part="divider"><span>${look.words.new_messages}</span></div>`;
     case "person":
       return html`<div class="divider" part="divider">
         <span><bdi>${fill(item.joined ? look.words.joined : look.words.left, item.name)}</bdi></span>
@@ -98,7 +107,7 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
               </header>`
             : html`<span class="sr">${fill(look.words.said, name)}</span>`
         }
-        ${item.contents.map((piece) => content(piece, drawing))}
+        ${item.contents.map((piece) => content(piece, drawing))} ${thumbs(item, context)}
       </article>`;
     }
     case "user":
@@ -117,6 +126,44 @@ function itemView(item: Item, context: TranscriptContext): TemplateResult {
   }
 }
 
+/** Return the rating to show below a message, or undefined for none: only below the last message of a reply of the bot. */
+function thumbOf(
+  item: Extract<Item, { kind: "bot" }>,
+  { rated, typing }: TranscriptContext,
+): "up" | "down" | null | undefined {
+  if (rated === undefined || !item.ends || item.message.role !== "bot") return undefined;
+  return typing && item.choice.open ? undefined : rated(item.message.seq);
+}
+
+/** The buttons with which the visitor rates a reply. */
+function thumbs(
+  item: Extract<Item, { kind: "bot" }>,
+  context: TranscriptContext,
+): TemplateResult | typeof nothing {
+  const given = thumbOf(item, context);
+  if (given === undefined) return nothing;
+  const { words, rate } = context.look;
+  const thumb = (kind: "up" | "down", label: string): TemplateResult =>
+    html`<button
+      type="button"
+      class="icon ${kind}"
+      aria-label=${label}
+      title=${label}
+      aria-pressed=${given === kind}
+      @click=${() => rate(item.message.seq, kind === "up")}
+    >
+      ${thumbIcon()}
+    </button>`;
+  return html`<div
+    class="thumbs ${given === null && !item.choice.open ? "older" : ""}"
+    part="thumbs"
+    role="group"
+    aria-label=${words.rate_reply}
+  >
+    ${thumb("up", words.helpful)} ${thumb("down", words.unhelpful)}
+  </div>`;
+}
+
 /** The image of the assistant or the operator. */
 function avatar(message: Said, look: Look): TemplateResult {
   const isAgent = message.role === "agent";
@@ -130,6 +177,9 @@ function avatar(message: Said, look: Look): TemplateResult {
 function bubble(text: string): TemplateResult | typeof nothing {
   return text === "" ? nothing : html`<div class="bubble" part="bubble" dir="auto">${text}</div>`;
 }
+
+/** Codes of errors after which the same message is rejected again. */
+const FINAL = new Set(["too_long", "unknown_file", "files_off", "too_many_files"]);
 
 function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: Look): TemplateResult {
   const { entry } = item;
@@ -145,15 +195,17 @@ function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: 
               >${words.failed}${reason === "" ? nothing : html`<span class="reason">: ${reason}</span>`}</span
             >
             ${
-              // The same text would be rejected again.
-              entry.error?.code === "too_long"
-                ? html`<button
-                    type="button"
-                    class="quiet"
-                    @click=${() => look.edit(entry.message_id, item.text)}
-                  >
-                    ${words.edit}
-                  </button>`
+              // The same message would be rejected again.
+              FINAL.has(entry.error?.code ?? "")
+                ? item.text === ""
+                  ? nothing
+                  : html`<button
+                      type="button"
+                      class="quiet"
+                      @click=${() => look.edit(entry.message_id, item.text)}
+                    >
+                      ${words.edit}
+                    </button>`
                 : html`<button type="button" class="quiet" @click=${() => look.retry(entry.message_id)}>
                     ${words.retry}
                   </button>`
@@ -177,7 +229,9 @@ function pending(item: Extract<Item, { kind: "pending" }>, state: string, look: 
 
 /** The mark of a delivered message, which the server has stored. */
 function tick(look: Look): TemplateResult {
-  return html`<span class="tick" role="img" aria-label=${look.words.sent}>${checkIcon()}</span>`;
+  return html`<span class="tick" role="img" aria-label=${look.words.sent} title=${look.words.sent}
+    >${checkIcon()}</span
+  >`;
 }
 
 function trouble(notice: Notice | undefined, look: Look): TemplateResult | typeof nothing {

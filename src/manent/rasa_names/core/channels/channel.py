@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
@@ -10,8 +11,11 @@ from sanic import Blueprint
 from sanic.request import Request
 
 from manent.core.events import Json
+from manent.rasa_names.core.constants import BEARER_TOKEN_PREFIX
 from manent.rasa_names.shared.exceptions import InvalidConfigException
 from manent.rasa_names.utils.endpoints import bool_arg
+
+logger = logging.getLogger("manent.rasa_channel")
 
 DEFAULT_SENDER = "default"
 
@@ -157,6 +161,29 @@ class OutputChannel:
         """Send a message in a custom format. By default, send its JSON as a text."""
         del kwargs
         await self.send_text_message(recipient_id, json.dumps(json_message))
+
+
+def decode_jwt(bearer_token: str, jwt_key: str, jwt_algorithm: str) -> Json:
+    """Return the claims of a JSON web token, with or without `Bearer ` before it.
+
+    Raises:
+        jwt.PyJWTError: the token is not valid.
+    """
+    import jwt
+
+    claims: Json = jwt.decode(bearer_token.removeprefix(BEARER_TOKEN_PREFIX), jwt_key, algorithms=[jwt_algorithm])
+    return claims
+
+
+def decode_bearer_token(bearer_token: str, jwt_key: str, jwt_algorithm: str) -> Json | None:
+    """Return the claims of a JSON web token. None: the token is not valid."""
+    import jwt
+
+    try:
+        return decode_jwt(bearer_token, jwt_key, jwt_algorithm)
+    except jwt.PyJWTError as error:
+        logger.warning("a token was refused: %s", error)
+        return None
 
 
 class CollectingOutputChannel(OutputChannel):

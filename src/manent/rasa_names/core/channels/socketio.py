@@ -11,7 +11,13 @@ from socketio import AsyncServer
 
 from manent.core.errors import ManentError
 from manent.core.events import Json
-from manent.rasa_names.core.channels.channel import InputChannel, OnNewMessage, OutputChannel, UserMessage
+from manent.rasa_names.core.channels.channel import (
+    InputChannel,
+    OnNewMessage,
+    OutputChannel,
+    UserMessage,
+    decode_bearer_token,
+)
 
 logger = logging.getLogger("manent.rasa_channel")
 
@@ -137,6 +143,15 @@ class SocketIOInput(InputChannel):
         sio = AsyncServer(async_mode="asgi", cors_allowed_origins=[])
         self.sio = sio
 
+        async def connect(_: str, __: Any, auth: Any = None) -> bool:
+            if not self.jwt_key:
+                return True
+            token = auth.get("token") if isinstance(auth, dict) else None
+            if not isinstance(token, str):
+                logger.warning("a connection without a token was refused: jwt_key is set")
+                return False
+            return decode_bearer_token(token, self.jwt_key, self.jwt_algorithm or "HS256") is not None
+
         async def session_request(sid: str, data: Any = None) -> None:
             given = data.get("session_id") if isinstance(data, dict) else None
             session_id = given or uuid.uuid4().hex
@@ -164,6 +179,7 @@ class SocketIOInput(InputChannel):
             except ManentError as error:
                 await sio.emit("error", {"code": error.code, "message": error.message}, room=sid)
 
+        sio.on("connect", connect, namespace=self.namespace)
         sio.on("session_request", session_request, namespace=self.namespace)
         sio.on(self.user_message_evt, receive, namespace=self.namespace)
         return SocketBlueprint(sio, self.socketio_path or "/socket.io", f"socketio_webhook_{type(self).__name__}")

@@ -7,3 +7,11 @@ class TrackerFeaturizer:
 
 class MaxHistoryTrackerFeaturizer(TrackerFeaturizer):
     """In Rasa, converts the newest states of conversations to numbers."""
+
+
+class FullDialogueTrackerFeaturizer(TrackerFeaturizer):
+    """In Rasa, converts all states of conversations to numbers."""
+
+
+class IntentMaxHistoryTrackerFeaturizer(MaxHistoryTrackerFeaturizer):
+    """In Rasa, converts the newest states of conversations to numbers that predict the intent."""

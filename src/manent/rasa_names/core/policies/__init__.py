@@ -1,1 +1,5 @@
-"""Stand-ins for `rasa.core.policies`."""
+"""Stand-ins for `rasa.core.policies`. Rasa 1 has `Policy` here."""
+
+from manent.rasa_names.core.policies.policy import Policy
+
+__all__ = ["Policy"]

@@ -3,11 +3,11 @@
 from enum import Enum
 from typing import Any, ClassVar
 
-from manent.rasa_names.core.constants import DEFAULT_POLICY_PRIORITY, POLICY_PRIORITY
+from manent.rasa_names.core.constants import DEFAULT_POLICY_PRIORITY, POLICY_MAX_HISTORY, POLICY_PRIORITY
 from manent.rasa_names.engine.graph import ExecutionContext, GraphComponent
 from manent.rasa_names.engine.storage.resource import Resource
 from manent.rasa_names.engine.storage.storage import ModelStorage
-from manent.rasa_names.shared.core.domain import Domain
+from manent.rasa_names.shared.core.domain import Domain, State
 from manent.rasa_names.shared.core.events import Event
 from manent.rasa_names.shared.core.trackers import DialogueStateTracker
 
@@ -124,7 +124,7 @@ class Policy(GraphComponent):
         """Train the policy. The default does nothing."""
         return self._resource
 
-    def predict_action_probabilities(self, tracker: DialogueStateTracker, domain: Domain, **_: Any) -> Any:
+    def predict_action_probabilities(self, tracker: DialogueStateTracker, domain: Domain, *_: Any, **__: Any) -> Any:
         """Predict the next action.
 
         Raises:
@@ -134,6 +134,11 @@ class Policy(GraphComponent):
 
     def _default_predictions(self, domain: Domain) -> list[float]:
         return [0.0] * domain.num_actions
+
+    def _prediction_states(self, tracker: DialogueStateTracker, domain: Domain, *_: Any, **__: Any) -> list[State]:
+        states = tracker.past_states(domain)
+        most = self.config.get(POLICY_MAX_HISTORY)
+        return states if most is None else states[-most:]
 
     def _prediction(
         self,
@@ -166,7 +171,7 @@ class BuiltInPolicy(Policy):
 
     predict_built_in: Any = None
 
-    def predict_action_probabilities(self, tracker: DialogueStateTracker, domain: Domain, **_: Any) -> Any:
+    def predict_action_probabilities(self, tracker: DialogueStateTracker, domain: Domain, *_: Any, **__: Any) -> Any:
         """Predict as the built-in policy does."""
         return self.predict_built_in(tracker, domain)
 

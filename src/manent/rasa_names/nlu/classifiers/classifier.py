@@ -1,12 +1,11 @@
 """Stand-ins for `rasa.nlu.classifiers.classifier`."""
 
-from manent.rasa_names.nlu.component_config import Configured
+from typing import Any
+
+from manent.rasa_names.nlu.component_config import Configured, NameOfClass
 
 
 class IntentClassifier(Configured):
     """Marks a class that classifies intents."""
 
-    @property
-    def name(self) -> str:
-        """Name of the class."""
-        return type(self).__name__
+    name: Any = NameOfClass()

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from manent.rasa_names.nlu.component_config import NameOfClass
 from manent.rasa_names.nlu.components import Component
 from manent.rasa_names.shared.nlu.constants import (
     ENTITIES,
@@ -24,10 +25,7 @@ class EntityTagSpec(NamedTuple):
 class EntityExtractorMixin:
     """Methods that all entity extractors have."""
 
-    @property
-    def name(self) -> str:
-        """Name of the class."""
-        return type(self).__name__
+    name: Any = NameOfClass()
 
     def add_extractor_name(self, entities: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Set the name of this extractor in entities."""

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from manent.rasa_names.nlu.component_config import Configured
+from manent.rasa_names.nlu.component_config import Configured, NameOfClass
 from manent.rasa_names.nlu.constants import FEATURIZER_CLASS_ALIAS
 from manent.rasa_names.shared.nlu.constants import FEATURE_TYPE_SENTENCE, FEATURE_TYPE_SEQUENCE
 from manent.rasa_names.shared.nlu.training_data.features import Features
@@ -37,10 +37,7 @@ class Featurizer(Configured, ABC, Generic[FeatureType]):
     def validate_config(cls, config: dict[str, Any]) -> None:
         """Check the options. Subclasses can override this."""
 
-    @property
-    def name(self) -> str:
-        """Name of the class."""
-        return type(self).__name__
+    name: Any = NameOfClass()
 
     def add_features_to_message(self, sequence: Any, sentence: Any, attribute: str, message: Message) -> None:
         """Add to an attribute the features of its words and of its text."""

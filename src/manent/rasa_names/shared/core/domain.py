@@ -4,10 +4,11 @@ from typing import Any
 
 from manent.core.domain import Domain as Definition
 from manent.rasa_names.shared.core.not_provided import Partial
-from manent.rasa_names.shared.core.slots import Slot
+from manent.rasa_names.shared.core.slots import slot_of
 from manent.rasa_names.shared.exceptions import RasaException
 
-State = dict[str, Any]
+SubState = dict[str, Any]
+State = dict[str, SubState]
 
 
 class InvalidDomain(RasaException):
@@ -43,7 +44,13 @@ class Domain(Partial):
         self.form_names = list(definition.forms)
         self.retrieval_intents = [name for name, intent in definition.intents.items() if intent.is_retrieval]
         self.slots = [
-            Slot(slot.name, slot.initial_value, slot.type, slot.initial_value, slot.influence_conversation)
+            slot_of(
+                slot.name,
+                slot.initial_value,
+                slot.type,
+                slot.initial_value,
+                influence_conversation=slot.influence_conversation,
+            )
             for slot in definition.slots.values()
         ]
         self._index = definition.action_index

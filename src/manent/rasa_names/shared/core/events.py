@@ -68,6 +68,11 @@ class UserUttered(Event):
         """Name of the intent."""
         return self.intent.get("name")
 
+    @property
+    def full_retrieval_intent_name(self) -> str | None:
+        """Name of the retrieval intent with its response key."""
+        return self.intent.get("full_retrieval_intent_name")
+
     def _fields(self) -> dict[str, Any]:
         return {
             "text": self.text,
@@ -92,6 +97,11 @@ class BotUttered(Event):
         super().__init__(timestamp, metadata)
         self.text = text
         self.data = data or {}
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message with its other parts, such as buttons."""
+        return {"text": self.text, **{name: value for name, value in self.data.items() if value is not None}}
 
     def _fields(self) -> dict[str, Any]:
         return {"text": self.text, "data": self.data}
@@ -215,6 +225,24 @@ class LoopInterrupted(Event):
         return {"is_interrupted": self.is_interrupted}
 
 
+class EntitiesAdded(Event):
+    """A policy or an extractor added entities to the latest message."""
+
+    type_name = "entities"
+
+    def __init__(
+        self,
+        entities: list[dict[str, Any]],
+        timestamp: float | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(timestamp, metadata)
+        self.entities = entities
+
+    def _fields(self) -> dict[str, Any]:
+        return {"entities": self.entities}
+
+
 class Restarted(Event):
     """The conversation was restarted."""
 
@@ -280,6 +308,7 @@ _KINDS: dict[str, Any] = {
         FollowupAction,
         ActionExecutionRejected,
         LoopInterrupted,
+        EntitiesAdded,
         Restarted,
         SessionStarted,
         UserUtteranceReverted,

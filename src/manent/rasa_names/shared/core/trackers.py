@@ -1,13 +1,25 @@
 """Stand-ins for `rasa.shared.core.trackers`."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any
 
 from manent.core.tracker import Tracker
+from manent.rasa_names.shared.core.constants import ACTION_LISTEN_NAME, ACTIVE_LOOP, LOOP_NAME, PREVIOUS_ACTION
+from manent.rasa_names.shared.core.domain import Domain, State
 from manent.rasa_names.shared.core.events import ActionExecuted, BotUttered, Event, UserUttered, event_of
 from manent.rasa_names.shared.core.not_provided import Partial
-from manent.rasa_names.shared.core.slots import Slot
+from manent.rasa_names.shared.core.slots import Slot, slot_of
+
+
+class EventVerbosity(Enum):
+    """The events that `current_state` includes."""
+
+    NONE = 1
+    APPLIED = 2
+    AFTER_RESTART = 3
+    ALL = 4
 
 
 @dataclass
@@ -36,8 +48,11 @@ class DialogueStateTracker(Partial):
         followup_action: name of the action that runs next, without a prediction.
     """
 
-    def __init__(self, tracker: Tracker, *, is_rule_tracker: bool = False) -> None:
+    def __init__(
+        self, tracker: Tracker, past_states: Callable[[], list[State]], *, is_rule_tracker: bool = False
+    ) -> None:
         state = tracker.state
+        self._past_states = past_states
         self.core = tracker
         self.sender_id = tracker.sender_id
         self.is_rule_tracker = is_rule_tracker
@@ -87,7 +102,13 @@ class DialogueStateTracker(Partial):
         """The slots by name."""
         values = self.core.slots()
         return {
-            name: Slot(name, values[name], slot.type, slot.initial_value, slot.influence_conversation)
+            name: slot_of(
+                name,
+                values[name],
+                slot.type,
+                slot.initial_value,
+                influence_conversation=slot.influence_conversation,
+            )
             for name, slot in self.core.domain.slots.items()
         }
 
@@ -98,6 +119,31 @@ class DialogueStateTracker(Partial):
     def get_slot(self, key: str) -> Any:
         """Return the value of a slot."""
         return self.core.slots().get(key)
+
+    def past_states(self, domain: Domain, *_: Any, **__: Any) -> list[State]:  # noqa: ARG002  # Rasa's signature
+        """Return the states before each of the newest actions and the current state, oldest first.
+
+        The state of a message contains its intent, and not its text.
+        """
+        return self._past_states()
+
+    def current_state(self, event_verbosity: EventVerbosity = EventVerbosity.NONE) -> dict[str, Any]:
+        """Return the conversation as a JSON object. By default, the object contains no events."""
+        message, events = self.latest_message, self.events
+        parsed = message.parse_data if isinstance(message, UserUttered) else {}
+        return {
+            "sender_id": self.sender_id,
+            "slots": self.current_slot_values(),
+            "latest_message": {"intent": {}, "entities": [], "text": None, "metadata": {}, **parsed},
+            "latest_event_time": events[-1].timestamp if events else None,
+            "followup_action": self.followup_action,
+            "paused": self.is_paused(),
+            "events": None if event_verbosity == EventVerbosity.NONE else [event.as_dict() for event in events],
+            "latest_input_channel": self.get_latest_input_channel(),
+            "active_loop": asdict(self.active_loop) if self.active_loop is not None else {},
+            "latest_action": self.latest_action,
+            "latest_action_name": self.latest_action_name,
+        }
 
     def is_paused(self) -> bool:
         """Return whether the bot is paused."""
@@ -141,3 +187,14 @@ class DialogueStateTracker(Partial):
         """Return whether the latest action other than `action_listen` has this name."""
         last = self.get_last_event_for(ActionExecuted, ["action_listen"], skip)
         return isinstance(last, ActionExecuted) and last.action_name == name
+
+
+def get_active_loop_name(state: State) -> str | None:
+    """Return the name of the active form in a state."""
+    name = (state.get(ACTIVE_LOOP) or {}).get(LOOP_NAME)
+    return None if name is None else str(name)
+
+
+def is_prev_action_listen_in_state(state: State) -> bool:
+    """Return whether the previous action in a state is `action_listen`."""
+    return (state.get(PREVIOUS_ACTION) or {}).get("action_name") == ACTION_LISTEN_NAME

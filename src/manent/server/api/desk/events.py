@@ -63,7 +63,7 @@ class EventRequests:
                     yield b": \n\n"
                     sent = now
         finally:
-            await feed.leave(page)
+            feed.leave(page)
 
     async def _may_follow(self, request: Request) -> bool:
         try:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from manent.desk.access import Right
 from manent.desk.desk import Desk
+from manent.server.api.desk.bridges import BridgeRequests
 from manent.server.api.desk.conversations import (
     AnswerRequest,
     AssignRequest,
@@ -149,6 +150,7 @@ OPERATIONS: Final = (
     _operation("GET", "/webhooks", "Webhooks", dict[str, Any]),
     _operation("POST", "/webhooks", "Add a webhook", dict[str, Any], WebhookRequest),
     _operation("DELETE", "/webhooks/{webhook_id}", "Remove a webhook", dict[str, Any]),
+    _operation("POST", "/bridges/chatwoot", "Chatwoot names a conversation with news", dict[str, Any], dict[str, Any]),
 )
 
 
@@ -174,6 +176,7 @@ def routes(desk: Desk) -> list[Route]:
     )
     return [
         *(_route(method, f"{API}{path}", endpoint(desk, right, serve)) for method, path, right, serve in served),
+        _route("POST", f"{API}/bridges/chatwoot", BridgeRequests(desk).chatwoot),
         Route(f"{API}/conversations/{{path:path}}", conversations.serve, methods=["GET", "POST"]),
         _route("GET", JOIN, sign_in.show_invitation),
         _route("POST", JOIN, sign_in.redeem),

@@ -5,7 +5,7 @@
 
 import html
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -40,13 +40,14 @@ class SignInRequests:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self._root = urlsplit(desk.options.public_url or "").path.rstrip("/") + PAGE
 
     async def show_invitation(self, request: Request) -> Response:
         """Show a button. Nothing changes, and whether the link is valid is not shown before it is used."""
         token = request.query_params.get("invitation", "")
-        return _page(
+        return self._page(
             "Join the desk",
-            '<p>Sign in on this device. The link works once.</p><form method="post" action="/desk/join">'
+            '<p>Sign in on this device. The link works once.</p><form method="post" action="join">'
             f'<input type="hidden" name="invitation" value="{html.escape(token)}">'
             "<button autofocus>Sign in</button></form>",
         )
@@ -71,7 +72,7 @@ class SignInRequests:
                 if self.desk.options.identity == "local"
                 else "This desk accepts only requests with a token of your identity system."
             )
-            return _page("Sign in to the desk", f"<p>{text}</p>", status=401)
+            return self._page("Sign in to the desk", f"<p>{text}</p>", status=401)
         try:
             self.desk.identity.attempt(client_address(request))
             address, state = await self.desk.oidc.begin()
@@ -96,14 +97,14 @@ class SignInRequests:
         except ManentError as error:
             return self._failed(request, error)
         response = self._signed_in(request, token)
-        response.delete_cookie(STATE_COOKIE, path=PAGE)
+        response.delete_cookie(STATE_COOKIE, path=self._root)
         return response
 
     async def sign_out(self, _: Request, person: Person) -> Response:
         """End the session."""
         await self.desk.identity.sign_out(person)
         response = Response(b'{"ok":true}', media_type="application/json", headers={"Cache-Control": "no-store"})
-        response.delete_cookie(COOKIE, path=PAGE)
+        response.delete_cookie(COOKIE, path=self._root)
         return response
 
     async def me(self, _: Request, person: Person) -> Json:
@@ -114,26 +115,25 @@ class SignInRequests:
         return {"operator": operator, "role": person.member.role, "csrf": person.csrf}
 
     def _signed_in(self, request: Request, token: str) -> Response:
-        response = RedirectResponse(PAGE, 303, _HEADERS)
+        response = RedirectResponse(self._root, 303, _HEADERS)
         self._set_cookie(request, response, COOKIE, token, int(self.desk.identity.session_s))
         return response
 
     def _set_cookie(self, request: Request, response: Response, name: str, value: str, max_age: int) -> None:
         secure = is_secure(self.desk, request)
-        response.set_cookie(name, value, max_age=max_age, path=PAGE, secure=secure, httponly=True, samesite="lax")
+        response.set_cookie(name, value, max_age=max_age, path=self._root, secure=secure, httponly=True, samesite="lax")
 
     def _failed(self, request: Request, error: Exception) -> Response:
         if not isinstance(error, ManentError):
             error = RequestError("bad_request", "the form is not valid")
         note(error, way="desk", address=client_address(request))
-        return _page("You are not signed in", f"<p>{html.escape(error.message)}</p>", status=error.status)
+        return self._page("You are not signed in", f"<p>{html.escape(error.message)}</p>", status=error.status)
 
-
-def _page(title: str, body: str, *, status: int = 200) -> Response:
-    text = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{title}</title><link rel="stylesheet" href="/desk/desk.css"></head>'
-        f'<body><main class="door"><h1>{title}</h1>{body}</main></body></html>'
-    )
-    return Response(text, status, _HEADERS, "text/html")
+    def _page(self, title: str, body: str, *, status: int = 200) -> Response:
+        text = (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<title>{title}</title><link rel="stylesheet" href="{html.escape(self._root)}/desk.css"></head>'
+            f'<body><main class="door"><h1>{title}</h1>{body}</main></body></html>'
+        )
+        return Response(text, status, _HEADERS, "text/html")

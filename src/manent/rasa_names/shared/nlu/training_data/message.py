@@ -54,8 +54,8 @@ class Message:
         self.data[TEXT] = text
 
     def get(self, prop: str, default: Any = None) -> Any:
-        """Return an attribute."""
-        return self.data.get(prop, default)
+        """Return an attribute. Rasa 1 has the tokens in the attribute `tokens`."""
+        return self.data.get(TEXT_TOKENS if prop == "tokens" and prop not in self.data else prop, default)
 
     def set(
         self,
