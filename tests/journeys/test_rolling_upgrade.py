@@ -104,6 +104,7 @@ async def upgrade_and_return(
             seen = await history(servers.servers[0], "rest0")
         schemas.append(await recorded(database, servers.root))
 
+    print(f"{clients.answered} answers, {len(clients.errors)} errors")  # noqa: T201  # `pytest -rA` shows it
     assert clients.errors == []
     assert set(seen) == {"hello", "Hello."}
     return schemas, clients.answered
