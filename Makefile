@@ -16,8 +16,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 BUNDLE := src/manent/web/static/index.html
 WEB_SOURCES := $(shell find web -type d \( -name node_modules -o -name bench -o -name dev -o -name dist -o -name tests \) -prune -o -type f -print)
-# One more than the number of cores: a test often waits for the processes that it has started.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)))
+# Two more than the number of cores: a test often waits for the processes that it has started.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 2)))
 EXAMPLE ?= examples/newsletter
 PORT ?= 5005
 
@@ -61,8 +61,8 @@ format: .venv/develops ## format the code and fix what ruff can fix
 	$(BIN)/ruff format
 
 .PHONY: test-unit
-test-unit: .venv/tests ## run the quick tests: no Node, no PostgreSQL, no browser (ARGS="-k cursor" selects some)
-	$(BIN)/pytest tests/unit tests/properties -m "not slow" --hypothesis-profile quick --numprocesses $(WORKERS) --dist loadfile --quiet $(ARGS)
+test-unit: .venv/tests ## run the quick tests: no server, no Node, no PostgreSQL, no browser (ARGS="-k cursor" selects some)
+	$(BIN)/pytest tests/unit tests/properties -m "not slow and not server" --hypothesis-profile quick --numprocesses $(WORKERS) --dist loadfile --quiet $(ARGS)
 
 .PHONY: test
 test: test-python test-web ## run all tests except the slow ones (installs Chromium, PostgreSQL and PgBouncer with apt when root)

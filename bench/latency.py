@@ -35,7 +35,7 @@ class BareCommit:
         self.connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, data BLOB)")
 
     def time(self) -> float:
-        """Commit; return the seconds that this took."""
+        """Commit. Return the duration in seconds."""
         started = time.perf_counter()
         self.connection.execute("BEGIN IMMEDIATE")
         for _ in range(5):

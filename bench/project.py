@@ -16,10 +16,15 @@ ASSISTANTS = Path(__file__).parent / "assistants"
 UNWANTED = shutil.ignore_patterns("models", "*.db*", "__pycache__", ".*")
 
 
-def template(folder: Path) -> Path:
-    """Create the untrained project of `manent init` in a new folder below `folder`. Return the new folder."""
+def template(folder: Path, python: Path = Path(sys.executable)) -> Path:
+    """Create the untrained project of `manent init` in a new folder below `folder`. Return the new folder.
+
+    Args:
+        folder: contains the new folder.
+        python: the interpreter that runs `manent init`.
+    """
     project = folder / "init"
-    made = [sys.executable, "-m", "manent", "init", "--no-prompt", "--init-dir", str(project)]
+    made = [str(python), "-m", "manent", "init", "--no-prompt", "--init-dir", str(project)]
     subprocess.run(made, check=True, capture_output=True)
     shutil.rmtree(project / "models", ignore_errors=True)
     # All servers support session ids that clients choose. If sessions are persistent, Rasa's answers are lost with a

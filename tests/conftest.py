@@ -1,7 +1,10 @@
 """Settings for all tests."""
 
 import signal
+import ssl
+from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -12,11 +15,42 @@ settings.register_profile("quick", settings.get_profile("unhurried"), max_exampl
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job; child processes would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LONG = frozenset({"browser", "journeys", "security", "faults", "actions"})
+_make_context = ssl.create_default_context
+_public = _make_context(cafile=certifi.where())
+
+
+def _create_default_context(*args: Any, **options: Any) -> ssl.SSLContext:
+    """Create a context. All HTTPX clients share one, because each would spend 30 ms reading the same certificates."""
+    return _public if not args and options == {"cafile": certifi.where()} else _make_context(*args, **options)
+
+
+ssl.create_default_context = _create_default_context
+
+LONG = frozenset({"browser", "journeys", "security", "faults", "actions", "channels"})
 """Folders whose test files take long. Workers begin with them, so that no worker runs a long file alone at the end."""
 
 
+SERVERS = frozenset(
+    {
+        "support.action_servers",
+        "support.messengers",
+        "support.openid_provider",
+        "support.processes",
+        "support.small_talk",
+    }
+)
+"""Modules whose users start servers. `make test-unit` leaves them out."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give long files to workers first. Without workers, begin with quick tests: a person is probably watching."""
+    """Mark the tests of modules that start servers, and give long files to workers first.
+
+    Without workers, begin with quick tests: a person is probably watching.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function):
+            used = {getattr(value, "__module__", None) for value in vars(item.module).values()}
+            if not SERVERS.isdisjoint(used):
+                item.add_marker("server")
     first = hasattr(config, "workerinput")
     items.sort(key=lambda item: first is LONG.isdisjoint(item.path.parts))

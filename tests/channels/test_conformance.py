@@ -263,6 +263,26 @@ async def test_images_are_sent(tmp_path: Path, platform: Platform) -> None:
     assert "Look." in str([one.raw for one in platform.sent])
 
 
+@pytest.mark.point(6)
+async def test_what_cannot_be_shown_is_recorded(tmp_path: Path, platform: Platform) -> None:
+    """What a platform cannot show is recorded like a rejected message; all else of the message is sent."""
+    card = {"title": "A card", "buttons": [{"title": f"Button {number}", "payload": "/ping"} for number in range(60)]}
+    async with serving(tmp_path, platform) as server:
+        await delivered(server, platform, platform.text(ADA, "hello", "1"))
+        await utter(
+            server, platform.address(ADA), "Look.", custom="a text", elements=[card], buttons=[{"payload": "/x"}]
+        )
+        await utter(server, platform.address(ADA), "the last one")
+        await until(lambda: "the last one" in str([one.raw for one in platform.sent]))
+        rejected = await server.conversations.engine.store.undelivered(platform.address(ADA))
+    shown = str([one.raw for one in platform.sent])
+    reasons = " ".join(one.reason for one in rejected)
+    assert "Look." in shown
+    assert "a text" in shown or "cannot send this value of custom" in reasons
+    assert "Button 59" in shown or "buttons of element 1 are above the limit" in reasons
+    assert platform.name == "generic" or "buttons have no title" in reasons
+
+
 @pytest.mark.point(8)
 async def test_unsupported_updates_are_confirmed_and_counted(tmp_path: Path, platform: Platform) -> None:
     """An update that the channel does not support is confirmed, so that the platform does not deliver it forever."""
@@ -361,7 +381,7 @@ async def test_only_configured_addresses_are_called(
 
 
 @pytest.mark.point(10)
-@pytest.mark.parametrize("name", [*CHANNELS, "twilio_voice"])
+@pytest.mark.parametrize("name", [*CHANNELS, "twilio_voice", "callback"])
 def test_the_channel_is_documented(name: str) -> None:
     """The channel's page has its options, its verification and both directions; the list of channels links to it."""
     names = ["instagram", "facebook"] if name == "instagram" else [name]  # one page refers to the other

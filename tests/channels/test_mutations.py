@@ -120,7 +120,7 @@ MUTATIONS = (
         "    shared_with: tuple[str, ...] = ()\n",
         "    shared_with: tuple[str, ...] = ()\n    undocumented: str\n",
         "test_the_channel_is_documented",
-        (*CHANNELS, "twilio_voice"),
+        (*CHANNELS, "twilio_voice"),  # `callback` has other options
     ),
     # what one channel verifies
     Mutation(

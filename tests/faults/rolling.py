@@ -1,10 +1,12 @@
 """Clients that do not retry, behind a load balancer, while its servers are restarted one after the other."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import signal
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,29 +76,39 @@ def node() -> str:
     return found
 
 
-async def restart(fleet: Fleet, server: Server, *arguments: str) -> Server:
-    """Stop a server as an orchestrator does, and start it again on its port when it has ended."""
+async def restart(fleet: Fleet, server: Server, *arguments: str, release: Path | None = None) -> Server:
+    """Stop a server as an orchestrator does, and start it again on its port when it has ended.
+
+    `release` is the folder of another release of the package, which then runs in its place.
+    """
     server.send(signal.SIGTERM)
     status = await asyncio.to_thread(server.process.wait, 60)
     log = server.log.read_text()
     assert status == 0, log
     assert "Traceback" not in log, log
     fleet.servers.remove(server)
-    return await asyncio.to_thread(fleet.start, *arguments, port=server.port)
+    return await asyncio.to_thread(fleet.start, *arguments, port=server.port, release=release)
+
+
+@contextlib.asynccontextmanager
+async def talking(url: str, *, clients: int) -> AsyncIterator[Clients]:
+    """Let clients of both kinds talk, from the first answers to the end of the block. Yields what the clients met."""
+    found = Clients()
+    tasks = [asyncio.create_task(found.rest(url, f"rest{number}")) for number in range(clients)]
+    tasks.append(asyncio.create_task(found.plain(url, clients)))
+    await until(lambda: found.answered > 8 * clients or bool(found.errors))
+    yield found
+    found.is_over = True
+    await asyncio.gather(*tasks)
 
 
 async def roll(
     fleet: Fleet, servers: list[Server], url: str, *arguments: str, rounds: int, clients: int, settle_s: float
 ) -> Clients:
     """Restart all servers, one after the other, under clients of both kinds. Return what the clients met."""
-    found = Clients()
-    tasks = [asyncio.create_task(found.rest(url, f"rest{number}")) for number in range(clients)]
-    tasks.append(asyncio.create_task(found.plain(url, clients)))
-    await until(lambda: found.answered > 8 * clients or bool(found.errors))
-    for _ in range(rounds):
-        for place, server in enumerate(servers):
-            servers[place] = await restart(fleet, server, *arguments)
-            await asyncio.sleep(settle_s)
-    found.is_over = True
-    await asyncio.gather(*tasks)
+    async with talking(url, clients=clients) as found:
+        for _ in range(rounds):
+            for place, server in enumerate(servers):
+                servers[place] = await restart(fleet, server, *arguments)
+                await asyncio.sleep(settle_s)
     return found

@@ -80,6 +80,7 @@ class Fleet:
         ahead_s: float = 0.0,
         before: tuple[str, ...] = (),
         port: int | None = None,
+        release: Path | None = None,
     ) -> Server:
         """Start a server.
 
@@ -90,12 +91,15 @@ class Fleet:
             ahead_s: by how much its clock is ahead.
             before: a command that runs the server.
             port: to listen on; None: any.
+            release: a folder with another release of the package (`support/releases.py`); None: this one.
         """
         port = port or free_port()
         log = self.root / f"server-{port}.log"
         program = IMPATIENT if impatient else [*SKEWED, str(ahead_s)] if ahead_s else MANENT
         command = [*before, *program, "run", "-i", "127.0.0.1", "-p", str(port), "--lame-duck", "0", *arguments]
         environment = os.environ | {"LEDGER": str(self.root / "ledger"), "WORK_SECONDS": str(work_s)}
+        if release is not None:
+            environment["PYTHONPATH"] = str(release)
         with log.open("wb") as out:
             process = subprocess.Popen(command, cwd=self.root, stdout=out, stderr=out, env=environment)
         self.servers.append(Server(process, port, log))

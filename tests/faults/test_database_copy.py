@@ -254,14 +254,16 @@ def test_command(
     assert "not empty" in capsys.readouterr().err
 
 
-async def test_messengers_are_not_left_behind(tmp_path: Path, dsn: str) -> None:
-    """A store with conversations of messengers is refused, because their send positions are not copied."""
+@pytest.mark.parametrize("route", [("telegram", 0), ("callback", 1)])
+async def test_messengers_are_not_left_behind(tmp_path: Path, dsn: str, route: tuple[str, int]) -> None:
+    """A store with conversations of messengers, or unsent replies, is refused: send positions are not copied."""
     path = tmp_path / "conversations.db"
     await fill(path, 1)
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(
-            "INSERT INTO routes (sender_id, channel, address, reference, epoch, seq, part, failures, retry_at)"
-            " VALUES ('ada', 'telegram', 'ada', '{}', '', 0, 0, 0, 0)"
+            "INSERT INTO routes (sender_id, address, reference, epoch, seq, part, retry_at, channel, failures)"
+            " VALUES ('ada', 'ada', '{}', '', 0, 0, 0, ?, ?)",
+            route,
         )
     with pytest.raises(StoreError) as refused:
         await copy_database(path, dsn)

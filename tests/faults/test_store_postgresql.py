@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -17,7 +18,8 @@ from manent.stores.postgresql import append_batches
 from manent.stores.postgresql.append_batches import append_many
 from manent.stores.postgresql.schema import upgrade_postgresql
 from manent.stores.postgresql.store import PostgresqlStore
-from manent.stores.schema.steps import newest_revision
+from manent.stores.schema import steps
+from manent.stores.schema.steps import ADDITIVE, newest_revision, read_step
 from manent.testing.logs import empty, talk, turn
 from support.old_stores import ALEMBIC, ALEMBIC_REVISIONS
 from support.postgres import Cluster, programs, running
@@ -168,11 +170,62 @@ async def test_other_revisions_are_not_opened(cluster: Cluster, revision: str, c
     await upgrade_postgresql(cluster.dsn, schema=schema)
     connection = await asyncpg.connect(cluster.dsn)
     await connection.execute(f"UPDATE {schema}.alembic_version SET version_num = $1", revision)  # noqa: S608
+    await connection.execute(f"UPDATE {schema}.schema_revision SET revision = $1", revision)  # noqa: S608
     await connection.close()
     with pytest.raises(StoreError) as refused:
         await PostgresqlStore(cluster.dsn, schema=schema).open()
 
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("is_additive", [True, False])
+async def test_tables_after_a_step_of_the_next_release(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_additive: bool
+) -> None:
+    """After an additive step, stores of this release continue and open again; after another step, they do not open."""
+    schema = "additive" if is_additive else "incompatible"
+    store = PostgresqlStore(cluster.dsn, schema=schema)
+    await store.open()
+    head = await talk(store, empty(), 1)
+    file = tmp_path / "9998_next.sql"
+    file.write_text(f"{ADDITIVE if is_additive else '--'}\nALTER TABLE conversations ADD COLUMN more TEXT;\n")
+    every = (*steps.steps("postgresql"), read_step(file))
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "steps", lambda _: every)
+        assert await upgrade_postgresql(cluster.dsn, schema=schema) == "9998"
+    if is_additive:
+        head = await talk(store, head, 1)  # a server that is running
+        await store.close()
+        assert await upgrade_postgresql(cluster.dsn, schema=schema) == "9998"
+
+        await store.open()  # a server that starts
+        assert await store.head("ada") == head
+        await talk(store, head, 1)
+        await store.close()
+    else:
+        await store.close()
+        with pytest.raises(StoreError) as refused:
+            await store.open()
+        assert refused.value.code == "store_schema_new"
+        assert "needs a version of Manent with schema 9998" in refused.value.message
+
+
+async def test_an_upgrade_does_not_wait_for_a_long_transaction(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another transaction uses the tables, an upgrade fails with a code, changes nothing, and can be repeated."""
+    monkeypatch.setattr("manent.stores.postgresql.schema.LOCK_TIMEOUT_S", 0.1)
+    connection = await asyncpg.connect(cluster.dsn)
+    await connection.execute("CREATE SCHEMA locked; SET search_path = locked")
+    await connection.execute((ALEMBIC / "postgresql" / f"{ALEMBIC_REVISIONS[-1]}.sql").read_text())
+    async with connection.transaction():
+        await connection.execute("SELECT count(*) FROM conversations")
+        with pytest.raises(StoreError, match="run `manent db upgrade` again") as refused:
+            await upgrade_postgresql(cluster.dsn, schema="locked")
+
+    assert refused.value.code == "store_locked"
+    assert await upgrade_postgresql(cluster.dsn, schema="locked") == newest_revision("postgresql")
+    await connection.close()
 
 
 @pytest.mark.parametrize("revision", ALEMBIC_REVISIONS)

@@ -51,6 +51,19 @@ def test_opening_a_store_imports_no_other_database(tmp_path: Path) -> None:
     assert found.isdisjoint({"sqlalchemy", "asyncpg"})
 
 
+def test_training_checks_channels_without_their_libraries(tmp_path: Path) -> None:
+    """Training checks the options of `socketio:` and `rest:` without the libraries that only a server needs."""
+    credentials = tmp_path / "credentials.yml"
+    credentials.write_text("rest:\nsocketio:\n  session_persistence: true\n")
+    found = modules_after(
+        "import pathlib, manent.training; from manent.project.settings.credentials import read_credentials; "
+        f"assert read_credentials(pathlib.Path({str(credentials)!r}))['socketio']"
+    )
+
+    assert "manent.channels.socketio.options" in found
+    assert found.isdisjoint({"socketio", "engineio", "aiohttp", "requests", "uvicorn"})
+
+
 def test_parsing_needs_no_training_libraries() -> None:
     """A process that only loads and parses imports neither SciPy, scikit-learn nor wordllama."""
     found = modules_after(
@@ -80,6 +93,6 @@ def test_without_the_sdk(tmp_path: Path) -> None:
 
 def test_a_server_without_a_desk_imports_nothing_of_it() -> None:
     """The modules of the desk are imported only if it is configured."""
-    found = modules_after("import manent.server.app")
+    found = modules_after("import manent.server.serving")
 
     assert not {name for name in found if name.startswith(("manent.desk", "manent.server.api.desk"))}

@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from peer.comparing import first_difference
+from peer.comparing import carried_once, first_difference
 from peer.record import compact
 from peer.test_own_recordings import ASSISTANTS, DIFFERS, RECORDED
 
@@ -100,7 +100,7 @@ def _own_differences(assistant: str, url: str) -> Iterator[Difference]:
         found = compact(runner.run({"id": conversation["id"], "steps": steps}))["steps"]
         for number, (one, other) in enumerate(zip(conversation["steps"], found, strict=True)):
             if what := first_difference(one.get("state"), other.get("state")) or first_difference(
-                one.get("events"), other.get("events"), "events"
+                carried_once(one.get("events") or []), other.get("events") or [], "events"
             ):
                 why = "listed" if expected.get(conversation["id"]) == number else None
                 yield Difference(assistant, conversation["id"], number, what, why)

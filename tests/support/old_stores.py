@@ -43,11 +43,11 @@ def upgraded(rows: dict[str, list[tuple[object, ...]]]) -> dict[str, list[tuple[
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return the rows of all tables except the table with the version."""
+    """Return the rows of all tables except the two tables that record the schema."""
     with closing(sqlite3.connect(path)) as connection:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
         return {
             name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)  # noqa: S608  # a table's name
             for (name,) in names
-            if name != "alembic_version"
+            if name not in {"alembic_version", "schema_revision"}
         }

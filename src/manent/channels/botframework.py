@@ -77,6 +77,7 @@ class BotFrameworkChannel(MessengerChannel):
     name = "botframework"
     options = BotFrameworkOptions
     max_buttons = MAX_BUTTONS
+    shown_card_buttons = MAX_BUTTONS
 
     def __init__(self, options: BotFrameworkOptions) -> None:
         super().__init__()
@@ -166,8 +167,8 @@ class BotFrameworkChannel(MessengerChannel):
             address=address, text=text, title=title, message_id=activity_id, metadata=metadata, reference=reference
         )
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is an activity without its sender and recipient."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part is an activity without its sender and recipient."""
         data = event.data
         buttons = buttons_of(event)
         is_split = self._options.split_paragraphs and not buttons

@@ -1,18 +1,14 @@
-"""The callback channel.
+"""The callback channel, whose replies go to the project's server at `url`, one by one.
 
-Each request contains a visitor's message. The channel sends the bot's replies, one by one, to the project's server at
-`url`. When that server has accepted every reply, the channel responds with `success`. If a reply cannot be delivered,
-it responds with status 500. It sends the bot's messages for reminders and API triggers in the same way (`send`).
+A reply is committed to the log first, with `output_channel: callback` in its metadata. Then `Sender` sends it, as for
+the messenger channels: in order, and again after an error or a crash. The channel responds with `success` when the
+server has accepted every reply. If the first attempt fails, it responds with status 500, as Rasa does, and the reply is
+sent again later. Reminders and API triggers send messages in the same way.
 """
 
-import asyncio
 import base64
-import importlib
-import logging
-import ssl
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -21,20 +17,15 @@ from starlette.routing import BaseRoute
 
 from manent.channels.identity_options import ModeOptions
 from manent.channels.inbox import Inbox
-from manent.channels.replies import replies_in
+from manent.channels.platform_api import PlatformApi
+from manent.channels.replies import replies_of
 from manent.channels.webhook import take_message, webhook_route
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import RequestError
-from manent.core.events import Json
+from manent.core.events import BotUttered, Json
+from manent.core.postbox import Route
 from manent.extensions.options import Secret, WrongOption
-
-if TYPE_CHECKING:
-    import aiohttp
-
-log = logging.getLogger("manent.callback")
-
-TIMEOUT_S = 30.0
-"""Time limit for the server to accept one reply."""
+from manent.runtime.visitor_messages import spoken
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -71,18 +62,17 @@ class CallbackOptions(ModeOptions, frozen=True, kw_only=True):
 
 
 class CallbackChannel:
-    """Serves `POST /webhooks/callback/webhook`. Implements both `Channel` and `Output`."""
+    """Serves `POST /webhooks/callback/webhook`. Implements `Channel`, `Output` and `Messenger`."""
 
     name = "callback"
     options = CallbackOptions
+    max_buttons = 1_000
 
     def __init__(self, options: CallbackOptions) -> None:
         self.output = self
         self._options = options
         self._inbox: Inbox
-        self._session: aiohttp.ClientSession | None = None
-        self._opening = asyncio.Lock()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._api = PlatformApi(cafile=options.cafile)
 
     def routes(self, inbox: Inbox) -> list[BaseRoute]:
         """See `Channel.routes`."""
@@ -93,8 +83,8 @@ class CallbackChannel:
         """Do nothing, because the first reply opens the connections."""
 
     async def _receive(self, request: Request) -> Response:
-        """Submit a message, send the replies to the server, and respond with `success`."""
-        ticket = await take_message(request, self._inbox, has_metadata=False)
+        """Submit a message and respond with `success` when the replies are delivered."""
+        ticket = await take_message(request, self._inbox, is_rest=False)
         await ticket.accepted
         entries = await ticket.finished
         if ticket.error is not None:
@@ -103,60 +93,57 @@ class CallbackChannel:
         return PlainTextResponse("success")
 
     async def send(self, sender_id: str, entries: Sequence[LogEntry]) -> None:
-        """Send the bot messages in these entries. Those of one conversation are sent in order.
+        """Wait until the bot messages in these entries are delivered. `Sender` reads them from the log.
 
         Raises:
-            RequestError: `callback_failed` (status 500) if a reply could not be delivered. The replies stay in the log.
+            RequestError: `callback_failed` (status 500) if a message could not be delivered at once. It is sent again,
+                unless the server rejected it.
         """
-        replies = replies_in(sender_id, entries)
-        if not replies:
-            return
-        turn = self._turns.setdefault(sender_id, asyncio.Lock())
-        async with turn:
-            for reply in replies:
-                await self._post(reply)
+        said = [entry.seq for entry in entries if (event := spoken(entry.event)) is not None and self.parts(event)]
+        reason = await self._inbox.until_sent(sender_id, said) if said else None
+        if reason is not None:
+            raise RequestError(
+                "callback_failed",
+                f"the server of callback: in credentials.yml did not accept a reply: {reason}",
+                status=500,
+            )
 
-    async def _post(self, reply: Json) -> None:
-        import aiohttp
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """Return the messages in the format of Rasa's REST channel, or none if the event is not for this channel.
 
-        session = self._session or await self._open_session()
-        try:
-            async with session.post(self._options.url, params=self._params(), data=_encode(reply)) as answer:
-                await answer.read()
-                if answer.status >= 400:  # noqa: PLR2004  # HTTP errors have status 400 or higher
-                    raise _failed(f"answered {answer.status}")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _failed(f"could not be reached: {error or type(error).__name__}") from error
+        See `Messenger.parts`.
+        """
+        return replies_of("", event) if event.metadata.get("output_channel") == self.name else ()
 
-    def _params(self) -> dict[str, str]:
-        params = {name: str(value) for name, value in self._options.params.items()}
-        if self._options.token:
-            params[self._options.token_name] = self._options.token
-        return params
+    async def send_part(self, route: Route, part: Json, key: str) -> None:
+        """See `Messenger.send_part`. The server can recognise a repeated reply by the header `Idempotency-Key`."""
+        answer = await self._api.call(
+            "POST",
+            self._options.url,
+            body=_encode({**part, "recipient_id": route.address}),
+            params=_params(self._options),
+            headers={"Idempotency-Key": key, **_headers(self._options)},
+            follows_redirects=True,
+        )
+        answer.check("")
 
-    async def _open_session(self) -> "aiohttp.ClientSession":
-        await asyncio.to_thread(
-            importlib.import_module, "aiohttp"
-        )  # the import takes 0.2 s and would block the event loop
-        import aiohttp
+    async def show_typing(self, route: Route) -> None:
+        """Do nothing. The server at `url` has no typing indicator."""
 
-        async with self._opening:
-            if self._session is None:
-                options = self._options
-                context = ssl.create_default_context(cafile=options.cafile) if options.cafile else True
-                self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=0, ssl=context),
-                    headers=_headers(options),
-                    timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                )
-            return self._session
+    async def check(self) -> str:
+        """Return the URL that receives the replies, without a test request."""
+        return f"replies are sent to {self._options.url}"
 
     async def close(self) -> None:
         """See `Channel.close`."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._api.close()
+
+
+def _params(options: CallbackOptions) -> dict[str, str]:
+    params = {name: str(value) for name, value in options.params.items()}
+    if options.token:
+        params[options.token_name] = options.token
+    return params
 
 
 def _headers(options: CallbackOptions) -> dict[str, str]:
@@ -165,7 +152,3 @@ def _headers(options: CallbackOptions) -> dict[str, str]:
         pair = f"{user}:{options.basic_auth.get('password') or ''}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     return headers | {name: str(value) for name, value in options.headers.items()}
-
-
-def _failed(what: str) -> RequestError:
-    return RequestError("callback_failed", f"the server of callback: in credentials.yml {what}", status=500)

@@ -135,8 +135,8 @@ class FacebookChannel(MetaChannel):
             return None
         return Incoming(address=address, text=text, title=title or None, message_id=message_id, metadata=metadata)
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is a message object of the Send API."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part is a message object of the Send API."""
         data = event.data
         buttons = buttons_of(event)
         parts: list[Json] = self._with_buttons(event, buttons) if buttons else self._texts(event)
@@ -145,8 +145,7 @@ class FacebookChannel(MetaChannel):
         if (attachment := data.get("attachment")) and attachment != image:
             kind, url = text_of(attachment, "type"), url_of(attachment)
             parts.append(_file(kind if kind in _FILES else "file", url) if url else {"text": json_text(attachment)})
-        elements = [one for one in items_of(data, "elements") if one.get("title")]
-        parts += _cards(elements)
+        parts += _cards(items_of(data, "elements"))
         custom = data.get("custom")
         if isinstance(custom, dict):
             parts.append({name: value for name, value in custom.items() if name != "sender"})
@@ -263,7 +262,7 @@ def _cards(elements: Sequence[dict[str, Any]]) -> list[Json]:
     """
     cards, more = [], []
     for element in elements:
-        card: Json = {"title": shorten(str(element["title"]), MAX_ELEMENT_TITLE)}
+        card: Json = {"title": shorten(str(element.get("title") or "…"), MAX_ELEMENT_TITLE)}
         if subtitle := text_of(element, "subtitle"):
             card["subtitle"] = shorten(subtitle, MAX_ELEMENT_TITLE)
         card.update({name: element[name] for name in _ELEMENT_KEYS if element.get(name)})

@@ -91,11 +91,15 @@ class GenericChannel(MessengerChannel):
         answer = Response(b'{"status":"accepted"}', media_type="application/json")
         return Update(messages=[incoming], answer=answer)
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """Return the messages in the format of Rasa's REST channel; see `Messenger.parts`."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """Return the messages in the format of Rasa's REST channel; see `MessengerChannel.shown`."""
         return [
             {name: value for name, value in reply.items() if name != "recipient_id"} for reply in replies_of("", event)
         ]
+
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """See `Messenger.parts`. JSON can show everything."""
+        return self.shown(event)
 
     async def send_part(self, route: Route, part: Json, key: str) -> None:
         """See `Messenger.send_part`."""

@@ -117,6 +117,7 @@ class HangoutsChannel(MessengerChannel):
     name = "hangouts"
     options = HangoutsOptions
     max_buttons = MAX_BUTTONS
+    shown_card_buttons = MAX_BUTTONS
 
     def __init__(self, options: HangoutsOptions, account: ServiceAccount | None = None) -> None:
         super().__init__()
@@ -196,7 +197,7 @@ class HangoutsChannel(MessengerChannel):
         return Update(messages=messages, ignored=ignored, answer=_json(answer))
 
     def incoming(self, event: dict[str, Any]) -> list[Incoming]:
-        """Convert an event to messages. A space to which a mention adds the bot gives two."""
+        """Convert an event to messages. Google Chat sends two events if a mention adds the bot to a space."""
         user, space = text_of(event, "user", "name"), text_of(event, "space", "name")
         message, kind = part_of(event, "message"), text_of(event, "type")
         if not user or not space or text_of(event, "user", "type") == "BOT":
@@ -245,8 +246,8 @@ class HangoutsChannel(MessengerChannel):
                 return {}
             await asyncio.sleep(POLL_S)
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is a message. Without a service account, there are none to send."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part is a message. Without a service account, there are none to send."""
         return [] if self._account is None else self._parts(event)
 
     def _parts(self, event: BotUttered) -> list[Json]:

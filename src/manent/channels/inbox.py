@@ -28,6 +28,10 @@ from manent.runtime.visitor_messages import spoken
 MISSED = 100
 """Maximum number of visible entries in which an operator's messages are looked up."""
 
+MAX_PAUSE_S = 0.25
+MAX_LOOKS = 240
+"""Longest pause between two looks at a position, and maximum number of looks: about one minute."""
+
 Receive = Callable[[ReceivedMessage], Awaitable[bool]]
 """Stores a message that a platform delivered, as `Receiver.receive` does."""
 
@@ -226,6 +230,30 @@ class Inbox:
         )
         messages = [event for entry in entries if (event := spoken(entry.event)) is not None]
         return Answers(messages=messages, upto=entries[-1].seq if entries else after, is_finished=is_finished)
+
+    async def until_sent(self, sender_id: str, seqs: Sequence[int]) -> str | None:
+        """Wait until bot messages are sent over this channel, by this server or another.
+
+        Args:
+            sender_id: the conversation.
+            seqs: numbers of the messages in the log, in order. Not empty.
+
+        Returns:
+            None, or the reason why a message is not sent yet or was rejected.
+        """
+        engine, pause_s = self._conversations.engine, 0.01
+        for _ in range(MAX_LOOKS):
+            found = [route for route in await engine.store.routes([sender_id]) if route.channel == self.channel]
+            if not found or found[0].seq >= seqs[-1]:  # without a route, the conversation was erased
+                rejected = [one for one in await engine.store.undelivered(sender_id) if one.seq in seqs]
+                return next((one.reason for one in rejected if not one.is_uncertain), None)
+            if found[0].failures > 0:
+                return "it is sent again later"
+            if engine.is_closing:
+                return "the server is shutting down; it is sent after the next start"
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
+        return "another message is being sent; it is sent later"
 
     async def missed(self, ticket: Ticket, receipt: Receipt) -> list[LogEntry]:
         """Return what operators said between the visitor's previous message and this one.

@@ -76,6 +76,7 @@ class MattermostChannel(MessengerChannel):
     name = "mattermost"
     options = MattermostOptions
     max_buttons = MAX_BUTTONS
+    shown_card_buttons = MAX_BUTTONS
 
     def __init__(self, options: MattermostOptions) -> None:
         super().__init__()
@@ -167,8 +168,8 @@ class MattermostChannel(MessengerChannel):
             "size": found.get("size"),
         }
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is a post without its channel."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part is a post without its channel."""
         data = event.data
         buttons = buttons_of(event)
         texts = texts_of(event, MAX_TEXT, split_paragraphs=self._options.split_paragraphs and not buttons)

@@ -22,10 +22,12 @@ from starlette.routing import Route as HttpRoute
 from manent.channels.inbox import Inbox
 from manent.channels.platform_api import PlatformApi
 from manent.core.errors import RequestError
-from manent.core.events import Json
+from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.core.secret_text import is_same
 from manent.extensions.options import WrongOption
+from manent.runtime.choices import buttons_of
+from manent.runtime.ports.channel import NOT_SHOWN
 
 log = logging.getLogger("manent.channels")
 
@@ -118,11 +120,20 @@ class MessengerChannel(ABC):
         api: the connections to the platform.
         inbox: where messages go; set by `routes`.
         notes: warnings about the configuration, to be logged at each start.
+        shown_buttons: number of buttons of a message that visitors can choose. None: all.
+        shown_card_buttons: number of buttons that visitors can choose on a card (one of a message's `elements`). None:
+            all.
+        shown_custom: types of the values of `custom` that the channel sends.
+        shows_media: whether the channel sends images and attachments.
     """
 
     name: str
     output: ClassVar[None] = None
     notes: Sequence[str] = ()
+    shown_buttons: ClassVar[int | None] = None
+    shown_card_buttons: ClassVar[int | None] = None
+    shown_custom: ClassVar[tuple[type, ...]] = (dict,)
+    shows_media: ClassVar[bool] = True
 
     def __init__(self, *, proxy: str | None = None) -> None:
         self.counts = WebhookCounts()
@@ -140,6 +151,40 @@ class MessengerChannel(ABC):
         Raises:
             RequestError: `bad_request`: the body has the wrong form.
         """
+
+    @abstractmethod
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """Return the parts of a bot message that the channel can show; see `Messenger.parts`."""
+
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """Return the parts that the channel can show, then a note on each thing that it cannot show.
+
+        See `Messenger.parts`.
+        """
+        return [*self.shown(event), *({NOT_SHOWN: reason} for reason in self._omissions(event))]
+
+    def _omissions(self, event: BotUttered) -> list[str]:
+        """Return one reason for each thing in a bot message that `shown` leaves out."""
+        data, found = event.data, []
+        custom = data.get("custom")
+        if custom and not isinstance(custom, self.shown_custom):
+            found.append(f"{self.name} cannot send this value of custom: {type(custom).__name__}")
+        if not self.shows_media:
+            found += [f"{self.name} cannot send {key}" for key in ("image", "attachment") if data.get(key)]
+        given = data.get("quick_replies") or data.get("buttons") or ()
+        buttons = buttons_of(event)
+        if untitled := len(given) - len(buttons):
+            found.append(f"{untitled} buttons have no title")
+        if self.shown_buttons is not None and len(buttons) > self.shown_buttons:
+            found.append(f"{len(buttons) - self.shown_buttons} buttons are above the limit of {self.shown_buttons}")
+        for number, element in enumerate(data.get("elements") or (), 1):
+            if not isinstance(element, dict):
+                found.append(f"element {number} is not an object")
+                continue
+            limit, count = self.shown_card_buttons, len(items_of(element, "buttons"))
+            if limit is not None and count > limit:
+                found.append(f"{count - limit} buttons of element {number} are above the limit of {limit}")
+        return found
 
     def routes(self, inbox: Inbox) -> list[BaseRoute]:
         """See `Channel.routes`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace as replace_options
 from starlette.routing import BaseRoute
 
-from manent.channels.identity_options import (
+from manent.channels.identity import (
     MakeKeys,
     identity_beside,
     make_identity,
@@ -24,11 +24,12 @@ from manent.channels.socketio.options import SocketIoOptions
 from manent.channels.webhook import health_routes
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
+from manent.core.postbox import OPEN_CHANNELS
 from manent.extensions.finding import Site, calling, create, find, in_section
 from manent.extensions.options import options_of
 from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
 from manent.runtime.conversation.registry import Conversations
-from manent.runtime.identity.admission import Mode
+from manent.runtime.identity.modes import Mode
 from manent.runtime.identity.revocations import Revocations
 from manent.runtime.ports.channel import Messenger
 from manent.runtime.ports.store import ConversationStore
@@ -163,14 +164,13 @@ def open_channels(
         with in_section(FILE, sections[name], _BAD), calling(sections[name], "its routes are created"):
             routes += channel.routes(inbox)
         routes += health_routes(name)
-        if name in messengers:
-            conversations.engine.outputs[name] = None
-        elif channel.output is not None:
+        if name in messengers or channel.output is not None:
             conversations.engine.outputs[name] = channel.output
     socketio = SocketIoChannel(_beside_other_sockets(options, credentials, others), conversations, identity, cors=cors)
     conversations.engine.outputs.setdefault(SocketIoChannel.name, None)
     revocations.listeners.append(socketio.close_revoked)
-    shared_with = {name: frozenset(getattr(created[name][1], "shared_with", ())) for name in messengers}
+    conversations.engine.posted_to = OPEN_CHANNELS & messengers.keys()
+    shared_with = {name: _shared_with(name, created[name][1]) for name in messengers if name not in OPEN_CHANNELS}
     notes = [*_notes(unknown), *_notes_on_sharing(shared_with)]
     notes += [f"{name}: {note}" for name, (channel, _) in created.items() for note in getattr(channel, "notes", ())]
     notes += notes_on(options) if SocketIoChannel.name in credentials else ()
@@ -194,6 +194,26 @@ def _open_messengers(messengers: Mapping[str, Messenger], conversations: Convers
     sender = Sender(engine.store, messengers, owner=engine.leases.owner, now=engine.leases.now, metrics=engine.metrics)
     engine.log_readers.append(sender.note)
     return Receiver(conversations, messengers), sender
+
+
+def _shared_with(name: str, options: Any) -> frozenset[str]:
+    """Return the channels that may use the conversations of a messenger.
+
+    Raises:
+        ProjectError: `callback` is among them. All bot messages in these conversations go over the messenger.
+    """
+    others = frozenset(getattr(options, "shared_with", ()))
+    if posted := others & OPEN_CHANNELS:
+        problem = Problem(
+            file=FILE,
+            line=0,
+            path=f"{name}.shared_with",
+            code="credentials.shared-with-callback",
+            found=", ".join(sorted(posted)),
+            expected=f"channels that do not send messages themselves, because {name} sends all messages of the bot",
+        )
+        raise ProjectError([problem])
+    return others
 
 
 def _check_name(section: str, name: str, taken: set[str]) -> None:

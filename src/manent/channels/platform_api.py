@@ -14,7 +14,7 @@ from manent.runtime.ports.channel import SendLater, Undeliverable
 if TYPE_CHECKING:
     import aiohttp
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 40.0
 PIECE = 65_536
 MAX_ANSWER = 1_000_000
 """Maximum number of bytes that are read of a response."""
@@ -97,8 +97,9 @@ class PlatformApi:
         form: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        follows_redirects: bool = False,
     ) -> Answer:
-        """Send one request and return the response, even if its status is an error. Redirects are not followed.
+        """Send one request and return the response, even if its status is an error.
 
         Args:
             method: the HTTP method.
@@ -108,6 +109,7 @@ class PlatformApi:
             form: fields that are encoded as an HTML form. A list becomes several fields with the same name.
             params: query parameters.
             headers: HTTP headers.
+            follows_redirects: whether to follow redirects to other URLs.
 
         Raises:
             SendLater: the platform could not be reached or did not respond in time.
@@ -126,7 +128,13 @@ class PlatformApi:
             sent.setdefault("Content-Type", "application/json")
         try:
             async with session.request(
-                method, url, data=data, params=params, headers=sent, proxy=self._proxy, allow_redirects=False
+                method,
+                url,
+                data=data,
+                params=params,
+                headers=sent,
+                proxy=self._proxy,
+                allow_redirects=follows_redirects,
             ) as answer:
                 read = await answer.content.read(MAX_ANSWER)
                 while len(read) < MAX_ANSWER and (more := await answer.content.read(MAX_ANSWER - len(read))):

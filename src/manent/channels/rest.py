@@ -51,7 +51,7 @@ class RestChannel:
 
         With `?stream=true`, send each reply as soon as it is committed.
         """
-        ticket = await take_message(request, self._inbox, output_channel=OUTPUT_CHANNEL, has_metadata=True)
+        ticket = await take_message(request, self._inbox, output_channel=OUTPUT_CHANNEL, is_rest=True)
         receipt = await ticket.accepted
         missed = await self._inbox.missed(ticket, receipt)
         if request.query_params.get("stream", "").lower() in ("true", "1"):

@@ -69,6 +69,8 @@ class RocketChatChannel(MessengerChannel):
     name = "rocketchat"
     options = RocketChatOptions
     max_buttons = MAX_BUTTONS
+    shown_card_buttons = MAX_BUTTONS
+    shown_custom = (dict, list)
 
     def __init__(self, options: RocketChatOptions) -> None:
         super().__init__()
@@ -139,8 +141,8 @@ class RocketChatChannel(MessengerChannel):
             return None
         return Incoming(address=room, text=text, message_id=message_id, metadata=metadata)
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part has the arguments of chat.postMessage except the room."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part has the arguments of chat.postMessage except the room."""
         data = event.data
         buttons = buttons_of(event)
         texts = texts_of(event, MAX_TEXT, split_paragraphs=self._options.split_paragraphs and not buttons)

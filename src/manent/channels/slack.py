@@ -115,6 +115,8 @@ class SlackChannel(MessengerChannel):
     name = "slack"
     options = SlackOptions
     max_buttons = 4 * MAX_BUTTONS
+    shown_buttons = max_buttons
+    shown_custom = (dict, list)
 
     def __init__(self, options: SlackOptions) -> None:
         super().__init__(proxy=options.proxy)
@@ -146,7 +148,7 @@ class SlackChannel(MessengerChannel):
         return Update(ignored=[f"an event of the type {kind[:50]}"])
 
     def _event(self, update: dict[str, Any]) -> list[Incoming]:
-        """Convert an event callback to messages. Ignore messages from bots, edits and deletions."""
+        """Convert an event callback to messages. Ignore edits, deletions, and messages from bots."""
         event = update.get("event")
         kind, subtype = text_of(event, "type"), text_of(event, "subtype")
         user = text_of(event, "user")
@@ -207,8 +209,8 @@ class SlackChannel(MessengerChannel):
         place = self._place(user, channel, "", "")
         return [Incoming(**place, text=form["command"], message_id=message_id, metadata=metadata)]
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """Return the arguments of chat.postMessage, except the channel, for each part. See `Messenger.parts`."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """Return the arguments of chat.postMessage, except the channel, for each part. See `MessengerChannel.shown`."""
         data = event.data
         buttons = buttons_of(event)[: self.max_buttons]
         texts = texts_of(event, MAX_TEXT, split_paragraphs=self._options.split_paragraphs and not buttons)

@@ -107,6 +107,7 @@ class TelegramChannel(MessengerChannel):
     name = "telegram"
     options = TelegramOptions
     max_buttons = MAX_BUTTONS
+    shown_buttons = MAX_BUTTONS
 
     def __init__(self, options: TelegramOptions) -> None:
         super().__init__()
@@ -277,8 +278,8 @@ class TelegramChannel(MessengerChannel):
             return command
         return command + space + rest
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """Return a Bot API method and its parameters for each part. See `Messenger.parts`."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """Return a Bot API method and its parameters for each part. See `MessengerChannel.shown`."""
         data = event.data
         buttons = buttons_of(event)[:MAX_BUTTONS]
         texts = texts_of(

@@ -103,8 +103,8 @@ class TwilioChannel(MessengerChannel):
             extra = {"sender_id": form.get("To", ""), "status": status, "code": form.get("ErrorCode", "")}
             log.warning("Twilio could not deliver a message that it had accepted", extra=extra)
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part has the parameters of a message except its numbers."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part has the parameters of a message except its numbers."""
         data = event.data
         buttons = buttons_of(event)
         if buttons:

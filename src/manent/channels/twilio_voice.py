@@ -95,6 +95,8 @@ class TwilioVoiceChannel(MessengerChannel):
     name = "twilio_voice"
     options = TwilioVoiceOptions
     max_buttons = 0
+    shown_custom = ()
+    shows_media = False
 
     def __init__(self, options: TwilioVoiceOptions) -> None:
         super().__init__()
@@ -192,8 +194,8 @@ class TwilioVoiceChannel(MessengerChannel):
         address, _, own = (self._options.webhook_url or "webhook").partition("?")
         return f"{address}?{own}&{query}" if own else f"{address}?{query}"
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`. Nothing is sent: the response to a webhook contains the bot's messages."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`. Nothing is sent: the response to a webhook contains the bot's messages."""
         del event
         return ()
 

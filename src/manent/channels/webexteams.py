@@ -86,6 +86,7 @@ class WebexTeamsChannel(MessengerChannel):
     name = "webexteams"
     options = WebexTeamsOptions
     max_buttons = MAX_BUTTONS
+    shown_card_buttons = MAX_BUTTONS
 
     def __init__(self, options: WebexTeamsOptions) -> None:
         super().__init__()
@@ -210,8 +211,8 @@ class WebexTeamsChannel(MessengerChannel):
             "size": int(size) if size.isascii() and size.isdigit() else None,
         }
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """See `Messenger.parts`: each part is a message without its room."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """See `MessengerChannel.shown`: each part is a message without its room."""
         data = event.data
         buttons = buttons_of(event)
         is_split = self._options.split_paragraphs and not buttons

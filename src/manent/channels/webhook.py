@@ -34,9 +34,7 @@ def health_routes(channel: str) -> list[Route]:
     return [Route(f"/webhooks/{channel}/", health), Route(f"/webhooks/{channel}", health)]
 
 
-async def take_message(
-    request: Request, inbox: Inbox, *, output_channel: str | None = None, has_metadata: bool
-) -> Ticket:
+async def take_message(request: Request, inbox: Inbox, *, output_channel: str | None = None, is_rest: bool) -> Ticket:
     """Submit the message in a request's body.
 
     The body has `message`, and optionally `sender`, `input_channel`, `message_id`.
@@ -45,7 +43,7 @@ async def take_message(
         request: the request. A JSON web token is in its `Authorization` header, a session token in its body.
         inbox: the channel's inbox.
         output_channel: see `Inbox.take`.
-        has_metadata: whether the body's `metadata` is read; Rasa's callback channel ignores it.
+        is_rest: whether `input_channel` and `metadata` of the body are read; Rasa's callback channel ignores them.
 
     Raises:
         RequestError: the body is not a JSON object, a value has the wrong type, or `Inbox.take` rejects the message.
@@ -58,14 +56,14 @@ async def take_message(
     sender: Any = body.get("sender")
     if sender is None and caller.subject is None:
         sender = DEFAULT_SENDER
-    input_channel = body.get("input_channel") or inbox.channel
+    input_channel = (is_rest and body.get("input_channel")) or inbox.channel
     if not isinstance(input_channel, str):
         raise RequestError("bad_request", "input_channel must be a string")
     return await inbox.take(
         str(sender) if isinstance(sender, int) else sender,
         text,
         message_id=body.get("message_id"),
-        metadata=inbox.metadata_of_client(body.get("metadata")) if has_metadata else None,
+        metadata=inbox.metadata_of_client(body.get("metadata")) if is_rest else None,
         caller=caller,
         session_token=body.get("session_token"),
         input_channel=input_channel,

@@ -85,6 +85,7 @@ class WhatsAppChannel(MetaChannel):
     name = "whatsapp"
     options = WhatsAppOptions
     max_buttons = MAX_ROWS
+    shown_card_buttons = MAX_ROWS
 
     def __init__(self, options: WhatsAppOptions) -> None:
         super().__init__(
@@ -189,8 +190,8 @@ class WhatsAppChannel(MetaChannel):
             "size": None,
         }
 
-    def parts(self, event: BotUttered) -> Sequence[Json]:
-        """Return a message object without its recipient for each part. See `Messenger.parts`."""
+    def shown(self, event: BotUttered) -> Sequence[Json]:
+        """Return a message object without its recipient for each part. See `MessengerChannel.shown`."""
         data = event.data
         buttons = buttons_of(event)
         texts = texts_of(event, MAX_TEXT, split_paragraphs=False)

@@ -15,6 +15,7 @@ from manent.cli.shared_options import Credentials, Endpoints
 from manent.core.conversation_log import Head
 from manent.core.errors import StoreError
 from manent.core.events import event_to_wire, outside
+from manent.core.postbox import OPEN_CHANNELS
 from manent.files.opening import open_files
 from manent.project.settings.credentials import read_credentials
 from manent.project.settings.locating import located
@@ -53,7 +54,7 @@ def list_conversations(
 
 
 def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> None:
-    """Print the messages of a conversation, and those that could not be delivered."""
+    """Print the messages of a conversation, and those that were not delivered or possibly delivered twice."""
 
     async def work(store: ConversationStore) -> None:
         await _existing(store, sender_id)
@@ -61,10 +62,12 @@ def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> No
             for line in transcript_lines(entry):
                 print(line)
         for route in await store.routes([sender_id]):
-            print(f"\nBelongs to the channel {route.channel}: {printable(route.address)}")
-        for lost in await store.undelivered(sender_id):
-            what = f"message {lost.seq}, part {lost.part + 1}"
-            print(f"{moment(lost.time)}  not delivered: {what}: {printable(lost.reason)}")
+            verb = "Sends messages over" if route.channel in OPEN_CHANNELS else "Belongs to"
+            print(f"\n{verb} the channel {route.channel}: {printable(route.address)}")
+        for one in await store.undelivered(sender_id):
+            what = f"message {one.seq}, part {one.part + 1}"
+            outcome = "sent again, can have arrived twice" if one.is_uncertain else "not delivered"
+            print(f"{moment(one.time)}  {outcome}: {what}: {printable(one.reason)}")
 
     with_store(endpoints, work)
 

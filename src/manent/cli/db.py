@@ -35,19 +35,29 @@ TargetUrl = Annotated[
 def db_upgrade(
     *,
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Do not keep a copy of the old file.")] = False,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="Fail if servers of the previous version cannot continue.")
+    ] = False,
     endpoints: Endpoints = None,
 ) -> None:
-    """Upgrade the store to the schema of this version, and keep a copy of the old file in the same folder."""
+    """Upgrade the store to the schema of this version, and keep a copy of the old SQLite file in the same folder.
+
+    With --rolling, servers of the previous version can continue to run.
+    """
     from manent.stores.sqlite.upgrade import upgrade_sqlite
 
-    dsn = postgresql_dsn(read_project_endpoints(endpoints).tracker_store or {})
+    section = read_project_endpoints(endpoints).tracker_store or {}
+    dsn = postgresql_dsn(section)
     if dsn is not None:
+        from manent.stores.postgresql.errors import place_of, translated
         from manent.stores.postgresql.schema import upgrade_postgresql
 
-        print(f"The PostgreSQL database has schema {asyncio.run(upgrade_postgresql(dsn))}.")
+        with translated(where=place_of(dsn)):
+            revision = asyncio.run(upgrade_postgresql(dsn, options=postgresql_options(section), additive_only=rolling))
+        print(f"The PostgreSQL database has schema {revision}.")
         return
     path = _file(endpoints)
-    before, after = upgrade_sqlite(path, backup=not no_backup)
+    before, after = upgrade_sqlite(path, backup=not no_backup, additive_only=rolling)
     print(f"{path} has schema {after}" + (" already." if before == after else f" (before: {before or 'no schema'})."))
 
 

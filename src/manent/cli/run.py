@@ -157,8 +157,8 @@ def run(
     """Serve the assistant: its web chat, its channels and, with --enable-api, its management API."""
     gc.disable()  # garbage collection is disabled until the server is running, because loading produces no garbage
     _leave_clients_out()
-    from manent.server.app import serve
     from manent.server.options import ServeOptions
+    from manent.server.serving import serve
 
     if desk:
         _check_desk(interface, has_tls=ssl_certificate is not None, has_proxy=forwarded_allow_ips != FORWARDED_DEFAULT)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from manent.core.events import Json
 
-SlotType = Literal["text", "bool", "float", "list", "categorical", "any"]
+SlotType = Literal["text", "bool", "float", "list", "categorical", "any", "custom"]
 MappingType = Literal["from_entity", "from_text", "from_intent", "from_trigger_intent", "custom"]
 
 DEFAULT_INTENTS = ("restart", "back", "out_of_scope", "session_start", "nlu_fallback")
@@ -77,7 +77,13 @@ class SlotMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One slot. `values` (of a categorical slot) are lower-cased strings, without the implicit `__other__`."""
+    """One slot.
+
+    Attributes:
+        values: of a categorical slot: lower-cased strings, without the implicit `__other__`.
+        slot_class: of a custom slot: module path of the project's class, which computes its features.
+        options: of a custom slot: the other keys of its definition, which the class receives.
+    """
 
     name: str
     type: SlotType = "text"
@@ -88,6 +94,8 @@ class Slot:
     min_value: float = 0.0
     max_value: float = 1.0
     automatic: bool = False
+    slot_class: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

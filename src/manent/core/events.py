@@ -70,7 +70,7 @@ class BotUttered(_Event, frozen=True, kw_only=True, tag="bot"):
 
 
 class ActionExecuted(_Event, frozen=True, kw_only=True, tag="action"):
-    """An action ran. `name` is None for an end-to-end bot text, which is in `action_text`."""
+    """An action ran. For a bot text of an end-to-end story, `name` is None, and `action_text` is the text."""
 
     name: str | None = None
     policy: str | None = None

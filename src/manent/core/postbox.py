@@ -3,10 +3,16 @@
 A platform calls the channel's webhook (`ReceivedMessage`), and the channel calls the platform's API (`Route`).
 """
 
+from typing import Final
+
 import msgspec
 
 from manent.core.conversation_log import Lease
 from manent.core.events import Json
+
+OPEN_CHANNELS: Final = frozenset({"callback"})
+"""Channels whose routes do not close a conversation to other channels. Only some of the bot messages in such a
+conversation are for the route: their metadata has its channel as `output_channel`."""
 
 
 class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,16 +70,19 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Undelivered(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a bot message that the platform has permanently rejected.
+    """A part of a bot message that the platform has permanently rejected, or whose send had an unknown result.
 
     Attributes:
         seq: `seq` of the bot message.
         part: number of the part, from 0.
         reason: the platform's reason.
         time: seconds since the epoch.
+        is_uncertain: whether the platform can have received the part. The part was sent again, so it can have arrived
+            twice.
     """
 
     seq: int
     part: int
     reason: str
     time: float
+    is_uncertain: bool = False

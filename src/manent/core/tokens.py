@@ -1,8 +1,8 @@
 """Splits a text into words by the observed rules of Rasa's WhitespaceTokenizer (contract §4.3).
 
 A text is split at whitespace. Punctuation other than `#`, `@` and `&` is removed from the start and the end of each
-chunk. A single sign before a digit stays, as in `-5` and `.5`. Inside a chunk, characters that cannot be part of an
-address or a number separate tokens. So `don't` is two tokens, but `10.5`, `a@b.org` and `https://x.org/?q=1` are one
+chunk. A single sign before a digit stays, as in `-5` and `.5`. Inside a chunk, each character that cannot be part of an
+address or a number ends a token. So `don't` is two tokens, but `10.5`, `a@b.org` and `https://x.org/?q=1` are one
 token each. Emoji also separate tokens, unless the text consists only of emoji.
 """
 

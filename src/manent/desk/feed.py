@@ -156,7 +156,7 @@ class Feed:
         return any(page.handles for page in self._pages) or bool(self.present)
 
     async def join(self, page: Page, cursor: str | None) -> list[News]:
-        """Add a page, and return the news that it has missed since a cursor.
+        """Add a page. Return the news after its cursor.
 
         Args:
             page: the page.

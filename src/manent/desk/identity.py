@@ -1,7 +1,7 @@
 """Finds out who sends a request to the desk: a session cookie, or a JSON web token.
 
-`local` and `oidc` end in a session of the store. With `jwt`, each request has a token. In all modes, a removed member
-may not use the desk, from the next request on.
+`local` and `oidc` end in a session of the store. With `jwt`, each request has a token. In all modes, the desk
+rejects the next request of a removed member.
 """
 
 import time

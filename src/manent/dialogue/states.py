@@ -25,11 +25,11 @@ from manent.core.events import (
     UserUttered,
 )
 from manent.core.tracker import State, Tracker
+from manent.dialogue.custom_slots import Vector, custom_features
 
 LISTEN = "action_listen"
 UNLIKELY = "action_unlikely_intent"
 
-Vector = tuple[float, ...]
 SlotFeatures = tuple[tuple[str, Vector], ...]
 
 
@@ -105,6 +105,8 @@ def slot_vector(slot: Slot, value: Any) -> Vector:
             return (1.0,) if value else ()
         case "categorical":
             return _categorical_vector(slot, value)
+        case "custom":
+            return custom_features(slot, value)
         case _:
             return ()
 

@@ -41,6 +41,8 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
         rng: selects among the variations of a response.
         stamp: data to add to each new event's metadata (`model_id`, `assistant_id`). It never changes.
         handoff: whether the turn may request a person.
+        posted_to: output channels that read their messages from the log. Bot messages of their turns name the channel
+            in the metadata, as `output_channel`.
     """
 
     now: Callable[[], float]
@@ -48,6 +50,7 @@ class Env(msgspec.Struct, frozen=True, kw_only=True):
     rng: random.Random
     stamp: Json
     handoff: Handoff = UNSTAFFED
+    posted_to: frozenset[str] = frozenset()
 
 
 class Understand(msgspec.Struct, frozen=True, kw_only=True):

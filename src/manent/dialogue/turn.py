@@ -30,6 +30,8 @@ from manent.core.errors import ActionError, RequestError
 from manent.core.events import (
     ActionExecuted,
     ActionExecutionRejected,
+    AgentUttered,
+    BotUttered,
     ConversationPaused,
     Event,
     HandoffRequested,
@@ -264,13 +266,18 @@ class Turn:
         self._choice = Choice(action=action, policy=policy, confidence=confidence if confidence is not None else 0.0)
         return self._go(State.OPENING)
 
-    def handle(self, events: Iterable[Event]) -> Step:
+    def handle(self, events: Iterable[Event], *, channel: str = "") -> Step:
         """Add the events with which operators change who handles the conversation, or answer.
 
         If the session has expired when a person is requested or joins, a new session starts first, so that the bot
         later does not continue an old form. It starts without a custom action: the bot sends nothing.
+
+        Args:
+            events: the events.
+            channel: name of the output channel of an operator's message.
         """
         self._given = tuple(events)
+        self._acting.channel = channel
         tracker, domain = self._tracker, self._model.domain
         begins = any(isinstance(event, HandoffRequested | OperatorJoined) for event in self._given)
         if begins and not tracker.is_handled and needs_new_session(tracker, domain.session, self._env.now()):
@@ -289,12 +296,17 @@ class Turn:
         self._acting.channel = channel
         return self._go(State.RETURNING)
 
-    def apply(self, events: Iterable[Event]) -> Step:
+    def apply(self, events: Iterable[Event], *, channel: str = "") -> Step:
         """Add given events. A session starts first if none exists or the last one has expired.
 
         Events that have a timestamp keep it.
+
+        Args:
+            events: the events.
+            channel: name of the output channel of the bot messages among them.
         """
         self._given = tuple(events)
+        self._acting.channel = channel
         return self._go(State.OPENING)
 
     # steps --------------------------------------------------------------------------------------------------------
@@ -349,13 +361,14 @@ class Turn:
         return _FINISHED
 
     def _append(self, event: Event) -> None:
-        """Add the stamp to an event's metadata and apply the event."""
+        """Add the stamp, and a message's output channel if it reads the log, to the metadata. Apply the event."""
         self._just_filled = 0
-        env = self._env
+        env, channel = self._env, self._acting.channel
+        metadata = {**event.metadata, **env.stamp} if event.metadata else env.stamp
+        if channel in env.posted_to and isinstance(event, BotUttered | AgentUttered):
+            metadata = {**metadata, "output_channel": channel}
         stamped: Event = replace(
-            event,
-            timestamp=env.now() if event.timestamp is None else event.timestamp,
-            metadata={**event.metadata, **env.stamp} if event.metadata else env.stamp,
+            event, timestamp=env.now() if event.timestamp is None else event.timestamp, metadata=metadata
         )
         self._tracker.update(stamped)
         self._events.append(stamped)
@@ -510,7 +523,7 @@ class Turn:
         self._held = 0
         kinds = {type(event) for event in events}
         if ActionExecutionRejected in kinds:
-            # The action refused to run with an event instead of a status. Send its messages anyway.
+            # The action refused to run: it returned an event instead of a status. Send its messages anyway.
             self._append_all(events)
             return Outcome.RAN_ALONE if self._acts_alone else Outcome.REJECTED
         for event in choice.events:

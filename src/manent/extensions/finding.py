@@ -103,6 +103,12 @@ def find(point: ExtensionPoint, name: str) -> Any:
     return _checked(point, name, _import_class(point, targets[0].replace(":", ".")))
 
 
+def built_in_options(point: ExtensionPoint, name: str) -> Any:
+    """Return the class of the options of a built-in class, without importing the class. None: find the class."""
+    target = point.options.get(name)
+    return _import_built_in(name, target) if target is not None else None
+
+
 def code_digest(found: Any) -> str:
     """Return a hash of the module of a class that `find` returned.
 

@@ -20,6 +20,8 @@ class ExtensionPoint:
         group: group of entry points in which packages register their classes.
         methods: methods that every class has.
         built_in: name in the project's files → `module:class`.
+        options: name → `module:class` of the options of a built-in class whose module takes long to import. Training
+            checks options without the class.
         adapters: name of a method that only classes written for Rasa have → `module:function`. The function receives
             such a class and returns a class with `methods`.
         ignores_case: whether upper and lower case in names are equivalent.
@@ -29,6 +31,7 @@ class ExtensionPoint:
     group: str
     methods: tuple[str, ...]
     built_in: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    options: Mapping[str, str] = field(default_factory=lambda: _NONE)
     adapters: Mapping[str, str] = field(default_factory=lambda: _NONE)
     ignores_case: bool = False
 
@@ -55,6 +58,7 @@ CHANNELS = ExtensionPoint(
         "webexteams": "manent.channels.webexteams:WebexTeamsChannel",
         "hangouts": "manent.channels.hangouts:HangoutsChannel",
     },
+    options={"socketio": "manent.channels.socketio.options:SocketIoOptions"},
     adapters={"blueprint": "manent.channels.rasa_channel:adapt"},
 )
 CHANNELS_WITHOUT_SERVER = ("cmdline",)
@@ -101,3 +105,10 @@ POLICIES = ExtensionPoint(
     adapters={"predict_action_probabilities": "manent.dialogue.policies.rasa_policy:adapt"},
 )
 """Policies from projects or packages. The built-in ones are in `dialogue/policies/`."""
+
+SLOTS = ExtensionPoint(
+    what="slot",
+    group="manent.slots",
+    methods=("as_feature",),
+)
+"""Slot classes of projects that were written for Rasa. `dialogue/custom_slots.py` uses them."""

@@ -36,7 +36,7 @@ class Links:
         expected = self._sign(file_id, expires)
         if not is_same(signature, expected):
             return False
-        return int(expires) > now  # a signed time is a number
+        return int(expires) > now  # A time with a sign is a number.
 
     def _sign(self, file_id: str, expires: str) -> str:
         text = f"file:{file_id}:{expires}".encode(errors="replace")

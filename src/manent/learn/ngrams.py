@@ -24,7 +24,7 @@ IntArray = NDArray[np.int64]
 Analyzer = Literal["word", "char", "char_wb"]
 
 MAX_TEXT = 4096
-"""Maximum number of code points of a text that are used. More would cost time without improving the features."""
+"""Maximum number of code points that are read from a text. More would cost time without improving the features."""
 
 _BASE = 0x9E3779B97F4A7C15  # the bits of the golden ratio; the number is odd, so it has an inverse modulo 2**64
 _SCRAMBLE = np.uint64(0xD6E8FEB86659FD93)

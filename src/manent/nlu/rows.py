@@ -24,7 +24,7 @@ class WordRows:
     cycle with its owner, and a replaced model would stay in memory until the next garbage collection.
 
     Attributes:
-        array: (places, width) the rows; the first one is for missing words. `find` may replace the array.
+        array: shape (places, width). The first row is for missing words. `find` may replace the array.
     """
 
     def __init__(

@@ -291,7 +291,7 @@ async def _change(
         if not events:
             return Finished()
         if trigger is None:
-            return turn.handle(events)
+            return turn.handle(events, channel=operations.output_of(conversation, operations.LATEST))
         return turn.trigger(trigger, channel=conversation.record.output_channel(), first=events)
 
     return await _run(conversation, begin, cause)

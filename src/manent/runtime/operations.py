@@ -134,7 +134,11 @@ async def log_message(conversation: Conversation, message: UserMessage) -> None:
 
 
 async def apply_events(
-    conversation: Conversation, events: Sequence[Event], *, schedules: bool = False
+    conversation: Conversation,
+    events: Sequence[Event],
+    *,
+    schedules: bool = False,
+    output_channel: str | None = None,
 ) -> list[LogEntry]:
     """Append events from a client.
 
@@ -142,11 +146,18 @@ async def apply_events(
         conversation: may be new.
         events: the events.
         schedules: whether reminder events among them have an effect.
+        output_channel: name of the output channel of the bot messages among them, or `latest`. None: they are only
+            appended.
 
     Raises:
         ManentError: nothing was written.
     """
-    return await run(conversation, lambda turn: turn.apply(events), TurnCause(schedules_reminders=schedules))
+
+    def begin(turn: Turn) -> Step:
+        channel = output_of(conversation, output_channel) if output_channel is not None else ""
+        return turn.apply(events, channel=channel)
+
+    return await run(conversation, begin, TurnCause(schedules_reminders=schedules))
 
 
 async def replace_events(conversation: Conversation, events: Sequence[Event]) -> None:

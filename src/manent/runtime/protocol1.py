@@ -29,7 +29,7 @@ from manent.runtime.visitor_messages import messages_of
 PROTOCOLS = [1]
 
 AGENT = "agent"
-"""In `accepts`: the client knows messages of operators and `handler_changed`."""
+"""In `accepts`: the client supports operators' messages and `handler_changed`."""
 
 DEFAULT_LIMIT = 50
 

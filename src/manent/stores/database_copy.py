@@ -20,16 +20,17 @@ import asyncpg
 import msgspec
 
 from manent.core.errors import StoreError
+from manent.core.postbox import OPEN_CHANNELS
 from manent.stores.head_row import HEAD_COLUMNS, Row
 from manent.stores.postgresql import sql
 from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, UPGRADE_TIMEOUT_S, Connection, connect
 from manent.stores.postgresql.errors import place_of, translated
 from manent.stores.postgresql.options import DEFAULTS, PostgresqlOptions
 from manent.stores.postgresql.schema import SCHEMA, UNFINISHED_COPY, upgrade_postgresql
-from manent.stores.schema.steps import check_revision
+from manent.stores.schema.steps import check_schema, newest_revision
 from manent.stores.sqlite.errors import store_error
 from manent.stores.sqlite.file import connect as connect_sqlite
-from manent.stores.sqlite.file import is_database, is_foreign, revision_of
+from manent.stores.sqlite.file import is_database, is_foreign, recorded_schema
 
 PAGE: Final = 200
 """Maximum number of conversations in one transaction. An interrupted copy repeats the last transaction."""
@@ -202,13 +203,19 @@ class _Target:
 
 
 def _check_messengers(cursor: sqlite3.Cursor) -> None:
-    """Reject a store that contains received messages or routes, because these are not copied."""
-    found = cursor.execute("SELECT count(*) FROM routes").fetchone()[0]
+    """Reject a store with routes of messengers or with unsent replies, because these are not copied.
+
+    The next reply over callback creates a new route.
+    """
+    open_channels = ", ".join(f"'{name}'" for name in sorted(OPEN_CHANNELS))
+    found = cursor.execute(
+        f"SELECT count(*) FROM routes WHERE failures > 0 OR channel NOT IN ({open_channels})"
+    ).fetchone()[0]
     if found:
         raise StoreError(
             "copy_messengers",
-            f"{found:,} conversations belong to messengers, and `db copy` cannot copy their waiting messages and send "
-            "positions. Nothing was copied. Keep this store for the messengers",
+            f"{found:,} conversations belong to messengers or have unsent replies for callback, and `db copy` cannot "
+            "copy their waiting messages and send positions. Nothing was copied. Keep this store for the messengers",
         )
 
 
@@ -219,7 +226,14 @@ def _check_source(path: Path) -> Path:
     if not is_database(path) or is_foreign(path):
         raise StoreError("store_foreign_file", f"{path} is not a store of Manent")
     with _reading(path) as cursor:
-        check_revision(revision_of(cursor.connection), "sqlite", where=str(path))
+        schema = recorded_schema(cursor.connection)
+    check_schema(schema, "sqlite", where=str(path))
+    if schema.revision > newest_revision("sqlite"):
+        raise StoreError(
+            "store_schema_new",
+            f"{path} has schema {schema.revision}, and this version of Manent would not copy its newer tables; copy "
+            "it with the newer version",
+        )
     return path.resolve()
 
 

@@ -171,6 +171,17 @@ def forget_received(older_than: float) -> Operation[int]:
     return len(found)
 
 
+def open_route(route: Route) -> Operation[Route | None]:
+    """See `Postbox.open_route`."""
+    find = (f"SELECT {_ROUTE_COLUMNS} FROM routes WHERE sender_id = $1", (route.sender_id,))
+    found = yield find
+    if not found:
+        yield (_INSERT_ROUTE, (route.sender_id, route.channel, route.address, "{}", route.epoch, route.seq))
+        found = yield find
+    opened = _route(found[0]) if found else None
+    return opened if opened is not None and opened.channel == route.channel else None
+
+
 def find_routes(sender_ids: Sequence[str], names: str) -> Operation[list[Route]]:
     """See `Postbox.routes`. `names`: as in `claim_received`, for `$1`."""
     found = yield (f"SELECT {_ROUTE_COLUMNS} FROM routes WHERE sender_id IN {names}", (_json(sender_ids),))
@@ -252,10 +263,11 @@ def move_route(route: Route, owner: str, undelivered: Undelivered | None) -> Ope
         one = undelivered
         yield (
             (
-                "INSERT INTO undelivered (sender_id, seq, part, reason, time) VALUES ($1, $2, $3, $4, $5) "
-                "ON CONFLICT (sender_id, seq, part) DO UPDATE SET reason = excluded.reason, time = excluded.time"
+                "INSERT INTO undelivered (sender_id, seq, part, reason, time, is_uncertain) "
+                "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sender_id, seq, part) DO UPDATE "
+                "SET reason = excluded.reason, time = excluded.time, is_uncertain = excluded.is_uncertain"
             ),
-            (route.sender_id, one.seq, one.part, one.reason, one.time),
+            (route.sender_id, one.seq, one.part, one.reason, one.time, int(one.is_uncertain)),
         )
     return bool(found)
 
@@ -268,10 +280,13 @@ def release_routes(owner: str) -> Operation[None]:
 def find_undelivered(sender_id: str) -> Operation[list[Undelivered]]:
     """See `Postbox.undelivered`."""
     found = yield (
-        "SELECT seq, part, reason, time FROM undelivered WHERE sender_id = $1 ORDER BY seq, part",
+        "SELECT seq, part, reason, time, is_uncertain FROM undelivered WHERE sender_id = $1 ORDER BY seq, part",
         (sender_id,),
     )
-    return [Undelivered(seq=seq, part=part, reason=reason, time=time) for seq, part, reason, time in found]
+    return [
+        Undelivered(seq=seq, part=part, reason=reason, time=time, is_uncertain=bool(is_uncertain))
+        for seq, part, reason, time, is_uncertain in found
+    ]
 
 
 def forget_conversation(sender_id: str, now: float) -> Operation[None]:
@@ -362,6 +377,10 @@ class PostboxTables:
         while gone := await self.run_operation(forget_received(older_than), is_alone=True):
             total += gone
         return total
+
+    async def open_route(self, route: Route) -> Route | None:
+        """See `Postbox.open_route`."""
+        return await self.run_operation(open_route(route))
 
     async def routes(self, sender_ids: Sequence[str]) -> list[Route]:
         """See `Postbox.routes`."""

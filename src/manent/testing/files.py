@@ -105,7 +105,10 @@ async def test_a_file_of_an_accepted_message_remains(store: ConversationStore) -
 
 
 async def test_a_file_belongs_to_one_message(store: ConversationStore) -> None:
-    """A message that is sent again can name its files. Another message can name only files of rejected messages."""
+    """A client that sends a message again can refer to the same files.
+
+    Another message can refer only to the files of rejected messages.
+    """
     await upload(store, file("f1"))
     await upload(store, file("f2"))
     await store.attach_files("ada", "rejected", ["f1"], remove_at=NOW + HOUR)

@@ -207,8 +207,23 @@ async def test_undelivered_parts_are_recorded(store: ConversationStore) -> None:
     lost = Undelivered(seq=4, part=0, reason="the bot was blocked", time=NOW)
     assert not await store.move_route(route, owner=OTHER.owner, undelivered=lost)
     assert await store.undelivered("ada") == []
+    uncertain = replace(lost, is_uncertain=True)
+    assert await store.move_route(route, owner=MINE.owner, undelivered=uncertain)
+    assert await store.undelivered("ada") == [uncertain]
     assert await store.move_route(route, owner=MINE.owner, undelivered=lost)
     assert await store.undelivered("ada") == [lost]
+
+
+async def test_a_route_is_opened_once(store: ConversationStore) -> None:
+    """A conversation keeps its first route, and its channel. A route can begin within the log."""
+    start = Route(sender_id="ada", channel="callback", address="ada", epoch="e", seq=5)
+    opened = await asyncio.gather(*(store.open_route(start) for _ in range(3)))
+    assert opened == [start] * 3
+    [claimed] = await store.claim_routes(["ada"], MINE, now=NOW)
+    await store.move_route(replace(claimed, seq=9, lease=None), owner=MINE.owner)
+    assert await store.open_route(start) == replace(start, seq=9)
+    assert await store.open_route(replace(start, channel="telegram")) is None
+    assert await store.routes(["ada"]) == [replace(start, seq=9)]
 
 
 @pytest.mark.parametrize("way", ["erase", "purge"])

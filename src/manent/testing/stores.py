@@ -747,8 +747,12 @@ async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
         await store.create(replace(empty(f"old {number}"), updated=1.0))
     await talk(store, replace(empty("old"), updated=10.0), 2)
     head = await talk(store, empty("young"), 2)
+    many = [replace(empty(f"new {number}"), updated=60.0) for number in range(2_100)]  # more than a store reads at once
+    await asyncio.gather(*(store.create(one) for one in many))
 
     assert await store.purge(older_than=50.0) == 251
+    assert len(await store.conversations(limit=3_000)) == 2_101
+    assert await store.purge(older_than=70.0) == 2_100
     assert await store.conversations() == [head]
     assert await store.entries("old") == []
     assert await store.purge(older_than=50.0) == 0

@@ -52,7 +52,7 @@ class Generic(Platform):
         key = request.headers["Idempotency-Key"]
         if key in self.keys:
             return web.json_response({"status": "repeated"})
-        buttons = tuple((one["title"], one["payload"]) for one in message.get("buttons", ()))
+        buttons = tuple((one.get("title", ""), one["payload"]) for one in message.get("buttons", ()))
         sent = Sent(to=message["recipient_id"], text=message.get("text", ""), buttons=buttons, raw=message)
         fault = await self.send(sent)
         if fault in (None, "cut"):

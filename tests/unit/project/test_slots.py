@@ -75,7 +75,7 @@ mappings:
     [
         ("{type: integer, mappings: []}", "slots.unknown-type", 'Did you mean "float"?'),
         ("{type: categoricl, mappings: []}", "slots.unknown-type", 'Did you mean "categorical"?'),
-        ("{type: slots.mine.MySlot, mappings: []}", "slots.unknown-type", "Custom slot classes are not supported"),
+        ("{type: slots.mine.MySlot, mappings: []}", "slots.class", "Module paths start in the project's folder"),
         ("{mappings: []}", "slots.no-type", "Add type: text"),
         ("{type: text}", "slots.no-mappings", "Add `mappings"),
         ("{type: text, mapping: [], mappings: []}", "slots.unknown-key", 'Did you mean "mappings"?'),

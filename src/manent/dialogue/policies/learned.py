@@ -48,8 +48,8 @@ class LearnedOptions:
     Attributes:
         max_history: number of newest states to use. None: `DEFAULT_HISTORY`.
         e2e_confidence_threshold: minimum cosine, in [0, 1], at which a message counts as the text of a story.
-        constrain_similarities: whether the core fallback handles intents that no story contains, even if the fallback
-            sends nothing.
+        constrain_similarities: whether intents that no story contains lead to the core fallback, even if the core
+            fallback has no response.
     """
 
     max_history: Annotated[int | None, TURNS] = None

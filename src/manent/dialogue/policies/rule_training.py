@@ -12,8 +12,9 @@ from manent.core.errors import Problem
 from manent.core.events import ActionExecuted, ActionExecutionRejected, ActiveLoop, Event, Json, SlotSet, UserUttered
 from manent.core.tracker import Tracker
 from manent.core.training_data import Where
+from manent.dialogue.custom_slots import Vector
 from manent.dialogue.policies.rule import NOTHING, Decision, LoopEntry, RuleEntry, RuleOptions, RulePolicy, RuleState
-from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, Vector, history_of, slot_vector
+from manent.dialogue.states import LISTEN, UNLIKELY, Featurizer, history_of, slot_vector
 from manent.dialogue.stories import ANYTHING, Placed
 from manent.dialogue.stories import Sequence as TrainingSequence
 
@@ -164,7 +165,7 @@ def train_rules(
     loop_entries = _loop_entries(featurizer, [*rules, *stories])
     policy = RulePolicy(options, entries, loop_entries)
     if not is_checked:
-        # The comparison of rules and stories also determines which slots and loops only rules use.
+        # The comparison of rules and stories also finds the slots and loops that are used only by rules.
         return RuleTraining(policy=policy)
     problems += _incomplete(featurizer, rules)
     incomplete = {problem.path for problem in problems}
@@ -292,7 +293,7 @@ def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_R
 
 
 def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
-    """Find actions after which one rule sets a slot or a loop that another rule does not mention.
+    """Find actions that two rules contain, where only one of the rules sets a slot or a loop afterwards.
 
     A slot with an initial value is already set, so a rule does not have to mention it.
     """

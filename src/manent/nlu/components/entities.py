@@ -110,7 +110,7 @@ class EntityExtractor:
 
     def process(self, message: Message) -> None:
         """Add the entities."""
-        if len(self._tags) < 2 or not message.words:  # noqa: PLR2004  # no tag but `O`
+        if len(self._tags) < 2 or not message.words:  # noqa: PLR2004  # only the tag `O`
             return
         emissions = self._score(message)
         path = self._decoder.decode(emissions)

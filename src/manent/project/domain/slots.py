@@ -1,9 +1,11 @@
 """Reads the slots of a domain in format 3.1: types, initial values, mappings. Called by `definition`."""
 
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from manent.core.domain import Condition, MappingType, Slot, SlotMapping, SlotType
+from manent.extensions.points import SLOTS
 from manent.project.problems import Spot, did_you_mean, one_of
+from manent.project.settings.options import find_class
 from manent.project.yaml.documents import plain
 
 SLOT_TYPES: tuple[str, ...] = ("any", "bool", "categorical", "float", "list", "text")
@@ -40,8 +42,9 @@ def read_slot(name: str, spot: Spot) -> Slot | None:
     if not isinstance(spot.value, dict):
         spot.error("slots.definition", "the slot's type and mappings", f"Write `{name}: {{type: text, mappings: []}}`")
         return None
-    spot.only(SLOT_KEYS, "slots.unknown-key", "an option that a slot can have")
     slot_type = read_slot_type(spot)
+    if slot_type != "custom":  # the class of a custom slot can have other options
+        spot.only(SLOT_KEYS, "slots.unknown-key", "an option that a slot can have")
     if slot_type is None:
         return None
     influence = _influence(spot, slot_type)
@@ -56,6 +59,8 @@ def read_slot(name: str, spot: Spot) -> Slot | None:
         values=_values(spot) if slot_type == "categorical" else (),
         min_value=low,
         max_value=high,
+        slot_class=str(spot.value["type"]) if slot_type == "custom" else "",
+        options=_options(spot) if slot_type == "custom" else {},
     )
 
 
@@ -70,15 +75,21 @@ def read_slot_type(spot: Spot) -> SlotType | None:
         written = SLOT_CLASSES.get(written.rpartition(".")[2], written)
     if written in SLOT_TYPES:
         return cast("SlotType", written)
+    if "." in written:
+        return "custom" if find_class(SLOTS, written, found, "slots.class") is not None else None
     hints = {"integer": "float", "int": "float", "number": "float", "string": "text", "str": "text", "boolean": "bool"}
     hint = hints.get(written.lower())
     suggestion = f'Did you mean "{hint}"?' if hint else did_you_mean(written, SLOT_TYPES)
-    if "." in written:
-        suggestion = "Custom slot classes are not supported; use one of these types"
-    elif written == "unfeaturized":
+    if written == "unfeaturized":
         suggestion = "Write type: any and influence_conversation: false (`manent data migrate` does this)"
     found.error("slots.unknown-type", one_of(SLOT_TYPES), suggestion)
     return None
+
+
+def _options(spot: Spot) -> dict[str, Any]:
+    """Return the options of a custom slot that are not options of every slot."""
+    every = ("type", "initial_value", "influence_conversation", "mappings")
+    return {name: plain(option.value) for name, option in spot.entries() if name not in every}
 
 
 def _influence(spot: Spot, slot_type: SlotType) -> bool:

@@ -6,7 +6,7 @@ Each channel's class declares its options; `options.py` checks them.
 from pathlib import Path
 
 from manent.core.events import Json
-from manent.extensions.finding import known_names
+from manent.extensions.finding import built_in_options, known_names
 from manent.extensions.points import CHANNELS, CHANNELS_WITHOUT_SERVER, FILES
 from manent.files.options import FilesOptions
 from manent.project.problems import Report, Spot, did_you_mean, one_of
@@ -71,6 +71,9 @@ def read_channels(root: Spot) -> dict[str, Json]:
             continue
         if name == FILES:
             check_options(spot, FilesOptions, "credentials")
+            continue
+        if (declared := built_in_options(CHANNELS, name)) is not None:
+            check_options(spot, declared, "credentials")
             continue
         found = find_class(CHANNELS, name, spot, "credentials.bad-channel")
         if found is not None:

@@ -3,7 +3,7 @@
 Every server that uses the store looks for due reminders. The append of the reminder's turn also removes the reminder,
 so only one server can fire it. Connected sockets receive the messages immediately. Other clients find the messages in
 the log. If the reminder was scheduled on a channel that can send without a request, such as `callback`, this channel
-sends the messages.
+sends the messages. A failure to send does not fire the reminder again.
 """
 
 import asyncio
@@ -124,8 +124,13 @@ class Reminders:
             return
         entries = await operations.remind(conversation, reminder)
         output = self.engine.outputs.get(reminder.channel)
-        if output is not None:
+        if output is None:
+            return
+        try:
             await output.send(reminder.sender_id, entries)
+        except RequestError as error:
+            extra = {"sender_id": reminder.sender_id, "channel": reminder.channel, "code": error.code}
+            log.warning("could not send a reminder's messages at once", extra={**extra, "error": error.message})
 
     async def _is_void(self, conversation: Conversation, reminder: Reminder) -> bool:
         """Return whether later events cancel the reminder or revert the event that scheduled it."""

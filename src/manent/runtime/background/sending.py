@@ -21,11 +21,11 @@ from msgspec.structs import replace
 
 from manent.core.conversation_log import Lease, LogEntry
 from manent.core.errors import ManentError, StoreError
-from manent.core.events import BotUttered
+from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route, Undelivered
 from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
-from manent.runtime.ports.channel import Messenger, SendLater, Undeliverable
+from manent.runtime.ports.channel import NOT_SHOWN, Messenger, SendLater, Undeliverable
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.server_name import is_dead
 from manent.runtime.visitor_messages import spoken
@@ -277,17 +277,21 @@ class Sender:
         """Send the parts of a bot message that have not been sent yet. Return None if the lease was released."""
         parts = lane.messenger.parts(event)
         for number in range(min(route.part, len(parts)), len(parts)):
-            undelivered = None
+            undelivered: Undelivered | None = None
+            uncertain: Undelivered | None = None
             if route.sender_id in lane.interrupted:
                 lane.interrupted.discard(route.sender_id)
-                self._note_uncertain(lane, route, seq, number, "the server that was sending it stopped")
+                uncertain = self._note_uncertain(lane, route, seq, number, "the server that was sending it stopped")
+                if not await self._store.move_route(route, owner=self._owner, undelivered=uncertain):
+                    return None
             try:
-                async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await lane.messenger.send_part(route, parts[number], f"{route.epoch}:{seq}:{number}")
+                await _send(lane.messenger, route, parts[number], f"{route.epoch}:{seq}:{number}")
                 lane.sent += 1
                 lane.trouble = None
             except asyncio.CancelledError:
-                self._note_uncertain(lane, route, seq, number, "the server is shutting down")
+                uncertain = self._note_uncertain(lane, route, seq, number, "the server is shutting down")
+                with suppress(StoreError):  # the log of the server has it
+                    await self._store.move_route(route, owner=self._owner, undelivered=uncertain)
                 raise
             except (Undeliverable, SendLater, TimeoutError) as error:
                 failure: ManentError = SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s", may_have_arrived=True)
@@ -296,8 +300,8 @@ class Sender:
                 age_s = time.time() - (event.timestamp or time.time())
                 if isinstance(failure, SendLater) and not (age_s > GIVE_UP_S and route.failures >= len(RETRY_S)):
                     if failure.may_have_arrived:
-                        self._note_uncertain(lane, route, seq, number, failure.message)
-                    await self._postpone(lane, route, failure)
+                        uncertain = self._note_uncertain(lane, route, seq, number, failure.message)
+                    await self._postpone(lane, route, failure, uncertain)
                     return None
                 undelivered = self._refused(lane, route, seq, number, failure)
             is_last = number + 1 == len(parts)
@@ -315,7 +319,7 @@ class Sender:
                 return None
         return replace(route, seq=seq, part=0)
 
-    async def _postpone(self, lane: Lane, route: Route, failure: ManentError) -> None:
+    async def _postpone(self, lane: Lane, route: Route, failure: SendLater, uncertain: Undelivered | None) -> None:
         lane.retried += 1
         if lane.trouble is None:
             extra = {"channel": route.channel, "sender_id": route.sender_id, "error": failure.message}
@@ -325,14 +329,15 @@ class Sender:
         if failure.retry_after is not None:
             pause_s = min(failure.retry_after, MAX_RETRY_AFTER_S)
         postponed = replace(route, failures=route.failures + 1, retry_at=self._now() + pause_s, lease=None)
-        await self._store.move_route(postponed, owner=self._owner)
+        await self._store.move_route(postponed, owner=self._owner, undelivered=uncertain)
         self._note_later(route.sender_id, pause_s)
 
-    def _note_uncertain(self, lane: Lane, route: Route, seq: int, part: int, reason: str) -> None:
-        """Log and count a send with an unknown result, so that a part that arrives twice can be found in the log."""
+    def _note_uncertain(self, lane: Lane, route: Route, seq: int, part: int, reason: str) -> Undelivered:
+        """Log and count a send with an unknown result. Return the record of it for the store."""
         lane.uncertain += 1
         extra = {"channel": route.channel, "sender_id": route.sender_id, "seq": seq, "part": part, "reason": reason}
         log.warning("the result of a send is unknown; the message is sent again and can arrive twice", extra=extra)
+        return Undelivered(seq=seq, part=part, reason=reason[:MAX_REASON], time=time.time(), is_uncertain=True)
 
     def _refused(self, lane: Lane, route: Route, seq: int, part: int, failure: ManentError) -> Undelivered:
         lane.undeliverable += 1
@@ -360,3 +365,15 @@ class Sender:
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
         return SEARCH_INTERVAL_S
+
+
+async def _send(messenger: Messenger, route: Route, part: Json, key: str) -> None:
+    """Send one part.
+
+    Raises:
+        SendLater, Undeliverable, TimeoutError: the part was not sent, or it is not known whether it was.
+    """
+    if (omission := part.get(NOT_SHOWN)) is not None:
+        raise Undeliverable(str(omission))
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        await messenger.send_part(route, part, key)

@@ -48,6 +48,8 @@ class Engine:
             after an erase.
         outputs: output channels that can send without a request, by channel name. None if the channel's sockets
             subscribe to the conversation instead.
+        posted_to: output channels that read their messages from the log, although other channels can use their
+            conversations. See `Env.posted_to`.
         typing_readers: functions that are called with `sender_id` when a visitor starts (True) or stops typing.
         files: the files that messages can name. None if visitors cannot send files.
         session_token: returns the token that proves ownership of a conversation.
@@ -79,6 +81,7 @@ class Engine:
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
         self.typing_readers: list[Callable[[str, bool], None]] = []
         self.outputs: dict[str, Output | None] = {}
+        self.posted_to: frozenset[str] = frozenset()
         self.files: Attachments | None = None
         self.session_token: Callable[[str], str] = lambda _: ""
         self.is_staffed: Callable[[], bool] = lambda: False
@@ -122,9 +125,19 @@ class Engine:
 
     def env(self, assistant: Assistant) -> Env:
         """Return the clock, the id generator and the random generator for a turn of this assistant."""
-        if self._env.stamp is not assistant.stamp or self._env.handoff is not self.handoff:
+        known = self._env
+        if (
+            known.stamp is not assistant.stamp
+            or known.handoff is not self.handoff
+            or known.posted_to is not self.posted_to
+        ):
             self._env = Env(
-                now=time.time, new_id=self.new_id, rng=self._rng, stamp=assistant.stamp, handoff=self.handoff
+                now=time.time,
+                new_id=self.new_id,
+                rng=self._rng,
+                stamp=assistant.stamp,
+                handoff=self.handoff,
+                posted_to=self.posted_to,
             )
         return self._env
 

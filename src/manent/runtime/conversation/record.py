@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Accepted, Append, Head, LogEntry, Snapshot
-from manent.core.events import AgentUttered, Event
+from manent.core.errors import RequestError
+from manent.core.events import AgentUttered, BotUttered, Event
+from manent.core.postbox import Route
 from manent.core.tracker import Tracker, WindowExceeded
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied, Numbering
@@ -163,11 +165,15 @@ class Record:
             VersionConflict: another server wrote first; nothing was written.
             ReminderGone: the reminder to fire no longer exists; nothing was written.
             DuplicateMessage: the message was already accepted; nothing was written.
+            RequestError: `wrong_channel`: the messages are for a channel that cannot have this conversation; nothing
+                was written.
             StoreError: nothing was written.
         """
         head, tracker = self.head, self.tracker
         assert head is not None  # noqa: S101  # `load` has set it
         assert tracker is not None  # noqa: S101
+        if self._engine.posted_to:
+            await self._open_routes(events, head)
         now = time.time()
         numbering = Numbering(head, tracker, cause.ticket)
         entries = numbering.entries(events, copied)
@@ -209,6 +215,28 @@ class Record:
         if snapshot is not None:
             self._snapshot_version = snapshot.version
         return entries, message_seq
+
+    async def _open_routes(self, events: Sequence[Event], head: Head) -> None:
+        """Create the route over which bot messages are sent, before they are in the log, so that no crash loses one."""
+        channels = {
+            str(event.metadata["output_channel"])
+            for event in events
+            if isinstance(event, BotUttered | AgentUttered) and "output_channel" in event.metadata
+        }
+        for channel in channels & self._engine.posted_to:
+            route = Route(
+                sender_id=self.sender_id,
+                channel=channel,
+                address=self.sender_id,
+                epoch=head.epoch if head.version else "",
+                seq=head.version,
+            )
+            if await self._engine.store.open_route(route) is None:
+                raise RequestError(
+                    "wrong_channel",
+                    f"this conversation belongs to a messenger channel, so its messages cannot be sent over {channel}",
+                    status=403,
+                )
 
     async def append_internal(self, events: Sequence[Event]) -> tuple[LogEntry, ...]:
         """Append events that the visitor does not see, without changing the `updated` time of the conversation.

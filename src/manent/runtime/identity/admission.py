@@ -21,12 +21,12 @@ from weakref import WeakValueDictionary
 
 from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
+from manent.core.postbox import OPEN_CHANNELS
 from manent.core.secret_text import is_same
+from manent.runtime.identity.modes import Mode
 from manent.runtime.identity.tokens import TokenVerifier, VerifiedToken
 from manent.runtime.ports.store import ConversationStore
 from manent.runtime.rate_limits import Rates
-
-Mode = Literal["open", "minted", "jwt"]
 
 MAX_ID = 255
 """Maximum number of characters of a session id. Rasa's tracker store has a database column of this width."""
@@ -173,7 +173,7 @@ class Identity:
         admission = await self._admit(session_id, session_token, caller)
         if self.shared_with is not None and not admission.is_new:
             for route in await self._stored.routes([admission.sender_id]):
-                if self.channel not in self.shared_with.get(route.channel, ()):
+                if route.channel not in OPEN_CHANNELS and self.channel not in self.shared_with.get(route.channel, ()):
                     raise _wrong_channel(route.channel, self.channel)
         return admission
 

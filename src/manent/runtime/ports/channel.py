@@ -1,12 +1,15 @@
 """The interfaces to channels that can send messages without a request: callback and messenger channels."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from manent.core.conversation_log import LogEntry
 from manent.core.errors import ManentError
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
+
+NOT_SHOWN: Final = "not_shown"
+"""Key of a part that says what a channel cannot show."""
 
 
 class Output(Protocol):
@@ -59,7 +62,8 @@ class Messenger(Protocol):
         """Return the parts of a bot message on the platform: one object for each call of its API.
 
         The same event must always result in the same parts, because sending continues with the next part after a
-        restart.
+        restart. If the platform cannot show something, a part is `{NOT_SHOWN: <reason>}`. Such a part is not sent, but
+        recorded as rejected.
         """
 
     async def send_part(self, route: Route, part: Json, key: str) -> None:

@@ -215,6 +215,12 @@ class Postbox(Protocol):
     async def forget_received(self, *, older_than: float) -> int:
         """Remove the keys of messages that were finished before `older_than`. Return their number."""
 
+    async def open_route(self, route: Route) -> Route | None:
+        """Create a route unless the conversation has one.
+
+        Returns: The conversation's route, or None if the conversation has a route of another channel.
+        """
+
     async def routes(self, sender_ids: Sequence[str]) -> list[Route]:
         """Return the routes of these conversations."""
 
@@ -245,7 +251,7 @@ class Postbox(Protocol):
         """Release all leases of an owner on routes."""
 
     async def undelivered(self, sender_id: str) -> list[Undelivered]:
-        """Return the parts of a conversation's bot messages that could not be delivered, in order."""
+        """Return the parts of a conversation's bot messages that were rejected or possibly arrived twice, in order."""
 
 
 class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
@@ -347,7 +353,7 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
         """Return reminders that are due at `now` in conversations that the bot handles, the most overdue first."""
 
     async def next_reminder(self) -> float | None:
-        """Return the time of the next reminder of a conversation that the bot handles. It may be in the past.
+        """Return the time of the next reminder among the conversations that the bot handles. It may be in the past.
 
         Return None if there is none.
         """

@@ -282,9 +282,10 @@ class _ConversationsApi:
             raise RequestError("bad_request", "the body must contain at least one event")
         conversation = self.conversations.get(sender_id)
         effects = _flag(request, "execute_side_effects")
-        entries = await operations.apply_events(conversation, events, schedules=effects)
+        channel = request.query_params.get("output_channel") if effects else None
+        entries = await operations.apply_events(conversation, events, schedules=effects, output_channel=channel)
         if effects:
-            await operations.send_out(conversation, entries, request.query_params.get("output_channel"))
+            await operations.send_out(conversation, entries, channel)
         return await self._tracker(sender_id, verbosity)
 
     async def replace_events(self, request: Request, sender_id: str) -> Response:

@@ -93,7 +93,7 @@ def routes(
 
 
 def _of_channels(channels: Channels) -> Labelled:
-    """Return the counters of messenger channels: name → description, and channel → value."""
+    """Return the counters of messenger channels: name → description, and the value for each channel."""
     sender, receiver = channels.sender, channels.receiver
     if sender is None or receiver is None:
         return {}

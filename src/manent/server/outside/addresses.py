@@ -3,7 +3,7 @@
 Without this restriction, a user of the management API could make the server send requests to machines in its network or
 to the metadata service of a cloud. The address is checked when the connection is made, so a host name cannot bypass the
 check by resolving to a different address at the second lookup. URLs in `endpoints.yml` and `credentials.yml` are not
-checked: the server's owner wrote them.
+checked, because the server's owner wrote these files.
 """
 
 import asyncio

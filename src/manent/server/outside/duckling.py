@@ -46,7 +46,7 @@ class DucklingServers:
         return {service: self._ask(service, url, text) for service, url in self._urls.items() if url and text}
 
     def _ask(self, service: Service, url: str, text: str) -> list[Json]:
-        """Send a text to one server. Log the first failure and the recovery, but not the failures between them."""
+        """Send a message to one server. Log the first failure and the recovery, but not the failures between them."""
         try:
             found = read_answer(finite.loads(_post(service, url, text)), service)
         except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:

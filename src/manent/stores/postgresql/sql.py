@@ -133,7 +133,10 @@ WITH renewed AS (
 SELECT extract(epoch FROM clock_timestamp())::float8
 """
 RELEASE_LEASES = "UPDATE conversations SET lease_owner = NULL, lease_until = NULL WHERE open_turn AND lease_owner = $1"
-OLD_SENDERS = "SELECT sender_id FROM conversations WHERE updated < $1 LIMIT $2 FOR UPDATE SKIP LOCKED"
+AGES = "SELECT sender_id, updated FROM conversations WHERE sender_id > $1 ORDER BY sender_id LIMIT $2"
+OLD_SENDERS = (
+    "SELECT sender_id FROM conversations WHERE sender_id = ANY($1::text[]) AND updated < $2 FOR UPDATE SKIP LOCKED"
+)
 
 ENTRIES = f"{_ENTRY} AND seq > $2 ORDER BY seq LIMIT $3"
 TAIL = f"SELECT format, data FROM events WHERE conversation_id = {_ID} AND seq > $2 ORDER BY seq DESC LIMIT $3"

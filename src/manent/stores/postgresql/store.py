@@ -52,6 +52,9 @@ log = logging.getLogger("manent.store")
 POLL_INTERVAL_S: Final = 0.25
 """Seconds between two comparisons of conversations with the store if a pooler prevents notifications."""
 
+_PURGE_PAGE: Final = 2_000
+"""Number of conversations whose age retention reads at once, so that no statement reads a large table."""
+
 _PURGE_BATCH: Final = 100
 
 T = TypeVar("T")
@@ -321,19 +324,28 @@ class PostgresqlStore(FileTables):
     async def purge(self, *, older_than: float) -> int:
         """Remove conversations that were last changed before this time (seconds since the epoch).
 
-        The store deletes in steps, so that other writes can run between two steps.
+        The store reads and deletes in steps, so that other writes can run between two steps.
         """
-        total, gone = 0, 1
-        while gone:
-            async with self._transaction() as connection:
-                await connection.execute(_LONG_STATEMENT)
-                old = await connection.fetch(sql.OLD_SENDERS, older_than, _PURGE_BATCH, timeout=UPGRADE_TIMEOUT_S)
-                await connection.execute(sql.DELETE, [row[0] for row in old], timeout=UPGRADE_TIMEOUT_S)
-                for (sender_id,) in old:
-                    await _run_operation(connection, forget_conversation(sender_id, time.time()))
-            gone = len(old)
-            total += gone
+        total, after = 0, ""
+        while page := await self._ages(after):
+            after = page[-1][0]
+            old = [sender_id for sender_id, updated in page if updated < older_than]
+            for start in range(0, len(old), _PURGE_BATCH):
+                total += await self._purge(old[start : start + _PURGE_BATCH], older_than)
         return total
+
+    async def _ages(self, after: str) -> list[tuple[str, float]]:
+        async with self._connection() as connection:
+            return [tuple(row) for row in await connection.fetch(sql.AGES, after, _PURGE_PAGE)]
+
+    async def _purge(self, sender_ids: Sequence[str], older_than: float) -> int:
+        async with self._transaction() as connection:
+            await connection.execute(_LONG_STATEMENT)
+            old = await connection.fetch(sql.OLD_SENDERS, sender_ids, older_than)
+            await connection.execute(sql.DELETE, [row[0] for row in old], timeout=UPGRADE_TIMEOUT_S)
+            for (sender_id,) in old:
+                await _run_operation(connection, forget_conversation(sender_id, time.time()))
+        return len(old)
 
     async def news(self, *, within_s: float) -> frozenset[str] | None:
         """Wait until another process writes to the store, at most `within_s` seconds."""

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from manent.core.errors import StoreError
-from manent.stores.schema.steps import Step, check_revision, missing_steps
+from manent.stores.schema.steps import Recorded, Step, check_schema, missing_steps, newest_schema
 
 APPLICATION_ID = 0x4D414E45
 """`MANE` as a number. The number that marks an SQLite file as a Manent store. It is stored in the file's header."""
@@ -50,7 +50,7 @@ def connect(path: Path, *, durability: str, read_only: bool = False) -> sqlite3.
 
 
 def prepare_file(path: Path, *, durability: str) -> None:
-    """Create the tables in a new file, or check that an existing file is a Manent store with this version's schema.
+    """Create the tables in a new file, or check that an existing file is a Manent store that this version can use.
 
     Raises:
         StoreError: `store_foreign_file`, `store_schema_old`, `store_schema_new`.
@@ -131,7 +131,11 @@ def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
-    """Apply schema steps inside the caller's transaction, and store the number of the last one.
+    """Apply schema steps inside the caller's transaction, and record the new schema.
+
+    Args:
+        connection: the store, in a transaction.
+        steps: all steps that the store lacks. Without a step, nothing is written.
 
     Raises:
         sqlite3.Error: a statement failed. The caller must roll back the transaction.
@@ -139,8 +143,12 @@ def apply_steps(connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     for step in steps:
         for statement in _statements(step.file.read_text()):
             connection.execute(statement)
+    if steps:
+        schema = newest_schema("sqlite")
         connection.execute("DELETE FROM alembic_version")
-        connection.execute("INSERT INTO alembic_version VALUES (?)", (step.revision,))
+        connection.execute("INSERT INTO alembic_version VALUES (?)", (schema.readable_by,))
+        connection.execute("DELETE FROM schema_revision")
+        connection.execute("INSERT INTO schema_revision VALUES (?)", (schema.revision,))
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -155,10 +163,13 @@ def _statements(script: str) -> Iterator[str]:
         yield statement
 
 
-def revision_of(connection: sqlite3.Connection) -> str:
-    """Return the number of the newest schema step that was applied to a Manent store."""
-    (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("none",)
-    return str(revision)
+def recorded_schema(connection: sqlite3.Connection) -> Recorded:
+    """Return the schema that a Manent store records. Stores before schema 0010 record one number."""
+    (readable_by,) = connection.execute("SELECT version_num FROM alembic_version").fetchone() or ("none",)
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_revision'").fetchone() is None:
+        return Recorded(readable_by, readable_by)
+    (revision,) = connection.execute("SELECT revision FROM schema_revision").fetchone() or ("none",)
+    return Recorded(revision, readable_by)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -168,7 +179,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} is another program's database; name another file under `tracker_store` in endpoints.yml "
             "(`manent import-rasa` copies the conversations of a Rasa tracker store)",
         )
-    check_revision(revision_of(connection), "sqlite", where=str(path))
+    check_schema(recorded_schema(connection), "sqlite", where=str(path))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -47,6 +48,9 @@ T = TypeVar("T")
 
 POLL_INTERVAL_S: Final = 0.1
 """Seconds between two checks for commits by other processes. A check takes about 50 µs."""
+
+_PURGE_PAGE = 2_000
+"""Number of conversations whose age retention reads at once, so that other reads do not wait for a large store."""
 
 _PURGE_BATCH = 100
 _READERS = 2
@@ -223,11 +227,15 @@ class SqliteStore(FileTables):
     async def purge(self, *, older_than: float) -> int:
         """Remove conversations that were last changed before this time (seconds since the epoch).
 
-        The store deletes in steps, so that other writes can run between two steps.
+        The store reads and deletes in steps, so that other reads and writes can run between two steps.
         """
-        total = 0
-        while gone := await self._write(lambda cursor: _purge(cursor, older_than)):
-            total += gone
+        total, after = 0, ""
+        while page := await self._read(partial(_ages, after=after)):
+            after = page[-1][0]
+            old = [sender_id for sender_id, updated in page if updated < older_than]
+            for start in range(0, len(old), _PURGE_BATCH):
+                batch = old[start : start + _PURGE_BATCH]
+                total += await self._write(partial(_purge, sender_ids=batch, older_than=older_than))
         if total:
             await self._writing().scrub()
         return total
@@ -467,9 +475,15 @@ def _replace(cursor: sqlite3.Cursor, work: AppendWork, expected_epoch: str) -> N
     append_to_new(cursor, work)
 
 
-def _purge(cursor: sqlite3.Cursor, older_than: float) -> int:
+def _ages(cursor: sqlite3.Cursor, after: str) -> list[tuple[str, float]]:
+    statement = "SELECT sender_id, updated FROM conversations WHERE sender_id > ? ORDER BY sender_id LIMIT ?"
+    return cursor.execute(statement, (after, _PURGE_PAGE)).fetchall()
+
+
+def _purge(cursor: sqlite3.Cursor, sender_ids: Sequence[str], older_than: float) -> int:
     found = cursor.execute(
-        "SELECT sender_id FROM conversations WHERE updated < ? LIMIT ?", (older_than, _PURGE_BATCH)
+        "SELECT sender_id FROM conversations WHERE updated < ? AND sender_id IN (SELECT value FROM json_each(?))",
+        (older_than, msgspec.json.encode(sender_ids).decode()),
     ).fetchall()
     for (sender_id,) in found:
         _delete(cursor, sender_id)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manent.stores.schema.steps import Database, steps
+from manent.stores.schema.steps import Database, newest_schema, steps
 from support.old_stores import ALEMBIC, ALEMBIC_REVISIONS
 
 DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
@@ -38,6 +38,24 @@ def test_databases_have_the_same_columns() -> None:
 
     assert {"conversations", "events", "files", "desk_members"} <= _columns(sqlite).keys()
     assert _columns(sqlite) == _columns(postgresql)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_additive_steps_only_add(database: Database) -> None:
+    """An additive step creates tables, indexes, and columns that older servers need not set."""
+    column = r"ALTER TABLE \w+ ADD COLUMN (?!.*(NOT NULL(?! DEFAULT)|UNIQUE))"
+    allowed = re.compile(rf"CREATE (VIRTUAL )?TABLE |CREATE INDEX |{column}")
+    found = [step for step in steps(database) if step.is_additive]
+
+    assert found
+    for step in found:
+        for statement in _statements(step.file.read_text()):
+            assert allowed.match(statement), f"{step.file.name}: {statement}"
+
+
+def test_both_databases_are_readable_by_the_same_versions() -> None:
+    """The same steps are additive for both databases."""
+    assert newest_schema("sqlite") == newest_schema("postgresql")
 
 
 @pytest.mark.parametrize("revision", ALEMBIC_REVISIONS)

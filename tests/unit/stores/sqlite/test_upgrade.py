@@ -8,10 +8,10 @@ import pytest
 
 from manent.core.errors import StoreError
 from manent.stores.schema import steps
-from manent.stores.schema.steps import Step, newest_revision
+from manent.stores.schema.steps import ADDITIVE, Recorded, Step, newest_revision, newest_schema, read_step
 from manent.stores.sqlite import upgrade
 from manent.stores.sqlite.backup import backup_sqlite
-from manent.stores.sqlite.file import prepare_file
+from manent.stores.sqlite.file import APPLICATION_ID, prepare_file, recorded_schema
 from manent.stores.sqlite.store import SqliteStore
 from manent.stores.sqlite.upgrade import upgrade_sqlite
 from manent.testing.logs import empty, talk
@@ -119,6 +119,78 @@ def test_upgrade_of_a_newer_store(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.bak")) == []
 
 
+def test_rolling_upgrade_refuses_steps_that_are_not_additive(tmp_path: Path) -> None:
+    """If servers of the old schema could not continue, nothing is changed, and the error names the step."""
+    path = store_of_alembic(tmp_path / "store.db", "0004")
+    before = shape(path), contents(path)
+    with pytest.raises(StoreError, match="after step 0005") as refused:
+        upgrade_sqlite(path, additive_only=True)
+
+    assert refused.value.code == "store_schema_stop"
+    assert (shape(path), contents(path)) == before
+    assert list(tmp_path.glob("*.bak")) == []
+
+
+def test_rolling_upgrade_applies_additive_steps(tmp_path: Path) -> None:
+    """A store that lacks only additive steps is upgraded, and its old schema remains the oldest that can read it."""
+    old = newest_schema("sqlite").readable_by
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path)) as connection:
+        for step in steps.steps("sqlite"):
+            if step.revision <= old:
+                connection.executescript(step.file.read_text())
+        connection.execute(f"INSERT INTO alembic_version VALUES ('{old}')")  # noqa: S608
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.commit()
+
+    assert upgrade_sqlite(path, additive_only=True) == (old, NEWEST)
+    with closing(sqlite3.connect(path)) as connection:
+        assert recorded_schema(connection) == Recorded(NEWEST, old)
+
+
+def upgrade_with_the_next_release(path: Path, script: str) -> None:
+    """Upgrade a store with a version of Manent that has one more step."""
+    file = path.with_name("9998_next.sql")
+    file.write_text(script)
+    with pytest.MonkeyPatch.context() as patch:
+        every = (*steps.steps("sqlite"), read_step(file))
+        patch.setattr(steps, "steps", lambda _: every)
+        assert upgrade_sqlite(path, backup=False) == (NEWEST, "9998")
+
+
+async def test_this_release_uses_a_store_after_an_additive_step(tmp_path: Path) -> None:
+    """A store that the next release has upgraded is opened and written, and another upgrade does not change it."""
+    path = tmp_path / "store.db"
+    store = SqliteStore(path)
+    await store.open()
+    head = await talk(store, empty(), 1)
+    upgrade_with_the_next_release(
+        path, f"{ADDITIVE}\nCREATE TABLE more (id INTEGER);\nALTER TABLE conversations ADD COLUMN more TEXT;\n"
+    )
+    head = await talk(store, head, 1)  # a server that is running
+    await store.close()
+    assert upgrade_sqlite(path) == ("9998", "9998")
+    with closing(sqlite3.connect(path)) as connection:
+        assert recorded_schema(connection) == Recorded("9998", newest_schema("sqlite").readable_by)
+    await store.open()  # a server that starts
+    assert await store.head("ada") == head
+    await talk(store, head, 1)
+    await store.close()
+
+
+async def test_this_release_refuses_a_store_after_a_step_that_is_not_additive(tmp_path: Path) -> None:
+    """A store that the next release has changed for itself is neither opened nor upgraded."""
+    path = tmp_path / "store.db"
+    prepare_file(path, durability="disk")
+    upgrade_with_the_next_release(path, "ALTER TABLE conversations RENAME COLUMN owner TO subject;\n")
+    with pytest.raises(StoreError) as opening:
+        await SqliteStore(path).open()
+    with pytest.raises(StoreError) as upgrading:
+        upgrade_sqlite(path)
+
+    assert opening.value.code == upgrading.value.code == "store_schema_new"
+
+
 async def test_upgrade_of_current_store_changes_nothing(tmp_path: Path) -> None:
     """Upgrading twice is harmless, and conversations stay."""
     store = SqliteStore(tmp_path / "store.db")
@@ -139,6 +211,7 @@ async def test_other_revisions_are_not_opened(tmp_path: Path, revision: str, cod
     prepare_file(path, durability="disk")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        connection.execute("UPDATE schema_revision SET revision = ?", (revision,))
     with pytest.raises(StoreError) as refused:
         await SqliteStore(path).open()
 

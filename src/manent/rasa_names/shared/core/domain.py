@@ -4,7 +4,7 @@ from typing import Any
 
 from manent.core.domain import Domain as Definition
 from manent.rasa_names.shared.core.not_provided import Partial
-from manent.rasa_names.shared.core.slots import slot_of
+from manent.rasa_names.shared.core.slots import Slot
 from manent.rasa_names.shared.exceptions import RasaException
 
 SubState = dict[str, Any]
@@ -44,13 +44,7 @@ class Domain(Partial):
         self.form_names = list(definition.forms)
         self.retrieval_intents = [name for name, intent in definition.intents.items() if intent.is_retrieval]
         self.slots = [
-            slot_of(
-                slot.name,
-                slot.initial_value,
-                slot.type,
-                slot.initial_value,
-                influence_conversation=slot.influence_conversation,
-            )
+            Slot(slot.name, None, slot.initial_value, None, slot.influence_conversation, type_name=slot.type)
             for slot in definition.slots.values()
         ]
         self._index = definition.action_index

@@ -10,7 +10,7 @@ from manent.rasa_names.shared.core.constants import ACTION_LISTEN_NAME, ACTIVE_L
 from manent.rasa_names.shared.core.domain import Domain, State
 from manent.rasa_names.shared.core.events import ActionExecuted, BotUttered, Event, UserUttered, event_of
 from manent.rasa_names.shared.core.not_provided import Partial
-from manent.rasa_names.shared.core.slots import Slot, slot_of
+from manent.rasa_names.shared.core.slots import Slot
 
 
 class EventVerbosity(Enum):
@@ -102,12 +102,14 @@ class DialogueStateTracker(Partial):
         """The slots by name."""
         values = self.core.slots()
         return {
-            name: slot_of(
+            name: Slot(
                 name,
-                values[name],
-                slot.type,
+                None,
                 slot.initial_value,
-                influence_conversation=slot.influence_conversation,
+                None,
+                slot.influence_conversation,
+                value=values[name],
+                type_name=slot.type,
             )
             for name, slot in self.core.domain.slots.items()
         }

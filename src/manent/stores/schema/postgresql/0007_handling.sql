@@ -1,3 +1,4 @@
+-- Additive.
 -- Who handles each conversation. Both columns are NULL for conversations that no operator has touched.
 
 ALTER TABLE conversations ADD COLUMN handler VARCHAR(8);

@@ -1,3 +1,4 @@
+-- Additive.
 -- Files that visitors sent. The bytes are in a folder or an object store.
 
 CREATE TABLE files (

@@ -1,3 +1,4 @@
+-- Additive.
 -- The desk: who may use it, and what its pages show. The list, the search, the review, the numbers and the feed are computed
 -- from the logs.
 
