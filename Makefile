@@ -91,6 +91,10 @@ soak: install ## kill servers under load and check that no message was lost (ARG
 soak-rolling: install ## restart two servers behind nginx and HAProxy again and again under clients that do not retry (ARGS="--rounds 20")
 	PYTHONPATH=tests $(BIN)/python -m soak.rolling $(ARGS)
 
+.PHONY: soak-cluster
+soak-cluster: install .venv/programs ## kill servers and PostgreSQL and cut networks under load, behind nginx and HAProxy (ARGS="--faults 20")
+	PYTHONPATH=tests $(BIN)/python -m soak.cluster $(ARGS)
+
 .PHONY: soak-memory
 soak-memory: install ## let 160,000 visitors come and go, and check that the server's memory does not grow (ARGS="--scale 0.1")
 	PYTHONPATH=tests $(BIN)/python -m soak.memory $(ARGS)
@@ -98,8 +102,8 @@ soak-memory: install ## let 160,000 visitors come and go, and check that the ser
 .PHONY: lock
 lock: .venv/develops ## update requirements/*.txt, with hashes, from pyproject.toml (UPGRADE=1: to the newest versions)
 	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/run.txt
-	$(LOCK) pyproject.toml --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/server.txt
+	$(LOCK) pyproject.toml --extra actions --extra import-rasa --extra kafka --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra kafka --extra models --extra postgresql --extra rabbitmq --extra tracing --constraint requirements/dev.txt --output-file requirements/server.txt
 	$(LOCK) pyproject.toml --extra test --constraint requirements/dev.txt --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt
 	$(LOCK) requirements/deploy.in --constraint requirements/dev.txt --output-file requirements/deploy.txt

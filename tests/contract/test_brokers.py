@@ -10,12 +10,13 @@ import pytest
 from yarl import URL
 
 from manent.brokers.file import FileBroker
+from manent.brokers.kafka import KafkaBroker, KafkaOptions
 from manent.brokers.postgresql import PostgresqlBroker
 from manent.brokers.rabbitmq import RabbitMq, RabbitMqBroker
 from manent.brokers.sqlite import SqliteBroker
 from manent.testing.brokers import *  # noqa: F403  # the tests
 from manent.testing.brokers import Place
-from support import rabbitmq
+from support import kafka, rabbitmq
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,16 @@ def in_rabbitmq(url: str) -> Place:
     return Place(lambda: RabbitMqBroker(RabbitMq(url=URL(url))), read)
 
 
-@pytest.fixture(params=["file", "sqlite", "postgresql", pytest.param("rabbitmq", marks=pytest.mark.slow)])
+def in_kafka(url: str) -> Place:
+    """Messages of a topic, on a server that imitates Kafka."""
+
+    async def read() -> list[str]:
+        return [message.value.decode() for message in await kafka.read(url, "rasa_core_events")]
+
+    return Place(lambda: KafkaBroker(KafkaOptions(url=url, security_protocol="PLAINTEXT")), read)
+
+
+@pytest.fixture(params=["file", "sqlite", "postgresql", "kafka", pytest.param("rabbitmq", marks=pytest.mark.slow)])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     """Each kind of broker in turn."""
     match request.param:
@@ -83,5 +93,8 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             yield in_sqlite(tmp_path)
         case "postgresql":
             yield in_postgresql(request.getfixturevalue("cluster").dsn)
+        case "kafka":
+            with kafka.running() as url:
+                yield in_kafka(url)
         case _:
             yield in_rabbitmq(request.getfixturevalue("node").url)

@@ -23,6 +23,7 @@ from manent.extensions.points import ExtensionPoint
 from manent.rasa_names.importing import RASA_NAMES, MissingRasaName, provide_rasa_names
 
 EXTRAS = {
+    "aiokafka": "kafka",
     "aiormq": "rabbitmq",
     "asyncpg": "postgresql",
     "opentelemetry": "tracing",

@@ -75,6 +75,7 @@ BROKERS = ExtensionPoint(
         "file": "manent.brokers.file:FileBroker",
         "sql": "manent.brokers.sql:SqlBroker",
         "pika": "manent.brokers.pika:PikaBroker",
+        "kafka": "manent.brokers.kafka:KafkaBroker",
     },
     ignores_case=True,
 )

@@ -170,7 +170,7 @@ def test_a_store_that_only_rasa_has_is_replaced(text: str, line: int, name: str,
     assert not any(problem.warning for problem in stricter(endpoints.warnings))
 
 
-@pytest.mark.parametrize(("kind", "suggestion"), [("kafka", ""), ("fiel", 'Did you mean "file"?')])
+@pytest.mark.parametrize(("kind", "suggestion"), [("kinesis", ""), ("fiel", 'Did you mean "file"?')])
 def test_without_a_known_event_broker_nothing_is_published(kind: str, suggestion: str, tmp_path: Path) -> None:
     """As in Rasa, the server starts. The warning says how the events are published later."""
     endpoints = read(tmp_path, f"event_broker:\n  type: {kind}\n  url: k\n")

@@ -27,9 +27,9 @@ def check_event_broker(spot: Spot) -> str | None:
     """
     kind = kind_of(spot.value)
     type_spot = spot.get("type") or spot
-    if kind.lower() != "kafka" and not ("." in kind and _is_for_rasa(kind)):
-        return _check(kind, type_spot, spot)
-    return _warn(type_spot, kind, "")
+    if "." in kind and _is_for_rasa(kind):
+        return _warn(type_spot, kind, "")
+    return _check(kind, type_spot, spot)
 
 
 def _is_for_rasa(path: str) -> bool:
