@@ -4,6 +4,7 @@ from typing import Any
 
 from manent.core.domain import Domain as Definition
 from manent.rasa_names.shared.core.not_provided import Partial
+from manent.rasa_names.shared.core.slots import slot_of
 from manent.rasa_names.shared.exceptions import RasaException
 
 SubState = dict[str, Any]
