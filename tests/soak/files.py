@@ -27,7 +27,7 @@ from faults.servers import Fleet, Server, fleet, until
 CREDENTIALS = "rest:\nsocketio:\n  session_persistence: true\nfiles:\n  max_per_conversation: 1000\n"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RETRY_S = 0.05
-PAGE_LIFE_S = 0.3
+PAGE_LIFE_S = 0.1
 """The page is killed at most this long after the start of a request."""
 HOUR_S = 3_700.0
 
