@@ -27,7 +27,7 @@ from faults.servers import Fleet, Server, fleet, until
 CREDENTIALS = "rest:\nsocketio:\n  session_persistence: true\nfiles:\n  max_per_conversation: 1000\n"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RETRY_S = 0.05
-PAGE_LIFE_S = 0.3
+PAGE_LIFE_S = 0.1
 """The page is killed at most this long after the start of a request."""
 HOUR_S = 3_700.0
 
@@ -94,6 +94,13 @@ async def _kill(found: Fleet, rng: random.Random, every_s: float, stop: asyncio.
     return kills
 
 
+async def _send_all(http: httpx.AsyncClient, visitor: Visitor, uploads: int) -> None:
+    for number in range(uploads):
+        await visitor.send(http, number)
+        if number % 20 == 19:
+            print(f"  {number + 1} uploads", flush=True)
+
+
 async def upload_under_kills(root: Path, *, uploads: int, every_s: float, seed: int) -> dict[str, int]:
     """Run the soak in a new project. Return counts.
 
@@ -106,10 +113,12 @@ async def upload_under_kills(root: Path, *, uploads: int, every_s: float, seed: 
         visitor, stop = Visitor(found, rng), asyncio.Event()
         killing = asyncio.create_task(_kill(found, rng, every_s, stop))
         async with httpx.AsyncClient(timeout=20) as http:
-            for number in range(uploads):
-                await visitor.send(http, number)
-                if number % 20 == 19:
-                    print(f"  {number + 1} uploads", flush=True)
+            sending = asyncio.create_task(_send_all(http, visitor, uploads))
+            await asyncio.wait({sending, killing}, return_when=asyncio.FIRST_COMPLETED)
+            if killing.done():
+                sending.cancel()
+                await killing  # raises why a server did not start
+            await sending
             stop.set()
             kills = await killing
             shown = await _attachments(http, found.servers[-1])
