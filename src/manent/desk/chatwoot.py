@@ -350,7 +350,7 @@ class Chatwoot:
                 await handling.close(conversation, operator)
             elif head.handling.handler != "bot":
                 await handling.hand_back(conversation, operator)
-        except HandlerConflict:  # another operator was faster; the bridge reports them to Chatwoot
+        except HandlerConflict:  # another operator was faster; the bridge reports that handler to Chatwoot
             return
         await self._audit(operator, status, sender_id)
 
