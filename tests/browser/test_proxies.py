@@ -38,10 +38,12 @@ def nginx(folder: Path, *locations: str, upstream: str) -> Iterator[str]:
         server {{ listen 127.0.0.1:{port}; {" ".join(locations)} }} }}"""
     )
     process = subprocess.Popen([NGINX, "-p", str(folder), "-c", "nginx.conf"])
-    wait_for(lambda: listens(port), "nginx")
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(10)
+    try:
+        wait_for(lambda: listens(port), "nginx")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
@@ -62,10 +64,12 @@ def apache(folder: Path, server: ChatServer) -> Iterator[str]:
         + documented.replace("127.0.0.1:5005", f"127.0.0.1:{server.port}")
     )
     process = subprocess.Popen([APACHE, "-D", "FOREGROUND", "-f", str(folder / "apache.conf")])
-    wait_for(lambda: listens(port), "apache2")
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(10)
+    try:
+        wait_for(lambda: listens(port), "apache2")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def one(server: ChatServer) -> str:
