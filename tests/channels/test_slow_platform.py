@@ -14,6 +14,7 @@ from types import MethodType
 from typing import Any
 
 import httpx
+import pytest
 
 from manent.client import ChatClient
 from manent.runtime.background.sending import AT_ONCE
@@ -79,6 +80,7 @@ async def measure(server: Running, slack: Platform, prefix: str) -> dict[str, li
     return dict(zip(("web chat", "rest", "slack"), took, strict=True))
 
 
+@pytest.mark.slow
 async def test_a_platform_that_hangs_delays_no_other_channel(tmp_path: Path) -> None:
     """While every call of one platform hangs, the other channels answer all messages, in about the usual time."""
     over = asyncio.Event()

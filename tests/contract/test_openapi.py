@@ -55,7 +55,8 @@ async def test_a_desk_is_described(tmp_path: Path) -> None:
         for path, item in paths.items():
             for method in item:
                 answer = await http.request(method, re.sub(r"{\w+}", "x", path))
-                assert answer.status_code == 401, (method, path)
+                wanted = 404 if path.endswith("/bridges/chatwoot") else 401  # the bridge is not configured
+                assert answer.status_code == wanted, (method, path)
 
     assert len(paths) > 20
     assert not any(path.startswith("/desk") for path in document()["paths"])
