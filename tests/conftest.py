@@ -8,7 +8,7 @@ import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unhurried", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # no deadline: the time of an example depends on other load
 settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=10)  # `make test-unit`
 

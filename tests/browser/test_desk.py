@@ -69,7 +69,7 @@ def page(open_context: Callable[..., BrowserContext]) -> Page:
     return open_context(viewport=WIDE).new_page()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_in_any_state(
     open_context: Callable[..., BrowserContext], desk: DeskServer, scheme: str
 ) -> None:
@@ -102,11 +102,13 @@ def test_axe_finds_nothing_in_any_state(
         expect(page.get_by_role("dialog", name=title)).to_be_visible()
         assert violations(page) == [], title
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
     for name, title in (("Assign", "Assign to"), ("Close conversation", "Close this conversation?")):
         page.get_by_role("button", name=name, exact=True).click()
         expect(page.get_by_role("dialog", name=title)).to_be_visible()
         assert violations(page) == [], title
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Menu: Me Myself").click()
     expect(page.get_by_role("menu")).to_be_visible()
     assert violations(page) == []

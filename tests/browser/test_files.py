@@ -156,6 +156,7 @@ def test_an_upload_is_cancelled_and_retried(page: Page, accepting: ChatServer) -
     expect(chat.log.get_by_role("link")).to_have_count(2)
 
 
+@pytest.mark.slow
 def test_each_file_once_when_the_page_is_killed(
     accepting: ChatServer, open_context: Callable[..., BrowserContext]
 ) -> None:

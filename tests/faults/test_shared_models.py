@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from faults.servers import Fleet
 from support.small_talk import model_file, other_model_file
@@ -16,6 +17,7 @@ TOGETHER_S = 2.0
 """Longest time in which both models answer. Usually it is a few milliseconds; tests share a busy machine."""
 
 
+@pytest.mark.slow
 async def test_servers_switch_together_under_load(servers: Fleet) -> None:
     """Visitors alternate between the servers during four switches: each message is answered once, by one model."""
     both = [servers.start("--enable-api"), servers.start("--enable-api")]

@@ -67,6 +67,7 @@ async def test_file_that_may_not_grow(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.slow
 async def test_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process holds the file, writes fail with `store_locked` and reads go on; then all is well."""
     monkeypatch.setattr(database_file, "BUSY_TIMEOUT_S", 0.2)

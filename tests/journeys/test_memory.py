@@ -14,8 +14,8 @@ KIB = 1024.0
     [
         ("websockets", 2_000, 1.0),  # 23 if each is part of a reference cycle
         ("polling", 2_000, 2.0),  # half of them stop polling, and stay until they miss a ping
-        ("conversations", 5_000, 1.5),
-        ("swaps", 30, 60.0),  # 270 if each replaced model is part of one
+        pytest.param("conversations", 5_000, 1.5, marks=pytest.mark.slow),
+        pytest.param("swaps", 30, 60.0, marks=pytest.mark.slow),  # 270 if each replaced model is part of one
     ],
 )
 def test_a_visit_leaves_nothing(tmp_path: Path, kind: str, count: int, at_most_kib: float) -> None:
