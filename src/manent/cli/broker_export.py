@@ -3,7 +3,7 @@
 A running server publishes independently of this command, so the broker can receive an event twice, with the same id.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +21,8 @@ MISSING: Final = (
 )
 
 
-async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Path | None) -> int:
-    """Publish all events of these conversations, and return the number of events.
+async def publish(store: ConversationStore, heads: AsyncIterator[Head], endpoints: Path | None) -> tuple[int, int]:
+    """Publish all events of these conversations. Return the number of events and of conversations.
 
     Raises:
         BrokerError: no broker is configured (`broker_missing`), or the broker cannot be reached.
@@ -31,10 +31,11 @@ async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Pa
     broker = open_broker(section, root=Path())
     if broker is None:
         raise BrokerError("broker_missing", MISSING)
-    count = 0
+    count = conversations = 0
     try:
         await broker.connect()
-        for head in heads:
+        async for head in heads:
+            conversations += 1
             after = 0
             while entries := await store.entries(head.sender_id, after=after, limit=PAGE):
                 messages = [
@@ -47,4 +48,4 @@ async def publish(store: ConversationStore, heads: Iterable[Head], endpoints: Pa
                 after = entries[-1].seq
     finally:
         await broker.close()
-    return count
+    return count, conversations

@@ -102,17 +102,15 @@ def export_conversations(
         raise typer.BadParameter("--to-broker cannot be combined with --out or --format")
 
     async def work(store: ConversationStore) -> None:
-        wanted = [await _existing(store, sender_id) for sender_id in sender_ids or ()]
-        if owner is not None:
-            wanted += await store.conversations(owner=owner, limit=MAX_OWNED)
-        elif not wanted:
-            wanted = [head async for head in _heads(store)]
+        given = [await _existing(store, sender_id) for sender_id in sender_ids or ()]
+        wanted = _wanted(store, given, owner)
         if to_broker:
-            print(f"Published {await publish(store, wanted, endpoints)} events of {len(wanted)} conversations.")
+            events, conversations = await publish(store, wanted, endpoints)
+            print(f"Published {events} events of {conversations} conversations.")
             return
         target = out.open("wb") if out is not None else sys.stdout.buffer
         try:
-            for head in wanted:
+            async for head in wanted:
                 async for piece in _lines(store, head) if form == "lines" else pieces(store, head, form):
                     target.write(piece)
         finally:
@@ -152,6 +150,18 @@ async def _remove_files(store: ConversationStore, credentials: Path | None) -> N
         if files is not None:
             await files.prepare()
             await files.remove_due()
+
+
+async def _wanted(store: ConversationStore, given: list[Head], owner: str | None) -> AsyncIterator[Head]:
+    """Yield the given conversations and those of an owner, or all. Memory does not depend on their number."""
+    for head in given:
+        yield head
+    if owner is not None:
+        for head in await store.conversations(owner=owner, limit=MAX_OWNED):
+            yield head
+    elif not given:
+        async for head in _heads(store):
+            yield head
 
 
 async def _heads(store: ConversationStore) -> AsyncIterator[Head]:
