@@ -69,7 +69,7 @@ async def measure(server: Running, slack: Platform, prefix: str) -> dict[str, li
     ):
 
         async def over_rest(number: int) -> None:
-            message = {"sender": f"{prefix}{number}", "message": "hello"}
+            message = {"sender": f"{prefix}-rest-{number}", "message": "hello"}  # a conversation belongs to one channel
             assert len((await http.post("/webhooks/rest/webhook", json=message)).json()) == 1
 
         async def over_web_chat(number: int) -> None:
