@@ -68,7 +68,7 @@ def test_axe(open_context: Callable[..., BrowserContext], demo: ChatServer, opti
 
 
 def test_a_visitor_on_another_computer_cannot_kill(page: Page, demo: ChatServer) -> None:
-    """Where the address is not a local one, there is no button but a sentence."""
+    """If the address is not local, the page shows a sentence instead of the button."""
     page.route("**/config.json", lambda route: route.fulfill(json={"demo": {"pid": 0, "kill": False}}))
     Chat(page).open(demo.url)
 
