@@ -1,7 +1,9 @@
 """Settings for all tests."""
 
+import asyncio
 import signal
 import ssl
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import certifi
@@ -54,3 +56,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker("server")
     first = hasattr(config, "workerinput")
     items.sort(key=lambda item: first is LONG.isdisjoint(item.path.parts))
+
+
+@pytest.fixture(autouse=True)
+def _connections_end(request: pytest.FixtureRequest) -> None:
+    """Check each test with an event loop for open connections, after its other fixtures."""
+    if request.node.get_closest_marker("asyncio"):
+        request.getfixturevalue("_no_connection_stays_open")
+
+
+@pytest.fixture
+async def _no_connection_stays_open() -> AsyncIterator[None]:
+    """Wait until the connections of the event loop are closed, for at most a second.
+
+    Python reports an open connection when it collects the garbage, which can be in a later test.
+    """
+    yield
+    opened: Mapping[int, asyncio.Transport] = getattr(asyncio.get_running_loop(), "_transports", {})
+    for _ in range(100):
+        if all(one.is_closing() for one in list(opened.values())):
+            break
+        await asyncio.sleep(0.01)
+    still = [str(one.get_extra_info("socket")) for one in list(opened.values()) if not one.is_closing()]
+    assert still == []
+    await asyncio.sleep(0)

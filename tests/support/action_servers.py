@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from manent.runtime.ports.actions import ActionCall
+from support.listening import stop_accepting
 from support.ports import free_port
 
 ASSISTANTS = Path(__file__).parents[1] / "assistants"
@@ -83,6 +84,7 @@ class ScriptedServer:
         site = web.SockSite(runner, listening)
         await site.start()
         yield self
+        await stop_accepting(listening)
         await runner.cleanup()
 
 

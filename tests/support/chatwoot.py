@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +18,7 @@ from typing import Any, Literal
 import aiohttp
 from aiohttp import web
 
+from support.listening import stop_accepting
 from support.platforms.platform import only
 
 TOKEN = "the-access-token-of-an-agent"  # noqa: S105  # a made-up one
@@ -123,7 +125,8 @@ class Chatwoot:
         app.router.add_post(base + "/conversations/{id:\\d+}/toggle_status", self._toggle)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        listening = socket.create_server(("127.0.0.1", 0))
+        site = web.SockSite(runner, listening)
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         sending = asyncio.create_task(self._send_webhooks())
@@ -132,6 +135,7 @@ class Chatwoot:
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+            await stop_accepting(listening)
             await runner.cleanup()
 
     @web.middleware

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
+from support.listening import stop_accepting
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -43,6 +45,7 @@ class Network:
     async def close(self) -> None:
         """Drop all connections."""
         if self._server is not None:
+            await stop_accepting(*self._server.sockets)
             self._server.close()
         tasks = list(self._writers)
         for task in tasks:

@@ -21,6 +21,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from support.listening import stop_accepting
+
 
 @dataclass
 class Provider:
@@ -109,6 +111,7 @@ async def provided() -> AsyncIterator[Provider]:
     try:
         yield provider
     finally:
+        await stop_accepting(listening)
         server.should_exit = True
         await task
         listening.close()

@@ -29,6 +29,7 @@ from manent.server.edge.connections import HttpConnection, WebSocketConnection
 from manent.server.loading import load_assistant
 from manent.server.options import ServeOptions
 from manent.training import TrainingOptions, train
+from support.listening import stop_accepting
 
 FILES = {
     "config.yml": """
@@ -258,6 +259,7 @@ async def running(
             await asyncio.sleep(0.01)
         yield Running(url=f"http://127.0.0.1:{listening.getsockname()[1]}", application=application, root=root)
     finally:
+        await stop_accepting(listening)
         server.should_exit = True
         server.force_exit = False
         await serving

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aiohttp import web
+
+from support.listening import stop_accepting
 
 Fault = Literal["busy", "gone", "down", "cut"]
 """What the next send ends in: a rate limit with a wait of one second, a visitor who has blocked the bot, an error of
@@ -132,7 +135,8 @@ class Platform(ABC):
         self.add_routes(app)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        listening = socket.create_server(("127.0.0.1", 0))
+        site = web.SockSite(runner, listening)
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         try:
@@ -140,6 +144,7 @@ class Platform(ABC):
         finally:
             if self.hold is not None:
                 self.hold.set()
+            await stop_accepting(listening)
             await runner.cleanup()
 
     async def send(self, sent: Sent) -> Fault | None:
