@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from manent.core.conversation_log import Lease
 from manent.core.errors import RequestError
 from manent.core.postbox import ReceivedMessage, Route, Undelivered
-from manent.runtime.ports.store import ConversationStore
-from manent.testing.logs import MakeStore, empty, talk
+from manent.runtime.ports.store import ConversationStore, VersionConflict
+from manent.testing.logs import MakeStore, empty, talk, turn
 
 NOW = 900.0
 pytestmark = pytest.mark.asyncio
@@ -47,6 +47,37 @@ async def test_a_message_is_received_once(store: ConversationStore) -> None:
 
     for other in (message("1", address="eve"), message("1", channel="slack"), message("2")):
         assert await receive(store, other) is not None
+
+
+async def test_rejected_append_undoes_nothing_else(store: ConversationStore) -> None:
+    """Messages and routes that are written at the same time as appends, of which one is rejected, are written."""
+    heads = {name: await talk(store, empty(name), 1) for name in ("ada", "eve", "ivo")}
+    for name in heads:
+        await receive(store, message("1", address=name))
+    await store.claim_routes(list(heads), MINE, now=NOW)
+
+    async def append(name: str) -> bool:
+        stale = replace(heads[name], version=heads[name].version - 1) if name == "eve" else heads[name]
+        try:
+            await store.append(turn(stale))
+        except VersionConflict:
+            return False
+        return True
+
+    async def move(name: str) -> bool:
+        route = Route(sender_id=name, channel="telegram", address=name, epoch="e", seq=7, lease=MINE)
+        return await store.move_route(route, owner=MINE.owner)
+
+    work = [step(name) for name in heads for step in (move, append)]
+    done, new = await asyncio.gather(asyncio.gather(*work), receive(store, message("2")))
+
+    assert done == [True, True, True, False, True, True]
+    assert new is not None
+    assert new.number
+    assert [one.seq for one in await store.routes(list(heads))] == [7, 7, 7]
+    assert await store.count_received() == len(heads) + 1
+    versions = {name: (await store.head(name) or empty()).version - head.version for name, head in heads.items()}
+    assert versions == {"ada": len(turn(heads["ada"]).entries), "eve": 0, "ivo": len(turn(heads["ivo"]).entries)}
 
 
 async def test_messages_survive_a_restart(make_store: MakeStore) -> None:

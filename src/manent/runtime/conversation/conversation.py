@@ -152,6 +152,9 @@ class Conversation:
         The erase does not wait for a running action. Waiting messages are rejected with `conversation_changed`. Later
         results for the erased log are discarded. The caller must notify the subscribers.
 
+        The erase is the next job, because any other job would first finish the interrupted turn, and so run its action
+        a second time.
+
         Args:
             new_epoch: create an empty conversation with this epoch.
 
@@ -170,7 +173,7 @@ class Conversation:
             self.engine.notify_log_readers(self.sender_id, ())
             return found
 
-        return await self._perform(work)
+        return await self._perform(work, first=True)
 
     def reject_waiting(self, error: RequestError) -> None:
         """Reject the messages that are not accepted yet."""
@@ -232,7 +235,7 @@ class Conversation:
         finally:
             self.tickets.pop(ticket.message_id, None)
 
-    async def _perform(self, work: Callable[["Conversation"], Awaitable[T]]) -> T:
+    async def _perform(self, work: Callable[["Conversation"], Awaitable[T]], *, first: bool = False) -> T:
         async def job() -> T:
             try:
                 return await work(self)
@@ -240,7 +243,7 @@ class Conversation:
                 self.record.forget()
                 raise
 
-        return await self.mailbox.perform(job)
+        return await self.mailbox.perform(job, first=first)
 
     def _check_room(self) -> None:
         if self.engine.is_closing:

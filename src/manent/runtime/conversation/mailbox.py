@@ -40,15 +40,15 @@ class Mailbox:
         """Whether any job is running or waiting."""
         return self._worker is not None
 
-    def add(self, job: Job) -> None:
-        """Append a job."""
-        self._jobs.append(job)
+    def add(self, job: Job, *, first: bool = False) -> None:
+        """Add a job after all waiting jobs, or before them."""
+        self._jobs.insert(0 if first else len(self._jobs), job)
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
             self._on_start(self._worker)
 
-    async def perform(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Append `work` as a job, wait for it, and return its result or raise its exception."""
+    async def perform(self, work: Callable[[], Awaitable[T]], *, first: bool = False) -> T:
+        """Add `work` as a job, wait for it, and return its result or raise its exception."""
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def job() -> None:
@@ -64,7 +64,7 @@ class Mailbox:
                 if not result.done():
                     result.set_result(value)
 
-        self.add(job)
+        self.add(job, first=first)
         return await result
 
     async def _work(self) -> None:

@@ -1,15 +1,15 @@
 """Commits batches of work on the SQLite store's writing connection.
 
-A piece of work that fails does not affect the others. A batch is one transaction (`BEGIN IMMEDIATE … COMMIT`). All
-appends to known conversations are written with a few statements (`sqlite/rows.py` explains why). An append fails if the
-log has another version or the message id was used. Then the transaction is rolled back, and the pieces of the batch are
-repeated one by one, each in a savepoint.
+A piece of work that fails does not affect the others. A batch is one transaction (`BEGIN IMMEDIATE … COMMIT`).
+Consecutive appends to known conversations are written together with a few statements (`sqlite/rows.py` explains why).
+If one of them fails, because the log has another version or the message id was used, these appends are rolled back and
+repeated one by one. Other work is never repeated.
 
 `sqlite/writer.py` decides when to commit. Only one thread at a time may call these functions.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ TRUNCATE_WAIT_MS: Final = 200
 """Maximum seconds that truncating the write-ahead log waits for readers. Writers are blocked during this time."""
 
 Work = AppendWork | Callable[[sqlite3.Cursor], Any]
-"""A piece of work: an append, or a function that runs inside the transaction and returns the result."""
+"""A piece of work: an append, or a function that is called once inside the transaction and returns the result."""
 
 _VALUE_ERRORS: Final = (
     sqlite3.IntegrityError,
@@ -89,38 +89,35 @@ class Commits:
 
     def _commit(self, works: Sequence[Work]) -> list[Any]:
         cursor = self._connection.get().cursor()
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-            results = self._in_bulk(cursor, works)
-            cursor.execute("COMMIT")
-        except (BulkFailed, *_VALUE_ERRORS):
-            cursor.execute("ROLLBACK")
-            self._connection.known.clear()
-        else:
-            return results
         cursor.execute("BEGIN IMMEDIATE")
-        results = [self._run_alone(cursor, work) for work in works]
+        results: list[Any] = []
+        together: dict[str, AppendWork] = {}
+        for work in works:
+            sender_id = work.rows.sender_id if isinstance(work, AppendWork) else None
+            if not isinstance(work, AppendWork) or sender_id not in self._connection.known or sender_id in together:
+                results += self._append_known(cursor, together.values())
+                together.clear()
+            if not isinstance(work, AppendWork) or sender_id not in self._connection.known:
+                results.append(self._run_alone(cursor, work))
+            else:
+                together[work.rows.sender_id] = work
+        results += self._append_known(cursor, together.values())
         cursor.execute("COMMIT")
         return results
 
-    def _in_bulk(self, cursor: sqlite3.Cursor, works: Sequence[Work]) -> list[Any]:
-        """Do the pieces of work in order. Write consecutive appends to different known conversations together."""
+    def _append_known(self, cursor: sqlite3.Cursor, works: Collection[AppendWork]) -> list[Any]:
+        """Write appends to different known conversations together, or alone if one of them fails."""
+        if not works:
+            return []
         results: list[Any] = [None] * len(works)
-        run: dict[str, AppendWork] = {}
-        for index, work in enumerate(works):
-            sender_id = work.rows.sender_id if isinstance(work, AppendWork) else None
-            if not isinstance(work, AppendWork) or sender_id not in self._connection.known or sender_id in run:
-                self._append_known(cursor, run.values())
-                run.clear()
-            if not isinstance(work, AppendWork) or sender_id not in self._connection.known:
-                results[index] = self._run_alone(cursor, work)
-            else:
-                run[work.rows.sender_id] = work
-        self._append_known(cursor, run.values())
+        cursor.execute("SAVEPOINT together")
+        try:
+            append_together(cursor, [(self._connection.known[work.rows.sender_id], work) for work in works])
+        except (BulkFailed, *_VALUE_ERRORS):
+            cursor.execute("ROLLBACK TO together")
+            results = [self._run_alone(cursor, work) for work in works]
+        cursor.execute("RELEASE together")
         return results
-
-    def _append_known(self, cursor: sqlite3.Cursor, works: Iterable[AppendWork]) -> None:
-        append_together(cursor, [(self._connection.known[work.rows.sender_id], work) for work in works])
 
     def _run_alone(self, cursor: sqlite3.Cursor, work: Work) -> Any:
         """Do one piece of work in a savepoint and return its result or its error."""

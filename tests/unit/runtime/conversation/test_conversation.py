@@ -153,6 +153,27 @@ async def test_an_accepted_message_whose_log_is_erased_elsewhere_fails() -> None
     assert [told["reason"] for told in follower.told] == ["erased"]
 
 
+async def test_erase_during_an_action_does_not_run_it_again() -> None:
+    """A command of an operator that waits behind the action does not finish the turn before the erase."""
+    store, actions = MemoryStore(), Actions(hold=asyncio.Event())
+    async with opened(store, actions) as conversations:
+        conversation = conversations.get("ada")
+        ticket = conversation.submit(message("work"))
+        await until(lambda: bool(actions.calls))
+        command = asyncio.create_task(conversation.perform(lambda alone: alone.turns.finish_open_turn()))
+        await asyncio.sleep(0)  # the command waits in the mailbox
+        erase = asyncio.create_task(conversation.erase(new_epoch=None))
+        await asyncio.sleep(0)
+        assert actions.hold is not None
+        actions.hold.set()
+        assert await erase
+        await command
+        await ticket.finished
+
+    assert len(actions.calls) == 1
+    assert await store.head("ada") is None
+
+
 async def test_a_message_that_waits_while_its_log_is_erased_elsewhere_begins_the_next_one() -> None:
     """What was not accepted yet is a message to the log that there is when its turn is decided."""
     store = MemoryStore()
