@@ -22,7 +22,13 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.feed import Feed, Subscriber
 from manent.runtime.conversation.mailbox import Mailbox
 from manent.runtime.conversation.record import Record
-from manent.runtime.conversation.ticket import Ticket, conversation_changed, message_id_conflict, server_closing
+from manent.runtime.conversation.ticket import (
+    Outcome,
+    Ticket,
+    conversation_changed,
+    message_id_conflict,
+    server_closing,
+)
 from manent.runtime.conversation.turns import TurnRunner
 
 log = logging.getLogger("manent.conversation")
@@ -123,14 +129,13 @@ class Conversation:
                     raise message_id_conflict(message_id)
                 return waiting
         self._check_room()
-        loop = asyncio.get_running_loop()
         ticket = self.tickets[message_id] = Ticket(
             message=message,
             message_id=message_id,
             digest=digest,
             epoch=epoch,
-            accepted=loop.create_future(),
-            finished=loop.create_future(),
+            accepted=Outcome(),
+            finished=Outcome(),
             confirm=confirm,
             span=self.engine.spans.current(),
         )
