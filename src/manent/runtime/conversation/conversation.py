@@ -139,7 +139,7 @@ class Conversation:
             confirm=confirm,
             span=self.engine.spans.current(),
         )
-        self.mailbox.add(lambda: self._process(ticket))
+        self.mailbox.add(lambda: self._process(ticket), reject=ticket.fail)
         return ticket
 
     async def perform(self, work: Callable[["Conversation"], Awaitable[T]]) -> T:
@@ -226,7 +226,7 @@ class Conversation:
         if seq > self.record.plain_seq:
             self.record.plain_seq = seq
             if not self.mailbox.is_busy and not self.engine.is_closing:
-                self.mailbox.add(self._write_plain_seq)
+                self.mailbox.add(self._write_plain_seq, reject=lambda _: None)
 
     async def _write_plain_seq(self) -> None:
         try:

@@ -30,6 +30,7 @@ from manent.runtime.conversation.ticket import (
     TurnCause,
     conversation_changed,
     message_id_conflict,
+    server_closing,
 )
 from manent.runtime.metrics import turn_id
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
@@ -63,10 +64,7 @@ class TurnRunner:
         spans, channel = self._engine.spans, ticket.message.input_channel
         try:
             with spans.message(ticket.span, message_id=ticket.message_id, channel=channel):
-                await self.decide(lambda turn: turn.start(ticket.message), TurnCause(ticket=ticket))
-        except DuplicateMessage as duplicate:
-            self._record.forget()
-            await self._repeat_answer(ticket, duplicate.accepted)
+                await self._answer(ticket)
         except Erased as error:
             self._record.forget()
             ticket.fail(error)
@@ -86,8 +84,19 @@ class TurnRunner:
             fault = InternalError("internal_error", f"the message could not be processed: {type(error).__name__}")
             self._report(ticket, fault)
             await self._abandon()
+        except asyncio.CancelledError:
+            if not ticket.accepted.done():
+                ticket.fail(server_closing())
+            raise
         finally:
             ticket.finish()
+
+    async def _answer(self, ticket: Ticket) -> None:
+        try:
+            await self.decide(lambda turn: turn.start(ticket.message), TurnCause(ticket=ticket))
+        except DuplicateMessage as duplicate:
+            self._record.forget()
+            await self._repeat_answer(ticket, duplicate.accepted)
 
     async def decide(self, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
         """Run a turn to its end. If another turn is open, finish it first.
@@ -337,8 +346,8 @@ class TurnRunner:
             return
         engine = self._engine
         engine.metrics.duplicates += 1
-        ticket.accepted.set_result(Receipt(seq=accepted.seq, duplicate=True))
         page = await engine.store.after(self._record.sender_id, accepted.seq, limit=engine.limits.page)
+        ticket.accepted.set_result(Receipt(seq=accepted.seq, duplicate=True))
         for entry in page.entries if page is not None else ():
             if isinstance(entry.event, UserUttered):
                 break
