@@ -169,22 +169,19 @@ class Conversation:
         Raises:
             StoreError: the conversation was not erased.
         """
-        self.reject_waiting(conversation_changed())
+        waiting = tuple(self.tickets.values())
         self.turns.interrupt()
 
         async def work(_: "Conversation") -> bool:
             found = await self.engine.store.erase(self.sender_id, new_epoch=new_epoch)
+            for ticket in waiting:
+                if not ticket.accepted.done():
+                    ticket.fail(conversation_changed())
             self.feed.restart(None)
             self.engine.notify_log_readers(self.sender_id, ())
             return found
 
         return await self._perform(work, first=True)
-
-    def reject_waiting(self, error: RequestError) -> None:
-        """Reject the messages that are not accepted yet."""
-        for ticket in tuple(self.tickets.values()):
-            if not ticket.accepted.done():
-                ticket.fail(error)
 
     async def replace(self, events: Sequence[Event]) -> None:
         """Replace the log by a log with these events and a new epoch. Call it only inside `perform`.
