@@ -142,6 +142,7 @@ class TurnCause:
         schedules_reminders: whether reminder events of the turn have an effect.
         operator_message: the message of an operator that the turn adds. Its id cannot be used again.
         is_written: whether the log contains a part of the turn.
+        entries: visible entries that were committed so far, including those of an open turn that was finished first.
         parsed: the NLU result and the assistant that computed it, which are reused if the turn runs again.
     """
 
@@ -150,6 +151,7 @@ class TurnCause:
     schedules_reminders: bool = True
     operator_message: OperatorMessage | None = None
     is_written: bool = False
+    entries: list[LogEntry] = field(default_factory=list)
     parsed: tuple[Assistant, Json] | None = None
 
     @property

@@ -120,7 +120,7 @@ class TurnRunner:
             if cause.ticket is not None:
                 _check(head, cause.ticket)
             if head.open_turn:
-                await self._finish(head, tracker)
+                await self._finish(head, tracker, cause)
             if not cause.has_begun:
                 await self._run(tracker, begin, cause)
 
@@ -206,12 +206,13 @@ class TurnRunner:
         if self._interrupted is not None and not self._interrupted.done():
             self._interrupted.set_result(None)
 
-    async def _finish(self, head: Head, tracker: Tracker) -> None:
+    async def _finish(self, head: Head, tracker: Tracker, next_cause: TurnCause | None = None) -> None:
         lease, engine = head.lease, self._engine
         if lease is not None and lease.owner != engine.leases.owner and not engine.leases.may_take_over(lease):
             raise BusyElsewhere(min(engine.leases.duration_s, 2.0))
         log.info("finishing an open turn", extra={"sender_id": head.sender_id, "seq": head.version})
-        await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), TurnCause())
+        cause = TurnCause(entries=next_cause.entries) if next_cause is not None else TurnCause()
+        await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), cause)
 
     async def _until_decided(self, work: Callable[[Head, Tracker], Awaitable[None]]) -> None:
         """Run `work` with the loaded record.
@@ -345,8 +346,8 @@ class TurnRunner:
             ticket.fail(message_id_conflict(ticket.message_id))
             return
         engine = self._engine
-        engine.metrics.duplicates += 1
         page = await engine.store.after(self._record.sender_id, accepted.seq, limit=engine.limits.page)
+        engine.metrics.duplicates += 1
         ticket.accepted.set_result(Receipt(seq=accepted.seq, duplicate=True))
         for entry in page.entries if page is not None else ():
             if isinstance(entry.event, UserUttered):
