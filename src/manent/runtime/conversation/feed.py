@@ -188,10 +188,14 @@ class Feed:
                 self.notify(Committed(entries))
 
     def notify(self, news: News, *, exclude: Subscriber | None = None) -> None:
-        """Send news to all subscribers in this process except one."""
+        """Send news to all subscribers in this process except one. A subscriber that fails keeps no other from them."""
         for subscriber in tuple(self.subscribers):
             if subscriber is not exclude:
-                subscriber.notify(news)
+                try:
+                    subscriber.notify(news)
+                except Exception:
+                    extra = {"sender_id": self._record.sender_id, "news": type(news).__name__}
+                    log.exception("a client could not be notified of a change in its conversation", extra=extra)
 
     async def catch_up(self, epoch: str, version: int) -> None:
         """Publish events that other servers have appended, up to this version.

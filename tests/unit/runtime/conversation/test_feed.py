@@ -1,12 +1,14 @@
 """Subscribers receive what is committed, here and on other servers."""
 
+import pytest
+
 from manent.core.events import BotUttered
 from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, Moved, News
 from manent.runtime.conversation.successor import Successor
 from manent.stores.memory import MemoryStore
 from support.failing_stores import FailingStore
-from support.small_talk import home, opened, say, shown, until
+from support.small_talk import home, message, opened, say, shown, until
 from unit.runtime.followers import Follower
 
 
@@ -140,3 +142,21 @@ async def test_message_is_accepted_although_earlier_messages_cannot_be_read() ->
 
     assert shown(entries) == ["hello", "Hello."]
     assert shown(follower.entries) == ["hello", "Hello.", "count", "One.\n\nTwo.", "hello", "Hello."]
+
+
+async def test_subscriber_that_fails_keeps_no_other_from_the_news(caplog: pytest.LogCaptureFixture) -> None:
+    """The turn has been stored, so it does not fail; the fault is logged."""
+
+    class Broken(Follower):
+        def notify(self, news: News) -> None:
+            super().notify(news)
+            raise TypeError("broken")
+
+    async with opened(MemoryStore()) as conversations:
+        broken, other = Broken(conversations), Follower(conversations)
+        ticket = conversations.get("ada").submit(message("hello"))
+        await ticket.finished
+
+    assert ticket.error is None
+    assert shown(broken.entries) == shown(other.entries) == ["hello", "Hello."]
+    assert "broken" in caplog.text
