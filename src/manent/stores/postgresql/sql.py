@@ -75,7 +75,8 @@ WITH expected AS (
 ), head AS (
     UPDATE conversations SET
         version = new.version, visible = new.visible, divider = new.divider, session_seq = new.session_seq,
-        plain_seq = greatest(conversations.plain_seq, new.plain_seq), open_turn = new.open_turn, lease_owner = new.lease_owner,
+        plain_seq = greatest(conversations.plain_seq, new.plain_seq), open_turn = new.open_turn,
+        lease_owner = new.lease_owner,
         lease_until = CASE WHEN conversations.lease_owner = new.lease_owner
             THEN greatest(conversations.lease_until, new.lease_until) ELSE new.lease_until END,
         owner = new.owner, started = new.started, updated = new.updated,
