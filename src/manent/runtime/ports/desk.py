@@ -400,8 +400,13 @@ class DeskStore(Protocol):
     async def member(self, member_id: str) -> Member | None:
         """Return a member, also a removed one."""
 
-    async def put_member(self, member: Member) -> None:
-        """Store a member, or replace the member with this id."""
+    async def put_member(self, member: Member, *, readmits: bool = True) -> bool:
+        """Store a member, or replace the member with this id. Return whether the member is stored.
+
+        Args:
+            member: the member.
+            readmits: whether to replace a removed member, too. If not, nothing is stored for a removed member.
+        """
 
     async def remove_member(self, member_id: str, *, now: float) -> bool:
         """Remove a member together with the sessions and invitations. Return whether the member existed."""

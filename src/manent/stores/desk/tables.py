@@ -74,9 +74,9 @@ class DeskTables:
         """See `DeskStore.member`."""
         return await self._store.run_operation(people.find_member(member_id), is_read=True)
 
-    async def put_member(self, member: Member) -> None:
+    async def put_member(self, member: Member, *, readmits: bool = True) -> bool:
         """See `DeskStore.put_member`."""
-        await self._store.run_operation(people.put_member(member))
+        return await self._store.run_operation(people.put_member(member, readmits=readmits))
 
     async def remove_member(self, member_id: str, *, now: float) -> bool:
         """See `DeskStore.remove_member`."""
