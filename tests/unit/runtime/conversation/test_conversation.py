@@ -524,3 +524,23 @@ async def test_failed_erase_rejects_no_messages() -> None:
         entries = await waiting.finished
 
     assert shown(entries) == ["hello", "Hello."]
+
+
+async def test_interrupted_action_of_a_client_does_not_repeat_the_answer_before() -> None:
+    """A server stops while it runs an action that a client selected; the next server predicts nothing."""
+    store, actions = MemoryStore(), Actions(hold=asyncio.Event())
+    stopping = home(store, actions)
+    await stopping.open()
+    await say(stopping, "hello")
+    execution = asyncio.create_task(operations.execute(stopping.get("ada"), "action_work"))
+    await until(lambda: bool(actions.calls))
+    await stopping.close(within_s=0.01)
+    await asyncio.gather(execution, return_exceptions=True)
+    await store.open()
+    async with opened(store):
+        async with asyncio.timeout(30):
+            while (head := await store.head("ada")) is None or head.open_turn:  # noqa: ASYNC110  # no event to wait for
+                await asyncio.sleep(0.01)
+        said = [entry.event for entry in await store.entries("ada")]
+
+    assert [event.text for event in said if isinstance(event, BotUttered)] == ["Hello."]
