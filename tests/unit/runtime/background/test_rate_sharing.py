@@ -120,7 +120,7 @@ async def test_a_server_limits_alone_while_the_store_is_away() -> None:
 class Table:
     """A table that notes the reports. `during` is called while a report is on its way."""
 
-    def __init__(self, during: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, during: Callable[[], None] = lambda: None) -> None:
         self.during = during
         self.reports: list[Mapping[str, float]] = []
 
@@ -135,7 +135,12 @@ async def test_tokens_taken_during_an_exchange_are_counted() -> None:
     """The result of an exchange does not contain tokens that were taken in the meantime. They are added to it."""
     store = MemoryStore()
     rates = Rates(messages=60, shared=["messages"])
-    table = Table(during=lambda: [rates.speak(ADA, "sender") for _ in range(5)])
+
+    def speak_five_times() -> None:
+        for _ in range(5):
+            rates.speak(ADA, "sender")
+
+    table = Table(during=speak_five_times)
     started = time.monotonic()
     rates.speak(ADA, "sender")
     await RateSharing(rates, store, table).exchange()
