@@ -51,6 +51,9 @@ _SHOWN_TABLES = """
     """
 """The tables of the other stores that operations read. They are filled before each operation."""
 
+_OPERATION_TABLES = ("_postbox", "_files", "_desk", "_desk_bridges", "_desk_label_channels", "_rate_limits")
+"""Endings of the names of the SQL files that create the tables of operations."""
+
 
 @dataclass(slots=True)
 class _Conversation:
@@ -125,7 +128,7 @@ class MemoryStore(FileTables):
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
             self._tables.executescript(_SHOWN_TABLES)
             for step in steps("sqlite"):
-                if step.file.stem.endswith(("_postbox", "_files", "_desk", "_desk_bridges", "_desk_label_channels")):
+                if step.file.stem.endswith(_OPERATION_TABLES):
                     self._tables.executescript(step.file.read_text())
         self._tables.execute("BEGIN")
         try:
