@@ -34,7 +34,7 @@ from manent.extensions.finding import Site
 from manent.extensions.options import NoOptions
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
-from manent.stores.files import FileTables, forget_conversation, keep_accepted
+from manent.stores.files import FileTables, forget_conversation, prepare_replacement
 from manent.stores.head_row import empty_head, owner_of
 from manent.stores.operation import Operation, run_on_sqlite
 from manent.stores.schema.steps import steps
@@ -254,7 +254,7 @@ class MemoryStore(FileTables):
         if found is None or found.head.epoch != expected_epoch:
             raise VersionConflict(append.head.sender_id)
         if self._tables is not None:
-            await self.run_operation(keep_accepted(append.head.sender_id))
+            await self.run_operation(prepare_replacement(append.head))
         fresh = self._conversations[append.head.sender_id] = _Conversation(append.head)
         fresh.take(append)
 

@@ -244,7 +244,7 @@ class Postbox(Protocol):
     async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
         """Write a route's position, retry time and lease, and record a part as undelivered.
 
-        Returns: Whether the write succeeded. It fails if `owner` no longer has the lease.
+        Returns: Whether the write succeeded. It fails if `owner` no longer has the lease, or if the log was replaced.
         """
 
     async def record_undelivered(self, sender_id: str, undelivered: Undelivered) -> None:
@@ -314,7 +314,10 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
         """
 
     async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+        """Replace the log with another log that has a new epoch (`append.head.epoch`).
+
+        The position of the conversation's route moves behind the new log.
+        """
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100

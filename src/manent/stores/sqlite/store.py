@@ -34,7 +34,7 @@ from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.failed_writes import FailedWrites
-from manent.stores.files import FileTables, forget_conversation, keep_accepted
+from manent.stores.files import FileTables, forget_conversation, prepare_replacement
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
 from manent.stores.operation import Operation, run_on_sqlite
 from manent.stores.sqlite import published, shared_models
@@ -470,7 +470,7 @@ def _replace(cursor: sqlite3.Cursor, work: AppendWork, expected_epoch: str) -> N
     head = _head(cursor, work.append.head.sender_id)
     if head is None or head.epoch != expected_epoch:
         raise VersionConflict(work.append.head.sender_id)
-    run_on_sqlite(cursor, keep_accepted(head.sender_id))
+    run_on_sqlite(cursor, prepare_replacement(work.append.head))
     _delete(cursor, head.sender_id)
     append_to_new(cursor, work)
 
