@@ -81,7 +81,8 @@ class _Conversation:
         lease, old = append.head.lease, self.head.lease
         if lease is not None and old is not None and lease.owner == old.owner:
             lease = Lease(owner=lease.owner, until=max(lease.until, old.until))
-        self.head = replace(append.head, lease=lease)
+        plain_seq = self.head.plain_seq if append.head.epoch == self.head.epoch else 0
+        self.head = replace(append.head, lease=lease, plain_seq=max(append.head.plain_seq, plain_seq))
 
     def has(self, change: FireReminder) -> bool:
         found = self.reminders.get(change.name)
