@@ -51,6 +51,9 @@ _SHOWN_TABLES = """
     """
 """The tables of the other stores that operations read. They are filled before each operation."""
 
+_EXECUTED_STEPS = ("_postbox", "_files", "_desk", "_desk_bridges", "_desk_label_channels", "_desk_link_retries")
+"""Endings of the names of the schema steps whose tables this store has as well."""
+
 
 @dataclass(slots=True)
 class _Conversation:
@@ -124,7 +127,7 @@ class MemoryStore(FileTables):
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
             self._tables.executescript(_SHOWN_TABLES)
             for step in steps("sqlite"):
-                if step.file.stem.endswith(("_postbox", "_files", "_desk", "_desk_bridges", "_desk_label_channels")):
+                if step.file.stem.endswith(_EXECUTED_STEPS):
                     self._tables.executescript(step.file.read_text())
         self._tables.execute("BEGIN")
         try:

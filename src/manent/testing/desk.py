@@ -504,3 +504,32 @@ async def test_bridges(store: ConversationStore) -> None:
     await desk.put_link(link)
     await desk.remove_links("a")
     assert await desk.linked("chatwoot", "7") is None
+
+
+async def test_failed_links_wait(store: ConversationStore) -> None:
+    """A failed comparison is due at its time, keeps the link's data, and is settled by the next successful one."""
+    desk = await opened(store)
+    link = BridgeLink(bridge="chatwoot", sender_id="a", remote="7", data={"seq": 1})
+    await desk.put_link(link)
+    assert await desk.due_links("chatwoot", now=NOW, limit=10) == []
+
+    await desk.postpone_link("chatwoot", "a", failures=2, retry_at=NOW)
+    await desk.postpone_link("chatwoot", "b", failures=1, retry_at=NOW - 1)
+    await desk.postpone_link("other", "c", failures=1, retry_at=NOW - 1)
+    assert await desk.link("chatwoot", "a") == replace(link, failures=2, retry_at=NOW)
+    assert await desk.link("chatwoot", "b") == BridgeLink(
+        bridge="chatwoot", sender_id="b", failures=1, retry_at=NOW - 1
+    )
+    assert await desk.due_links("chatwoot", now=NOW - 2, limit=10) == []
+    assert await desk.due_links("chatwoot", now=NOW - 0.5, limit=10) == ["b"]
+    assert await desk.due_links("chatwoot", now=NOW, limit=10) == ["b", "a"]
+    assert await desk.due_links("chatwoot", now=NOW, limit=1) == ["b"]
+
+    moved = replace(link, data={"seq": 2})
+    await desk.put_link(moved)
+    assert await desk.link("chatwoot", "a") == replace(moved, failures=2, retry_at=NOW)
+    await desk.settle_link("chatwoot", "a")
+    await desk.settle_link("chatwoot", "unknown")
+    assert await desk.link("chatwoot", "a") == moved
+    assert await desk.link("chatwoot", "unknown") is None
+    assert await desk.due_links("chatwoot", now=NOW, limit=10) == ["b"]
