@@ -246,11 +246,11 @@ class MemoryStore(FileTables):
         if self._tables is not None:
             await self.run_operation(forget_conversation(sender_id, time.time()))
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
+        """See `ConversationStore.replace`."""
         check_append(append)
         found = self._find(append.head.sender_id)
-        if found is None or found.head.epoch != expected_epoch:
+        if found is None or (found.head.epoch, found.head.version) != (expected_epoch, expected_version):
             raise VersionConflict(append.head.sender_id)
         if self._tables is not None:
             await self.run_operation(keep_accepted(append.head.sender_id))

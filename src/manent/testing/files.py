@@ -169,7 +169,9 @@ async def test_files_remain_when_a_log_is_replaced(store: ConversationStore) -> 
     await store.attach_files("ada", "m1", ["f1"], remove_at=NOW + HOUR)
     first = turn(empty("ada"), message_id="m1")
     await store.append(first)
-    await store.replace(turn(replace(empty("ada"), epoch="e2")), expected_epoch=first.head.epoch)
+    await store.replace(
+        turn(replace(empty("ada"), epoch="e2")), expected_epoch="e1", expected_version=first.head.version
+    )
     assert await removed(store, NOW + 100 * HOUR) == []
     assert await store.find_file("f1") == file("f1")
 

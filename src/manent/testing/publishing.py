@@ -66,7 +66,7 @@ async def test_behind_is_what_has_more_than_was_published(store: ConversationSto
     await store.create(empty("empty"))
     await store.erase("erased", new_epoch=None)
     await store.erase("emptied", new_epoch="e2")
-    await store.replace(turn(empty("replaced", "e2")), expected_epoch="e1")
+    await store.replace(turn(empty("replaced", "e2")), expected_epoch="e1", expected_version=4)
 
     expected = ["begun", "emptied", "erased", "on", "replaced"]
     assert await waiting(store) == expected

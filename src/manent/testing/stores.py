@@ -437,11 +437,11 @@ async def test_erase_with_new_epoch_leaves_an_empty_one(store: ConversationStore
 
 
 async def test_replace_puts_another_log_in_place(store: ConversationStore) -> None:
-    """If the log has the expected epoch, `replace` removes the log and writes the new one."""
+    """If the log has the expected epoch and version, `replace` removes the log and writes the new one."""
     old = turn(empty(), "old words", message_id="m1", snapshot=b"old")
     await store.append(old)
     new = turn(empty(epoch="e2"), "new words", message_id="m2")
-    await store.replace(new, expected_epoch="e1")
+    await store.replace(new, expected_epoch="e1", expected_version=4)
 
     assert await store.head("ada") == new.head
     assert tuple(await store.entries("ada")) == new.entries
@@ -451,12 +451,46 @@ async def test_replace_puts_another_log_in_place(store: ConversationStore) -> No
     assert loaded is not None
     assert loaded.snapshot is None
     with pytest.raises(VersionConflict):
-        await store.replace(turn(empty(epoch="e3")), expected_epoch="e1")
+        await store.replace(turn(empty(epoch="e3")), expected_epoch="e1", expected_version=4)
     with pytest.raises(VersionConflict):
-        await store.replace(turn(empty("nobody")), expected_epoch="e1")
+        await store.replace(turn(empty("nobody")), expected_epoch="e1", expected_version=0)
     with pytest.raises(VersionConflict):
         await store.append(turn(old.head))
     assert await store.head("ada") == new.head
+
+
+async def test_replace_raises_if_the_log_has_grown(store: ConversationStore) -> None:
+    """If the log was extended after it was read, `replace` raises `VersionConflict` and writes nothing."""
+    read = turn(empty(), message_id="m1")
+    await store.append(read)
+    joined = turn(replace(read.head, handling=HANDLINGS[1]), "joined")
+    await store.append(joined)
+    new = turn(empty(epoch="e2"), "new words")
+    for version in (0, read.head.version, joined.head.version + 1):
+        with pytest.raises(VersionConflict):
+            await store.replace(new, expected_epoch="e1", expected_version=version)
+
+    assert await store.head("ada") == joined.head
+    assert tuple(await store.entries("ada")) == (*read.entries, *joined.entries)
+    assert await accepted_message(store, "ada", "m1") == read.accepted[0]
+    await store.replace(new, expected_epoch="e1", expected_version=joined.head.version)
+    assert await store.head("ada") == new.head
+
+
+async def test_one_of_a_replacement_and_an_append_wins(store: ConversationStore) -> None:
+    """If a log is replaced and extended at the same time, one of both succeeds, and nothing is lost silently."""
+    for number in range(10):
+        first = await talk(store, empty(f"ada{number}"), 1)
+        new = turn(empty(first.sender_id, "e2"), "new words")
+        results = await asyncio.gather(
+            store.replace(new, expected_epoch="e1", expected_version=first.version),
+            store.append(turn(first, "more")),
+            return_exceptions=True,
+        )
+        assert sorted(type(result).__name__ for result in results) == ["NoneType", "VersionConflict"]
+        head = await store.head(first.sender_id)
+        assert head is not None
+        assert head.epoch == ("e2" if results[0] is None else "e1")
 
 
 async def test_conversations_in_order(store: ConversationStore) -> None:
@@ -881,7 +915,8 @@ async def test_reminders_end_with_their_conversation(store: ConversationStore) -
     for sender_id in ("ada", "bob", "cyd"):
         await store.append(_remind(empty(sender_id)))
     await store.erase("ada", new_epoch="e2")
-    await store.replace(turn(replace(empty("bob"), epoch="e2")), expected_epoch="e1")
+    [bob] = [head for head in await store.conversations() if head.sender_id == "bob"]
+    await store.replace(turn(replace(empty("bob"), epoch="e2")), expected_epoch="e1", expected_version=bob.version)
     assert [one.sender_id for one in await store.due_reminders(now=99.0)] == ["cyd"]
     await store.purge(older_than=1e12)
 

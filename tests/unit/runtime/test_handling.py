@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from manent.core.conversation_log import Append
 from manent.core.errors import RequestError
 from manent.core.events import (
     AgentUttered,
@@ -23,6 +24,7 @@ from manent.core.events import (
     OperatorLeft,
     Rated,
     Restarted,
+    SlotSet,
     UserUttered,
 )
 from manent.core.handler import HandlerConflict
@@ -31,7 +33,9 @@ from manent.runtime import handling, operations
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import AgentTyping, HandlerChanged, News
+from manent.runtime.conversation.record import MAX_ATTEMPTS
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.ports.store import VersionConflict
 from manent.stores.memory import MemoryStore
 from support.small_talk import Actions, failing, message, opened, say, shown
 
@@ -169,6 +173,53 @@ async def test_two_servers_who_take_at_once(store: MemoryStore) -> None:
                 each.event for each in await store.entries(f"v{number}") if isinstance(each.event, OperatorJoined)
             ]
             assert [each.operator for each in joined] == [head.handling.operator]
+
+
+async def test_an_operator_who_joins_during_a_replacement_keeps_the_conversation(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If an operator takes a conversation while another server replaces its log, the new log has the operator."""
+    works = store.replace
+    attempts: list[int] = []
+    async with opened(store) as one, opened(store) as other:
+        await say(one, "hello")
+
+        async def take_first(append: Append, *, expected_epoch: str, expected_version: int) -> None:
+            attempts.append(expected_version)
+            if len(attempts) == 1:
+                await handling.take(other.get("ada"), ADA)
+            await works(append, expected_epoch=expected_epoch, expected_version=expected_version)
+
+        monkeypatch.setattr(store, "replace", take_first)
+        await operations.replace_events(one.get("ada"), [SlotSet(name="who", value="Eve")])
+        head = await store.head("ada")
+        assert head is not None
+        assert (head.handling.handler, head.handling.operator) == ("human", ADA)
+        assert len(attempts) == 2
+        assert attempts[0] < attempts[1]
+        assert await kinds(store) == ["SlotSet", "OperatorJoined", "ConversationPaused"]
+        await handling.say(other.get("ada"), ADA, text="Hi.", message_id="1")
+        with pytest.raises(HandlerConflict):
+            await handling.take(one.get("ada"), BO)
+
+
+async def test_replacement_ends_with_an_error_if_others_always_write_first(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If other servers change the log during every attempt, the request fails, and the log is not replaced."""
+    works = store.replace
+    async with opened(store) as one, opened(store) as other:
+        await say(one, "hello")
+
+        async def note_first(append: Append, *, expected_epoch: str, expected_version: int) -> None:
+            await handling.note(other.get("ada"), ADA, "a note")
+            await works(append, expected_epoch=expected_epoch, expected_version=expected_version)
+
+        monkeypatch.setattr(store, "replace", note_first)
+        with pytest.raises(VersionConflict):
+            await operations.replace_events(one.get("ada"), [])
+        assert (await kinds(store)).count("Note") == MAX_ATTEMPTS
+        assert shown(await say(one, "hello"))[-1] == "Hello."
 
 
 async def test_outdated_record_is_no_conflict(store: MemoryStore) -> None:

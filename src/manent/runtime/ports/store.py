@@ -313,8 +313,17 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
         With `new_epoch`, create an empty conversation.
         """
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
+        """Replace the log with another log that has a new epoch (`append.head.epoch`).
+
+        Args:
+            append: the new log.
+            expected_epoch: epoch of the log to replace.
+            expected_version: version of the log to replace.
+
+        Raises:
+            VersionConflict: the log has another epoch or version, or does not exist. Nothing was written.
+        """
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
