@@ -73,7 +73,8 @@ async def measure_server(server: Running, levels: Sequence[int], hold_s: float) 
             async with slots:
                 idler = Idler(await http.ws_connect(talker.url, max_msg_size=0))
                 idlers.append(idler)
-                await asyncio.wait_for(idler.ready.wait(), 60)
+                async with asyncio.timeout(60):
+                    await idler.ready.wait()
 
         for level in levels:
             started, missing = time.perf_counter(), level - len(idlers)

@@ -73,7 +73,8 @@ class InProcessActions:
         tracker = msgspec.json.encode(call.tracker)
         running = self._threads.submit(functools.partial(self._run_in_thread, call, tracker))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(running), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.wrap_future(running)
         except TimeoutError as error:
             raise ActionError("action_timeout", f"{call.name} did not finish within {self._timeout_s:g} s") from error
 

@@ -124,7 +124,8 @@ class ChatClient:
         if self._task is None:
             self._outbox = [Outgoing(request) for request in self._kept]
             self._task = asyncio.create_task(self._run())
-        await asyncio.wait_for(self._joined.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await self._joined.wait()
         if self._refused is not None:
             raise self._refused
 
@@ -381,7 +382,8 @@ class ChatClient:
         self._pending.add(answered)
         try:
             await self._socket.emit(event, payload, namespace=self._namespace, callback=_resolver(answered, take))
-            return await asyncio.wait_for(answered, ACK_TIMEOUT_S)
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                return await answered
         finally:
             self._pending.discard(answered)
 

@@ -90,7 +90,8 @@ class Page:
         """Wait for news, at most for this time, and return them."""
         if not self._queue and not self.is_closed:
             try:
-                await asyncio.wait_for(self._wake.wait(), within_s)
+                async with asyncio.timeout(within_s):
+                    await self._wake.wait()
             except TimeoutError:
                 return []
         self._wake.clear()

@@ -86,7 +86,8 @@ class Loop:
             else:
                 self.succeeded()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), pause_s)
+                    async with asyncio.timeout(pause_s):
+                        await self._awake.wait()
                 continue
             await asyncio.sleep(min(FIRST_RETRY_S * 2 ** min(self._failures - 1, 16), self._max_retry_s))
 

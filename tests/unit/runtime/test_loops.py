@@ -103,6 +103,21 @@ async def test_pauses_grow_up_to_the_maximum(monkeypatch: pytest.MonkeyPatch) ->
     assert pauses[:5] == [0.001, 0.002, 0.004, 0.004, 0.004]
 
 
+async def test_close_just_after_a_wake_ends_the_loop() -> None:
+    """A loop that is woken and closed at the same time ends."""
+
+    async def round_() -> float:
+        return 60.0
+
+    loop = Loop("tested", round_, metrics=Metrics())
+    loop.open()
+    await asyncio.sleep(0.01)
+    loop.wake()
+    await asyncio.sleep(0)  # its wait for the wake ends
+    async with asyncio.timeout(30):
+        await loop.close()
+
+
 async def test_wake_ends_a_pause() -> None:
     """A loop that rests for an hour begins its next round when it is woken."""
     rounds = 0

@@ -134,7 +134,8 @@ class Publisher:
         self._wake.set()
         if self.trouble is None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), within_s)
+                async with asyncio.timeout(within_s):
+                    await self._idle.wait()
         await self._publishing.close()
         await self.broker.close()
 

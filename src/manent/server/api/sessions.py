@@ -401,7 +401,8 @@ class _Waiter:
             not self._news.is_set() and not self.conversations.engine.is_closing and (left := until - loop.time()) > 0
         ):
             try:
-                await asyncio.wait_for(self._news.wait(), min(left, CLOSING_CHECK_S))
+                async with asyncio.timeout(min(left, CLOSING_CHECK_S)):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 
