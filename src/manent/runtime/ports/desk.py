@@ -315,7 +315,7 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Canned(msgspec.Struct, frozen=True, kw_only=True):
-    """A prepared reply. Its text may contain `{slot}` for a slot of that name, and `{operator}`."""
+    """A canned reply. Its text may contain `{slot}` for a slot of that name, and `{operator}`."""
 
     key: str
     text: str
@@ -504,10 +504,10 @@ class DeskStore(Protocol):
         """Return who has the desk open, on all servers."""
 
     async def canned(self) -> list[Canned]:
-        """Return the prepared replies in order of their keys."""
+        """Return the canned replies in order of their keys."""
 
     async def put_canned(self, canned: Canned) -> None:
-        """Store a prepared reply. An empty string removes it."""
+        """Store a canned reply. An empty string removes it."""
 
     async def webhooks(self) -> list[Webhook]:
         """Return the webhooks."""
