@@ -16,7 +16,7 @@ TABLES = (
     "conversations, events, accepted, snapshots, reminders, meta, published, servers, model_parts, "
     "inbox, routes, undelivered, files, desk_members, desk_invitations, desk_sessions, desk_audit, desk_conversations, "
     "desk_labels, desk_reads, desk_texts, desk_review, desk_annotations, desk_numbers, desk_visits, desk_feed, "
-    "desk_presence, desk_canned, desk_webhooks, desk_bridges, desk_links"
+    "desk_presence, desk_canned, desk_webhooks, desk_bridges, desk_links, rate_limits"
 )
 
 

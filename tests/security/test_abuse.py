@@ -1,6 +1,7 @@
 """One client that asks too much is slowed down, the others are not."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from manent.runtime.json_input import MAX_DEPTH, is_too_deep
 from manent.runtime.rate_limits import MAX_KEYS, Buckets, address_of
 from security.frames import raw
 from security.sites import JWT, Site, token
-from support.small_talk import Actions, running, until
+from support.small_talk import Actions, Running, running, until
 
 Serve = Callable[..., Site]
 
@@ -202,6 +203,27 @@ async def test_defaults_and_public(serve: Serve) -> None:
     assert (await connects(public)).count(429) == 40
     with pytest.raises(AssertionError, match="conects_per_minute"):
         serve(credentials=OPEN, endpoints="limits:\n  conects_per_minute: 5\n", folder="typo")
+
+
+async def test_two_servers_of_one_store_share_a_limit(tmp_path: Path) -> None:
+    """An address that has used the limit on one server is rejected by another, which alone would accept it."""
+    limits = "limits: {connects_per_minute: 60}\n"
+    async with (
+        running(tmp_path, endpoints=limits) as first,
+        running(tmp_path, endpoints=limits) as second,
+        httpx.AsyncClient(timeout=30) as http,
+        asyncio.timeout(60),
+    ):
+
+        async def connect(site: Running) -> int:
+            return (await http.get(f"{site.url}/socket.io/?EIO=4&transport=polling")).status_code
+
+        assert {await connect(first) for _ in range(60)} == {200}
+        for number in itertools.count():
+            if await connect(second) == 429:
+                break
+            if number > 30:
+                await asyncio.sleep(1)  # a server that limits alone accepts a connect per second forever
 
 
 def test_buckets_fill_up_again_and_stay_few() -> None:

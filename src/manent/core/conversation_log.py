@@ -98,7 +98,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         divider: the dividing line to draw above the next visible event.
         session_seq: `seq` of the newest `session_started` event, or 0 if there is none.
         plain_seq: `seq` of the newest bot event that a plain client (a Socket.IO client without the session protocol)
-            has confirmed by answering a later ping of the server.
+            has confirmed by answering a later ping of the server. An append never reduces it.
         open_turn: whether the last turn is unfinished and must be continued.
         lease: which process runs the open turn.
         owner: the token subject that owns the conversation (`jwt` mode). None if the conversation has no owner.

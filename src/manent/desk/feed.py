@@ -35,7 +35,6 @@ MAX_MISSED: Final = 1_000
 MAX_QUEUE: Final = 500
 """Maximum number of news that wait for a slow page."""
 
-MAX_MESSAGES: Final = 100
 TYPING_INTERVAL_S: Final = 2.0
 """Minimum time between two rows about the same person who types in the same conversation."""
 
@@ -276,10 +275,10 @@ class Feed:
             match row.kind:
                 case "message":
                     entries = await self._conversations.engine.store.entries(
-                        row.sender_id, after=row.first - 1, limit=min(row.last - row.first + 1, MAX_MESSAGES)
+                        row.sender_id, after=row.first - 1, limit=row.last - row.first + 1
                     )
                     files = self._conversations.engine.files
-                    new = [entry for entry in entries if entry.seq <= row.last and is_shown(entry)]
+                    new = [entry for entry in entries if is_shown(entry)]
                     messages = messages_json(new, files.link if files is not None else None)
                     data: Json = {"sender_id": row.sender_id, "messages": messages}
                     if newest[row.kind, row.sender_id] == row.number and row.sender_id in listed:

@@ -21,8 +21,8 @@ LOOK_BACK: Final = 50
 
 def buttons_of(event: BotUttered) -> list[dict[str, Any]]:
     """Return a bot message's buttons or quick replies that have a title."""
-    found = event.data.get("quick_replies") or event.data.get("buttons") or ()
-    return [one for one in found if isinstance(one, dict) and one.get("title")]
+    found = event.data.get("quick_replies") or event.data.get("buttons")
+    return [one for one in (found if isinstance(found, list) else ()) if isinstance(one, dict) and one.get("title")]
 
 
 def payload_of(button: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Runs repeating background tasks, and continues them after errors.
 
-Recovery, reminders, retention, revocations, publishing and the notifications between servers each have a `Loop`. A
-round that raises is logged and counted, and the loop continues after a pause. Metrics and `/health/ready` name the
-loops whose last round failed.
+Recovery, reminders, retention, revocations, shared rate limits, publishing and the notifications between servers each
+have a `Loop`. A round that raises is logged and counted, and the loop continues after a pause. Metrics and
+`/health/ready` name the loops whose last round failed.
 """
 
 import asyncio

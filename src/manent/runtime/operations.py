@@ -20,7 +20,6 @@ from manent.core.handler import HandlerConflict
 from manent.core.messages import UserMessage
 from manent.dialogue.turn import Step, Turn
 from manent.runtime.conversation.conversation import Conversation
-from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.conversation.successor import Successor, successor_event
 from manent.runtime.conversation.ticket import TurnCause
 
@@ -33,17 +32,6 @@ LATEST = "latest"
 
 BUSY_RETRIES = 60
 BUSY_RETRY_S = 1.0
-
-
-class _Collector:
-    """A subscriber that collects committed entries."""
-
-    def __init__(self) -> None:
-        self.entries: list[LogEntry] = []
-
-    def notify(self, news: News) -> None:
-        if isinstance(news, Committed):
-            self.entries += news.entries
 
 
 async def trigger(
@@ -265,14 +253,6 @@ async def run(
     Raises:
         ManentError: the turn was not written, or only a part of it.
     """
-
-    async def work(alone: Conversation) -> list[LogEntry]:
-        collector = _Collector()
-        alone.subscribers.append(collector)
-        try:
-            await alone.turns.decide(begin, cause or TurnCause())
-        finally:
-            alone.subscribers.remove(collector)
-        return collector.entries
-
-    return await conversation.perform(work)
+    cause = cause or TurnCause()
+    await conversation.perform(lambda alone: alone.turns.decide(begin, cause))
+    return cause.entries

@@ -34,6 +34,7 @@ from manent.project.settings.locating import located
 from manent.runtime.assistant import Assistant
 from manent.runtime.background.publishing import Publisher
 from manent.runtime.background.queue_timeouts import QueueTimeouts
+from manent.runtime.background.rate_sharing import RateSharing
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.background.retention import Retention
 from manent.runtime.conversation.engine import Engine
@@ -45,6 +46,7 @@ from manent.runtime.leases import LEASE_S
 from manent.runtime.loops import delay_meter
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.actions import ActionRunner
+from manent.runtime.ports.store import ConversationStore
 from manent.runtime.protocol1 import Sessions
 from manent.runtime.spans import NO_SPANS
 from manent.server import demo, page
@@ -65,6 +67,7 @@ from manent.server.options import ServeOptions
 from manent.server.outside.addresses import AllowedAddresses
 from manent.server.outside.jwks import JwksKeys
 from manent.stores.opening import open_store
+from manent.stores.rate_limits import open_rate_limits
 from manent.tracing.opening import open_tracing
 
 if TYPE_CHECKING:
@@ -166,6 +169,8 @@ def _build(options: ServeOptions, configured: _Files) -> Application:
     wakeups = Wakeups(conversations)
     revocations = Revocations(store, metrics=counters)
     retention = Retention(store, endpoints.retention_days, metrics=counters)
+    table = open_rate_limits(store) if rates.are_shared else None
+    rate_sharing = RateSharing(rates, store, table, metrics=counters) if table is not None else None
     broker = open_broker(endpoints.event_broker, root=options.root)
     publisher: Publisher | None = None
     if broker is not None:
@@ -254,6 +259,9 @@ def _build(options: ServeOptions, configured: _Files) -> Application:
             parts.push_async_callback(wakeups.close)
             await retention.open()
             parts.push_async_callback(retention.close)
+            if rate_sharing is not None:
+                await rate_sharing.open()
+                parts.push_async_callback(rate_sharing.close)
             if visitor_files is not None:
                 await visitor_files.open()
                 parts.push_async_callback(visitor_files.close)
@@ -316,7 +324,12 @@ def _build(options: ServeOptions, configured: _Files) -> Application:
         move_plain_clients=socketio.move_plain_clients,
         shutdown=shutdown,
         links=links,
-        notes=(*channels.notes, *_notes(options, endpoints, guard), *(_missing_parts(assistant) if assistant else ())),
+        notes=(
+            *channels.notes,
+            *_notes(options, endpoints, guard),
+            *(_missing_parts(assistant) if assistant else ()),
+            *([_limits_per_server(store)] if rates.are_shared and rate_sharing is None else ()),
+        ),
     )
 
 
@@ -428,6 +441,13 @@ def _handoff(desk: DeskOptions, engine: Engine) -> Handoff:
         is_staffed=lambda now: (hours is None or hours.is_open(now)) and engine.is_staffed(),
         when_away=desk.when_away,
         on_error=desk.on_error == "queue",
+    )
+
+
+def _limits_per_server(store: ConversationStore) -> str:
+    return (
+        f"limits: the store {type(store).__name__} cannot share rate limits between servers, so a client of several "
+        "servers can use each limit once on each server. Divide the limits by the number of servers, or use PostgreSQL"
     )
 
 

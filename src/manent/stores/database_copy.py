@@ -84,7 +84,8 @@ _WHOLES: Final = (
     _Whole("desk_webhooks", "id, url, secret, events, created, position, failures, retry_at", "id"),
     _Whole("desk_links", "bridge, sender_id, remote, data, failures, retry_at", "bridge, sender_id"),
 )
-"""Invitations, sessions and the feed of the desk are not copied: operators sign in again, and pages load again."""
+"""Invitations, sessions and the feed of the desk are not copied: operators sign in again, and pages load again. Rate
+limits are not copied, because their rows expire within two minutes."""
 
 _NUMBERED: Final = {"desk_audit": "number", "desk_texts": "id", "desk_feed": "number"}
 """Tables whose rows the database numbers, and the column. The target continues with the numbers of the source."""

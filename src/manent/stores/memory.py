@@ -51,8 +51,16 @@ _SHOWN_TABLES = """
     """
 """The tables of the other stores that operations read. They are filled before each operation."""
 
-_EXECUTED_STEPS = ("_postbox", "_files", "_desk", "_desk_bridges", "_desk_label_channels", "_desk_link_retries")
-"""Endings of the names of the schema steps whose tables this store has as well."""
+_OPERATION_TABLES = (
+    "_postbox",
+    "_files",
+    "_desk",
+    "_desk_bridges",
+    "_desk_label_channels",
+    "_rate_limits",
+    "_desk_link_retries",
+)
+"""Endings of the names of the SQL files that create the tables of operations."""
 
 
 @dataclass(slots=True)
@@ -81,7 +89,8 @@ class _Conversation:
         lease, old = append.head.lease, self.head.lease
         if lease is not None and old is not None and lease.owner == old.owner:
             lease = Lease(owner=lease.owner, until=max(lease.until, old.until))
-        self.head = replace(append.head, lease=lease)
+        plain_seq = self.head.plain_seq if append.head.epoch == self.head.epoch else 0
+        self.head = replace(append.head, lease=lease, plain_seq=max(append.head.plain_seq, plain_seq))
 
     def has(self, change: FireReminder) -> bool:
         found = self.reminders.get(change.name)
@@ -127,7 +136,7 @@ class MemoryStore(FileTables):
             self._tables = sqlite3.connect(":memory:", isolation_level=None)
             self._tables.executescript(_SHOWN_TABLES)
             for step in steps("sqlite"):
-                if step.file.stem.endswith(_EXECUTED_STEPS):
+                if step.file.stem.endswith(_OPERATION_TABLES):
                     self._tables.executescript(step.file.read_text())
         self._tables.execute("BEGIN")
         try:

@@ -6,7 +6,7 @@ databases accept. A store runs an operation in one transaction (`OperationStore`
 """
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,6 +36,11 @@ class OperationStore(Protocol):
             is_read: whether it only reads.
             is_alone: whether no other operation with `is_alone` may run at the same time on any server.
         """
+
+
+def runs_operations(store: Any) -> TypeGuard[OperationStore]:
+    """Return whether a store runs operations. Stores of other packages do not."""
+    return getattr(store, "database", None) in ("sqlite", "postgresql")
 
 
 def run_on_sqlite(cursor: "sqlite3.Cursor", operation: Operation[T]) -> T:

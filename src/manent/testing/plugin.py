@@ -11,5 +11,6 @@ pytest.register_assert_rewrite(
     "manent.testing.desk",
     "manent.testing.postbox",
     "manent.testing.publishing",
+    "manent.testing.rate_limits",
     "manent.testing.stores",
 )

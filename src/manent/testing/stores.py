@@ -268,6 +268,18 @@ async def test_append_without_entries_moves_the_head(store: ConversationStore) -
         await store.append(Append(head=replace(moved, epoch="e2"), expected_version=head.version))
 
 
+async def test_append_keeps_a_greater_plain_seq(store: ConversationStore) -> None:
+    """A server that does not know what a plain client has confirmed elsewhere does not reset it."""
+    known = await talk(store, empty(), 1)
+    other = await talk(store, empty("eve"), 1)
+    for head in (known, other):
+        await store.append(Append(head=replace(head, plain_seq=3), expected_version=head.version))
+    await asyncio.gather(store.append(turn(known)), store.append(turn(other)))  # PostgreSQL writes them together
+    await store.append(turn(turn(known).head))
+
+    assert [(await store.head(name) or known).plain_seq for name in ("ada", "eve")] == [3, 3]
+
+
 async def test_order_and_ranges_of_entries(store: ConversationStore) -> None:
     """`entries` returns up to a limit of entries after a `seq`, in log order."""
     await talk(store, empty(), 30)

@@ -10,6 +10,7 @@ import pytest
 from manent.core.errors import StoreError
 from manent.runtime import loops
 from manent.runtime.background.publishing import Publisher
+from manent.runtime.background.rate_sharing import RateSharing
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.background.retention import Retention
 from manent.runtime.conversation.registry import Conversations
@@ -19,7 +20,9 @@ from manent.runtime.leases import Leases
 from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
 from manent.runtime.ports.broker import Outgoing
+from manent.runtime.rate_limits import Rates
 from manent.stores.memory import MemoryStore
+from manent.stores.rate_limits import open_rate_limits
 from support.small_talk import home, until
 
 ERRORS = [
@@ -148,14 +151,17 @@ class Broker:
         """Do nothing."""
 
 
-Part = Conversations | Leases | Reminders | Retention | Revocations | Publisher | Wakeups
+Part = Conversations | Leases | RateSharing | Reminders | Retention | Revocations | Publisher | Wakeups
 
 
 def _parts(conversations: Conversations, metrics: Metrics) -> dict[str, Callable[[], Part]]:
     store = conversations.engine.store
+    table = open_rate_limits(store)
+    assert table is not None
     return {
         "recovery": lambda: conversations,
         "leases": lambda: Leases(store, metrics=metrics, duration_s=0.1),
+        "rate_limits": lambda: RateSharing(Rates(), store, table, metrics=metrics),
         "reminders": lambda: Reminders(conversations),
         "retention": lambda: Retention(store, 0.00001, metrics=metrics),
         "revocations": lambda: Revocations(store, metrics=metrics),
@@ -174,6 +180,7 @@ def _parts(conversations: Conversations, metrics: Metrics) -> dict[str, Callable
     [
         ("recovery", "lease_owners"),
         ("leases", "renew_leases"),
+        ("rate_limits", "run_operation"),
         ("reminders", "due_reminders"),
         ("retention", "purge"),
         ("revocations", "revocations"),

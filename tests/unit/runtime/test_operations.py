@@ -140,3 +140,14 @@ async def test_until_shows_the_past() -> None:
     assert found is not None
     assert found.tracker.slots()["who"] is None
     assert [event.text for event in found.events or () if isinstance(event, UserUttered)] == ["hello"]
+
+
+async def test_operation_returns_only_what_it_appended() -> None:
+    """What another server said in the meantime is not returned, because it would be sent a second time."""
+    store = MemoryStore()
+    async with opened(store) as one, opened(store) as other:
+        await say(other, "hello")
+        await say(one, "count")
+        entries = await operations.trigger(other.get("ada"), "ping")
+
+    assert shown(entries) == ["Ping."]

@@ -79,3 +79,21 @@ async def test_parts_close_in_the_reverse_order_of_opening(
 
     assert steps == [("close", part) for part in reversed(PARTS)]
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    ("limits", "tasks"),
+    [
+        ("normal", 0),
+        ("public", 1),
+        ("{messages_per_minute: 100}", 1),
+        ("{messages_per_minute: 0}", 0),
+        ("{text: 9}", 0),
+    ],
+)
+async def test_servers_share_configured_limits(tmp_path: Path, limits: str, tasks: int) -> None:
+    """The task that shares rate limits runs only if a limit per minute is configured."""
+    (tmp_path / "endpoints.yml").write_text(f"limits: {limits}\n")
+    application = build(ServeOptions(root=tmp_path, model=model_file()))
+    async with application.opened():
+        assert [task.get_name() for task in asyncio.all_tasks()].count("rate_limits") == tasks

@@ -1,12 +1,16 @@
 """What the server says about its configuration when it starts."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 
 from manent.extensions.model_code import trust_model_code
+from manent.server import app
 from manent.server.app import build
 from manent.server.options import ServeOptions
+from manent.stores.memory import MemoryStore
 from support.small_talk import model_file, running
 
 
@@ -81,3 +85,25 @@ def test_trusted_models_are_named(tmp_path: Path) -> None:
         trust_model_code(is_trusted=False)
 
     assert [note for note in notes if "can write a model file can run code in this server" in note]
+
+
+class ForeignStore(MemoryStore):
+    """Stands for a store of another package, which has no tables for operations."""
+
+    database: Any = None
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_noted"), [("public", True), ("{messages_per_minute: 9}", True), ("normal", False)]
+)
+def test_limits_that_cannot_be_shared_are_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: str, *, is_noted: bool
+) -> None:
+    """A note names the store if it cannot share the configured limits between servers."""
+    (tmp_path / "endpoints.yml").write_text(f"limits: {limits}\n")
+    options = ServeOptions(root=tmp_path, model=model_file(), endpoints=Path("endpoints.yml"))
+    assert build(options).notes == ()
+    monkeypatch.setattr(app, "open_store", lambda *_, **__: ForeignStore())
+    found = build(options).notes
+
+    assert [note.partition(" cannot")[0] for note in found] == ["limits: the store ForeignStore"] * is_noted

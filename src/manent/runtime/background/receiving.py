@@ -17,7 +17,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Lease
-from manent.core.errors import ManentError, RequestError, StoreError
+from manent.core.errors import InternalError, ManentError, RequestError, StoreError
 from manent.core.events import UserUttered
 from manent.core.messages import UserMessage
 from manent.core.postbox import ReceivedMessage, Route
@@ -241,6 +241,11 @@ class Receiver:
                 faults += 1
                 if faults >= MAX_FAULTS:
                     return error
+            except Exception as error:
+                faults += 1
+                log.exception("a received message caused a fault", extra={"sender_id": message.sender_id})
+                if faults >= MAX_FAULTS:
+                    return InternalError("internal_error", f"it caused a fault: {type(error).__name__}: {error}")
             else:
                 return None
             await asyncio.sleep(pause_s)

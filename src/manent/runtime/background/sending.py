@@ -332,12 +332,31 @@ class Sender:
                 failures=0,
                 lease=Lease(owner=self._owner, until=self._now() + LEASE_S),
             )
-            if not await self._store.move_route(route, owner=self._owner, undelivered=undelivered):
+            if not await self._move_after_send(route, undelivered):
                 log.warning(
                     "another server is sending the messages of this conversation", extra={"sender_id": route.sender_id}
                 )
                 return None
         return replace(route, seq=seq, part=0)
+
+    async def _move_after_send(self, route: Route, undelivered: Undelivered | None) -> bool:
+        """Store the position after a part. Return False if another server has the lease.
+
+        The platform has the part already, so only this write is repeated if it fails.
+
+        Raises:
+            StoreError: the position was not stored before the lease ended.
+        """
+        until = time.monotonic() + LEASE_S
+        while True:
+            try:
+                return await self._store.move_route(route, owner=self._owner, undelivered=undelivered)
+            except StoreError as error:
+                if time.monotonic() + BUSY_S > until:
+                    raise
+                extra = {"sender_id": route.sender_id, "code": error.code, "error": error.message}
+                log.warning("could not store that a message was sent; trying again", extra=extra)
+            await asyncio.sleep(BUSY_S)
 
     async def _postpone(self, lane: Lane, route: Route, failure: SendLater, uncertain: Undelivered | None) -> None:
         lane.retried += 1

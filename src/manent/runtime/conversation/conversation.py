@@ -22,7 +22,13 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.feed import Feed, Subscriber
 from manent.runtime.conversation.mailbox import Mailbox
 from manent.runtime.conversation.record import Record
-from manent.runtime.conversation.ticket import Ticket, conversation_changed, message_id_conflict, server_closing
+from manent.runtime.conversation.ticket import (
+    Outcome,
+    Ticket,
+    conversation_changed,
+    message_id_conflict,
+    server_closing,
+)
 from manent.runtime.conversation.turns import TurnRunner
 
 log = logging.getLogger("manent.conversation")
@@ -123,18 +129,17 @@ class Conversation:
                     raise message_id_conflict(message_id)
                 return waiting
         self._check_room()
-        loop = asyncio.get_running_loop()
         ticket = self.tickets[message_id] = Ticket(
             message=message,
             message_id=message_id,
             digest=digest,
             epoch=epoch,
-            accepted=loop.create_future(),
-            finished=loop.create_future(),
+            accepted=Outcome(),
+            finished=Outcome(),
             confirm=confirm,
             span=self.engine.spans.current(),
         )
-        self.mailbox.add(lambda: self._process(ticket))
+        self.mailbox.add(lambda: self._process(ticket), reject=ticket.fail)
         return ticket
 
     async def perform(self, work: Callable[["Conversation"], Awaitable[T]]) -> T:
@@ -164,22 +169,19 @@ class Conversation:
         Raises:
             StoreError: the conversation was not erased.
         """
-        self.reject_waiting(conversation_changed())
+        waiting = tuple(self.tickets.values())
         self.turns.interrupt()
 
         async def work(_: "Conversation") -> bool:
             found = await self.engine.store.erase(self.sender_id, new_epoch=new_epoch)
+            for ticket in waiting:
+                if not ticket.accepted.done():
+                    ticket.fail(conversation_changed())
             self.feed.restart(None)
             self.engine.notify_log_readers(self.sender_id, ())
             return found
 
         return await self._perform(work, first=True)
-
-    def reject_waiting(self, error: RequestError) -> None:
-        """Reject the messages that are not accepted yet."""
-        for ticket in tuple(self.tickets.values()):
-            if not ticket.accepted.done():
-                ticket.fail(error)
 
     async def replace(self, events: Sequence[Event]) -> None:
         """Replace the log by a log with these events and a new epoch. Call it only inside `perform`.
@@ -221,7 +223,7 @@ class Conversation:
         if seq > self.record.plain_seq:
             self.record.plain_seq = seq
             if not self.mailbox.is_busy and not self.engine.is_closing:
-                self.mailbox.add(self._write_plain_seq)
+                self.mailbox.add(self._write_plain_seq, reject=lambda _: None)
 
     async def _write_plain_seq(self) -> None:
         try:

@@ -46,6 +46,8 @@ class Engine:
         is_closing: whether new messages are rejected because the server is shutting down.
         log_readers: functions that are called with `sender_id` and entries after every append, and without entries
             after an erase.
+        behind: ids of conversations whose subscribers have not received all events, because the store could not be
+            read. `Wakeups` publishes the events later.
         outputs: output channels that can send without a request, by channel name. None if the channel's sockets
             subscribe to the conversation instead.
         posted_to: output channels that read their messages from the log, although other channels can use their
@@ -79,6 +81,7 @@ class Engine:
         self.leases = Leases(store, metrics=self.metrics, duration_s=lease_s)
         self.is_closing = False
         self.log_readers: list[Callable[[str, Sequence[LogEntry]], None]] = []
+        self.behind: set[str] = set()
         self.typing_readers: list[Callable[[str, bool], None]] = []
         self.outputs: dict[str, Output | None] = {}
         self.posted_to: frozenset[str] = frozenset()

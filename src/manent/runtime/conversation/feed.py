@@ -4,6 +4,7 @@
 events that other servers have appended. The feed is independent of wire formats and transports.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
@@ -11,7 +12,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from manent.core.conversation_log import Handling, Head, LogEntry
-from manent.core.errors import ManentError
+from manent.core.errors import ManentError, StoreError
 from manent.core.events import Event, Json, OperatorLeft
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied
@@ -19,6 +20,8 @@ from manent.runtime.conversation.record import Record
 from manent.runtime.conversation.successor import Successor, successor_of
 from manent.runtime.conversation.ticket import Erased, Receipt, TurnCause
 from manent.runtime.ports.store import VersionConflict
+
+log = logging.getLogger("manent.conversation")
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -139,19 +142,36 @@ class Feed:
         with engine.spans.step("commit"):
             entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
         engine.metrics.appended.observe(time.perf_counter() - started)
-        if self.position is not None and self.position != (before.epoch, before.version):
-            await self.catch_up(before.epoch, before.version)  # another server appended events before this commit
-        self.position = (before.epoch, before.version + len(entries))
+        has_caught_up = await self._has_caught_up(before)
         visible = [entry for entry in entries if entry.view is not None]
+        cause.entries += visible
         if ticket is not None:
             ticket.entries += visible
             if message_seq is not None and not ticket.accepted.done():
                 engine.metrics.accepted += 1
                 ticket.accepted.set_result(Receipt(seq=message_seq))
-        self.publish(visible)
-        if record.head is not None and record.head.handling is not before.handling:
-            self._notify_handling(record.head.handling, entries)
+        if has_caught_up:
+            self.position = (before.epoch, before.version + len(entries))
+            self.publish(visible)
+            if record.head is not None and record.head.handling is not before.handling:
+                self._notify_handling(record.head.handling, entries)
         engine.notify_log_readers(record.sender_id, entries)
+
+    async def _has_caught_up(self, before: Head) -> bool:
+        """Publish the events that other servers appended before a commit.
+
+        Return False if the store cannot be read. `Wakeups` then publishes these events and the commit later, in order.
+        """
+        if self.position is None:
+            return True
+        try:
+            await self.catch_up(before.epoch, before.version)
+        except StoreError as error:
+            extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
+            log.warning("could not read the events of another server; they are published later", extra=extra)
+            self._engine.behind.add(self._record.sender_id)
+            return False
+        return True
 
     async def append_internal(self, *events: Event) -> None:
         """Append internal events, as `Record.append_internal` does."""
@@ -168,10 +188,14 @@ class Feed:
                 self.notify(Committed(entries))
 
     def notify(self, news: News, *, exclude: Subscriber | None = None) -> None:
-        """Send news to all subscribers in this process except one."""
+        """Send news to all subscribers in this process except one. A subscriber that fails keeps no other from them."""
         for subscriber in tuple(self.subscribers):
             if subscriber is not exclude:
-                subscriber.notify(news)
+                try:
+                    subscriber.notify(news)
+                except Exception:
+                    extra = {"sender_id": self._record.sender_id, "news": type(news).__name__}
+                    log.exception("a client could not be notified of a change in its conversation", extra=extra)
 
     async def catch_up(self, epoch: str, version: int) -> None:
         """Publish events that other servers have appended, up to this version.

@@ -1,15 +1,23 @@
 """A mailbox, which runs the jobs of one conversation one at a time in the order of their arrival.
 
-Each `Conversation` has one. Each job must handle its own errors.
+Each `Conversation` has one. A job that fails or is cancelled does not leave other jobs waiting forever.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+
+from manent.core.errors import ManentError
+from manent.runtime.conversation.ticket import server_closing
+
+log = logging.getLogger("manent.conversation")
 
 T = TypeVar("T")
 
 Job = Callable[[], Coroutine[Any, Any, None]]
+Reject = Callable[[ManentError], object]
+"""Called with an error instead of the job, if the job will never run."""
 
 
 class Mailbox:
@@ -28,7 +36,7 @@ class Mailbox:
         self._on_start = on_start
         self._on_empty = on_empty
         # a list, because it is nearly always empty or short, and even an empty deque needs 0.6 kB
-        self._jobs: list[Job] = []
+        self._jobs: list[tuple[Job, Reject]] = []
         self._worker: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -40,9 +48,9 @@ class Mailbox:
         """Whether any job is running or waiting."""
         return self._worker is not None
 
-    def add(self, job: Job, *, first: bool = False) -> None:
-        """Add a job after all waiting jobs, or before them."""
-        self._jobs.insert(0 if first else len(self._jobs), job)
+    def add(self, job: Job, *, reject: Reject, first: bool = False) -> None:
+        """Add a job after all waiting jobs, or before them. `reject` is called if the job will never run."""
+        self._jobs.insert(0 if first else len(self._jobs), (job, reject))
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
             self._on_start(self._worker)
@@ -64,13 +72,26 @@ class Mailbox:
                 if not result.done():
                     result.set_result(value)
 
-        self.add(job, first=first)
+        def reject(error: ManentError) -> None:
+            if not result.done():
+                result.set_exception(error)
+
+        self.add(job, reject=reject, first=first)
         return await result
 
     async def _work(self) -> None:
         try:
             while self._jobs:
-                await self._jobs.pop(0)()
+                job, _ = self._jobs.pop(0)
+                try:
+                    await job()
+                except Exception:
+                    log.exception("a job of a conversation failed")
+        except asyncio.CancelledError:  # the server is shutting down
+            waiting, self._jobs = self._jobs, []
+            for _, reject in waiting:
+                reject(server_closing())
+            raise
         finally:
             worker, self._worker = self._worker, None
             if worker is not None:

@@ -300,11 +300,13 @@ class Record:
         return Append(head=numbering.head_after(empty, started=old.started), expected_version=0, entries=entries)
 
     async def write_plain_seq(self) -> None:
-        """Write `plain_seq` without appending events."""
+        """Write `plain_seq` without appending events, unless another server has erased or replaced the log."""
         head = await self._engine.store.head(self.sender_id)
-        if head is None or head.plain_seq >= min(self.plain_seq, head.version):
+        if head is None or (self.head is not None and self.head.epoch != head.epoch):
+            return
+        if head.plain_seq >= min(self.plain_seq, head.version):
             return
         after = replace(head, plain_seq=min(self.plain_seq, head.version))
         await self._engine.store.append(Append(head=after, expected_version=head.version, expected_lease=head.lease))
-        if self.head is not None and self.head.version == head.version:
+        if self.head is not None and (self.head.epoch, self.head.version) == (head.epoch, head.version):
             self.head = after

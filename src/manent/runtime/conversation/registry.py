@@ -18,7 +18,7 @@ from manent.core.conversation_log import Head
 from manent.core.errors import ManentError
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.engine import Engine
-from manent.runtime.conversation.ticket import BusyElsewhere, server_closing
+from manent.runtime.conversation.ticket import BusyElsewhere
 from manent.runtime.loops import Loop
 from manent.runtime.rate_limits import Rates
 from manent.runtime.server_name import is_dead
@@ -82,8 +82,6 @@ class Conversations:
                 log.warning("a turn did not finish in time; the next server finishes it")
                 worker.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
-            for conversation in tuple(self._all.values()):
-                conversation.reject_waiting(server_closing())
             if unfinished:
                 await self.engine.leases.release()
 

@@ -6,9 +6,9 @@ store and of the wire format.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -17,6 +17,50 @@ from manent.core.errors import ManentError, RequestError
 from manent.core.events import Json
 from manent.core.messages import UserMessage
 from manent.runtime.assistant import Assistant
+
+T = TypeVar("T")
+
+
+class Outcome(Generic[T]):
+    """A result that any number of tasks can await. Cancelling such a task does not affect the result.
+
+    An ordinary future is cancelled together with a task that awaits it, for example by a time limit. A ticket would
+    then look as if its message was already accepted or answered.
+    """
+
+    __slots__ = ("_future",)
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait for the result, and return it or raise the error."""
+        return asyncio.shield(self._future).__await__()
+
+    def done(self) -> bool:
+        """Return whether there is a result or an error."""
+        return self._future.done()
+
+    def result(self) -> T:
+        """Return the result, or raise the error. Call it only when `done`."""
+        return self._future.result()
+
+    def exception(self) -> BaseException | None:
+        """Return the error, or None. Call it only when `done`."""
+        return self._future.exception()
+
+    def add_done_callback(self, call: Callable[[Any], object]) -> None:
+        """Let `call` be called with a future when there is a result or an error."""
+        self._future.add_done_callback(call)
+
+    def set_result(self, result: T) -> None:
+        """Set the result."""
+        self._future.set_result(result)
+
+    def set_exception(self, error: Exception) -> None:
+        """Set the error. It is not logged if no task awaits it."""
+        self._future.set_exception(error)
+        self._future.exception()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +85,8 @@ class Ticket:
         digest: SHA-256 of the text and the ids of files. A message with the same id and another digest is rejected.
             None if the server generated the id. No client can send such an id again, so it is not stored.
         epoch: the epoch that the client expects. None means any epoch.
-        accepted: future that resolves when the message is durable, or fails with the error if the message was rejected.
-        finished: future that resolves with the committed visible entries when the turn has ended. It never fails.
+        accepted: resolves when the message is durable, or fails with the error if the message was rejected.
+        finished: resolves with the committed visible entries when the turn has ended. It never fails.
         confirm: called with the head of the log. It raises an error if the sender no longer has access to the
             conversation.
         entries: visible entries that were committed so far.
@@ -55,8 +99,8 @@ class Ticket:
     message_id: str
     digest: bytes | None
     epoch: str | None
-    accepted: asyncio.Future[Receipt]
-    finished: asyncio.Future[list[LogEntry]]
+    accepted: Outcome[Receipt]
+    finished: Outcome[list[LogEntry]]
     confirm: Callable[[Head], None] | None = None
     entries: list[LogEntry] = field(default_factory=list)
     error: ManentError | None = None
@@ -68,8 +112,6 @@ class Ticket:
         self.error = error
         if not self.accepted.done():
             self.accepted.set_exception(error)
-            # retrieve the exception, so that asyncio logs no warning if no task awaits the future
-            self.accepted.exception()
         self.finish()
 
     def finish(self) -> None:
@@ -100,6 +142,7 @@ class TurnCause:
         schedules_reminders: whether reminder events of the turn have an effect.
         operator_message: the message of an operator that the turn adds. Its id cannot be used again.
         is_written: whether the log contains a part of the turn.
+        entries: visible entries that were committed so far, including those of an open turn that was finished first.
         parsed: the NLU result and the assistant that computed it, which are reused if the turn runs again.
     """
 
@@ -108,6 +151,7 @@ class TurnCause:
     schedules_reminders: bool = True
     operator_message: OperatorMessage | None = None
     is_written: bool = False
+    entries: list[LogEntry] = field(default_factory=list)
     parsed: tuple[Assistant, Json] | None = None
 
     @property

@@ -30,6 +30,7 @@ from manent.runtime.conversation.ticket import (
     TurnCause,
     conversation_changed,
     message_id_conflict,
+    server_closing,
 )
 from manent.runtime.metrics import turn_id
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
@@ -60,10 +61,7 @@ class TurnRunner:
         spans, channel = self._engine.spans, ticket.message.input_channel
         try:
             with spans.message(ticket.span, message_id=ticket.message_id, channel=channel):
-                await self.decide(lambda turn: turn.start(ticket.message), TurnCause(ticket=ticket))
-        except DuplicateMessage as duplicate:
-            self._record.forget()
-            await self._repeat_answer(ticket, duplicate.accepted)
+                await self._answer(ticket)
         except Erased as error:
             self._record.forget()
             ticket.fail(error)
@@ -83,8 +81,19 @@ class TurnRunner:
             fault = InternalError("internal_error", f"the message could not be processed: {type(error).__name__}")
             self._report(ticket, fault)
             await self._abandon()
+        except asyncio.CancelledError:
+            if not ticket.accepted.done():
+                ticket.fail(server_closing())
+            raise
         finally:
             ticket.finish()
+
+    async def _answer(self, ticket: Ticket) -> None:
+        try:
+            await self.decide(lambda turn: turn.start(ticket.message), TurnCause(ticket=ticket))
+        except DuplicateMessage as duplicate:
+            self._record.forget()
+            await self._repeat_answer(ticket, duplicate.accepted)
 
     async def decide(self, begin: Callable[[Turn], Step], cause: TurnCause) -> None:
         """Run a turn to its end. If another turn is open, finish it first.
@@ -108,7 +117,7 @@ class TurnRunner:
             if cause.ticket is not None:
                 _check(head, cause.ticket)
             if head.open_turn:
-                await self._finish(head, tracker)
+                await self._finish(head, tracker, cause)
             if not cause.has_begun:
                 await self._run(tracker, begin, cause)
 
@@ -194,12 +203,13 @@ class TurnRunner:
         if self._interrupted is not None and not self._interrupted.done():
             self._interrupted.set_result(None)
 
-    async def _finish(self, head: Head, tracker: Tracker) -> None:
+    async def _finish(self, head: Head, tracker: Tracker, next_cause: TurnCause | None = None) -> None:
         lease, engine = head.lease, self._engine
         if lease is not None and lease.owner != engine.leases.owner and not engine.leases.may_take_over(lease):
             raise BusyElsewhere(min(engine.leases.duration_s, 2.0))
         log.info("finishing an open turn", extra={"sender_id": head.sender_id, "seq": head.version})
-        await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), TurnCause())
+        cause = TurnCause(entries=next_cause.entries) if next_cause is not None else TurnCause()
+        await self._run(tracker, lambda turn: turn.resume(self._record.output_channel()), cause)
 
     async def _until_decided(self, work: Callable[[Head, Tracker], Awaitable[None]]) -> None:
         """Run `work` with the loaded record.
@@ -333,9 +343,9 @@ class TurnRunner:
             ticket.fail(message_id_conflict(ticket.message_id))
             return
         engine = self._engine
+        page = await engine.store.after(self._record.sender_id, accepted.seq, limit=engine.limits.page)
         engine.metrics.duplicates += 1
         ticket.accepted.set_result(Receipt(seq=accepted.seq, duplicate=True))
-        page = await engine.store.after(self._record.sender_id, accepted.seq, limit=engine.limits.page)
         for entry in page.entries if page is not None else ():
             if isinstance(entry.event, UserUttered):
                 break

@@ -40,6 +40,7 @@ class Wakeups:
         self.conversations = conversations
         self.listeners: list[Callable[[], None]] = []
         self._loop = Loop("wakeups", self._watch, metrics=conversations.engine.metrics, max_retry_s=MAX_RETRY_S)
+        self._pending: set[str] | None = set()  # None: any conversation
         self._cached_stale = True
         self._cached_checked_at = float("-inf")
 
@@ -58,7 +59,12 @@ class Wakeups:
         if changed is None:
             for listener in self.listeners:
                 listener()
-        await self._update(changed)
+        behind = self.conversations.engine.behind
+        if self._pending is not None:
+            self._pending = None if changed is None else self._pending.union(changed, behind)
+        behind.clear()
+        await self._update(self._pending)  # if this fails, the next round repeats it
+        self._pending = set()
         return PAUSE_FACTOR * (time.monotonic() - started)
 
     async def _update(self, changed: Collection[str] | None) -> None:

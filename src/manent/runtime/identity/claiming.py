@@ -6,6 +6,7 @@ conversation is appended as a session to the visitor's existing conversation, an
 module after it has verified both tokens. Subscribers of the anonymous conversation are notified.
 """
 
+import secrets
 import time
 from collections.abc import Sequence
 from typing import Literal
@@ -100,7 +101,8 @@ class Claims:
         anonymous.owner = subject
         if head.version == 0:  # the first event of a log must be the session start
             await store.erase(anonymous.sender_id, new_epoch=None)
-            await store.create(replace(head, owner=subject))
+            # with the old epoch, a server that knows the empty log could append to it, and so remove the owner
+            await store.create(replace(head, epoch=secrets.token_hex(8), owner=subject))
             anonymous.record.forget()
             return
         await anonymous.turns.append(lambda _: ([StoryExported(timestamp=time.time())], None))

@@ -22,6 +22,16 @@ PUBLIC = Limits(
 )
 """Limits for a server on the internet whose visitors do not sign in."""
 
+_RATES = {
+    "connects": "connects_per_minute",
+    "connects_per_subject": "connects_per_minute_per_subject",
+    "sessions": "sessions_per_minute",
+    "sessions_per_subject": "sessions_per_minute_per_subject",
+    "messages": "messages_per_minute",
+    "messages_per_sender": "messages_per_minute_per_sender",
+}
+"""The argument of `Rates` and the field of `Limits` of each rate."""
+
 _NAMES = tuple(field.name for field in dataclasses.fields(Limits))
 
 
@@ -45,15 +55,13 @@ def read_limits(asked: str | Json) -> Limits:
 
 
 def rates_of(limits: Limits) -> Rates:
-    """Return the rate limits."""
-    return Rates(
-        connects=limits.connects_per_minute,
-        connects_per_subject=limits.connects_per_minute_per_subject,
-        sessions=limits.sessions_per_minute,
-        sessions_per_subject=limits.sessions_per_minute_per_subject,
-        messages=limits.messages_per_minute,
-        messages_per_sender=limits.messages_per_minute_per_sender,
-    )
+    """Return the rate limits. All servers share the limits that differ from the defaults.
+
+    The default limits only stop endless loops, and each server does this alone.
+    """
+    rates: dict[str, int] = {kind: getattr(limits, name) for kind, name in _RATES.items()}
+    shared = [kind for kind, rate in rates.items() if rate and rate != getattr(Limits(), _RATES[kind])]
+    return Rates(shared=shared, **rates)
 
 
 def _problem(name: str, found: str, expected: str) -> Problem:

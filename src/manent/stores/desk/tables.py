@@ -1,7 +1,7 @@
 """Implements `DeskStore` with the operations of this folder, on every store that runs operations."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final, Literal, TypeGuard
+from typing import Any, Final, Literal
 
 from manent.core.errors import StoreError
 from manent.runtime.ports.desk import (
@@ -27,7 +27,7 @@ from manent.runtime.ports.desk import (
 )
 from manent.stores.desk import bridges, feed, listing, people, reads, texts
 from manent.stores.desk.dialect import POSTGRESQL, SQLITE, prepare
-from manent.stores.operation import OperationStore
+from manent.stores.operation import OperationStore, runs_operations
 
 _DIALECTS: Final = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 
@@ -38,17 +38,13 @@ def open_desk_tables(store: Any) -> "DeskTables":
     Raises:
         StoreError: `store_without_desk`: the store is not one of Manent's.
     """
-    if not _runs_operations(store):
+    if not runs_operations(store):
         raise StoreError(
             "store_without_desk",
             f"the store {type(store).__name__} has no tables for the desk: use SQLite or PostgreSQL, or remove `desk` "
             "from endpoints.yml",
         )
     return DeskTables(store)
-
-
-def _runs_operations(store: Any) -> TypeGuard[OperationStore]:
-    return getattr(store, "database", None) in _DIALECTS
 
 
 class DeskTables:

@@ -6,6 +6,8 @@ or if the connection is down. So receivers must also check the store from time t
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -54,6 +56,7 @@ class ServerNotifications:
         self._outgoing: set[str] = set()
         self._incoming: set[str] = set()
         self._may_have_missed = True
+        self._reported_all_at = float("-inf")
         self._own_pid = 0
         self._has_outgoing = asyncio.Event()
         self._has_incoming = asyncio.Event()
@@ -71,17 +74,19 @@ class ServerNotifications:
     async def wait(self, *, within_s: float) -> frozenset[str] | None:
         """Wait until another process writes to the store, at most `within_s` seconds.
 
-        Also return None after a timeout, because notifications can be lost.
+        Also return None if the last None is `within_s` seconds ago, because notifications can be lost.
         """
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._has_incoming.wait()
-        except TimeoutError:
-            return None
         self._has_incoming.clear()
         received, self._incoming = frozenset(self._incoming), set()
         missed, self._may_have_missed = self._may_have_missed, False
-        return None if missed or "" in received else received
+        now = time.monotonic()
+        if received and not missed and "" not in received and now - self._reported_all_at < within_s:
+            return received
+        self._reported_all_at = now
+        return None
 
     async def close(self) -> None:
         """Send the remaining notifications, then stop."""
@@ -117,11 +122,16 @@ class ServerNotifications:
                 await self._has_outgoing.wait()
                 self._has_outgoing.clear()
                 outgoing, self._outgoing = self._outgoing, set()
-                await connection.execute(
-                    "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
-                    self._channel,
-                    list(_payloads(outgoing)),
-                )
+                try:
+                    await connection.execute(
+                        "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
+                        self._channel,
+                        list(_payloads(outgoing)),
+                    )
+                except BaseException:
+                    self._outgoing |= outgoing  # the next connection sends them
+                    self._has_outgoing.set()
+                    raise
                 await asyncio.sleep(GATHER_S)
         finally:
             connection.terminate()

@@ -8,7 +8,8 @@ _HEADS = f"SELECT {HEAD_COLUMNS} FROM conversations"
 
 _WRITE_HEAD = """
     UPDATE conversations SET
-        version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
+        version = $3, visible = $4, divider = $5, session_seq = $6, open_turn = $8,
+        plain_seq = greatest(plain_seq, $7),
         lease_owner = $9, owner = $11, started = $12, updated = $13,
         handler = $14, handling = $15,
         lease_until = CASE WHEN lease_owner = $9 THEN greatest(lease_until, $10) ELSE $10 END
@@ -19,7 +20,8 @@ _WRITE_HEAD = """
 _WRITE_FIRST_HEAD = f"""
     INSERT INTO conversations ({HEAD_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, 16))})
     ON CONFLICT (sender_id) DO UPDATE SET
-        version = $3, visible = $4, divider = $5, session_seq = $6, plain_seq = $7, open_turn = $8,
+        version = $3, visible = $4, divider = $5, session_seq = $6, open_turn = $8,
+        plain_seq = greatest(conversations.plain_seq, $7),
         lease_owner = $9, owner = $11, started = $12, updated = $13,
         handler = $14, handling = $15,
         lease_until = CASE WHEN conversations.lease_owner = $9
@@ -73,7 +75,8 @@ WITH expected AS (
 ), head AS (
     UPDATE conversations SET
         version = new.version, visible = new.visible, divider = new.divider, session_seq = new.session_seq,
-        plain_seq = new.plain_seq, open_turn = new.open_turn, lease_owner = new.lease_owner,
+        plain_seq = greatest(conversations.plain_seq, new.plain_seq), open_turn = new.open_turn,
+        lease_owner = new.lease_owner,
         lease_until = CASE WHEN conversations.lease_owner = new.lease_owner
             THEN greatest(conversations.lease_until, new.lease_until) ELSE new.lease_until END,
         owner = new.owner, started = new.started, updated = new.updated,

@@ -131,6 +131,11 @@ class Commits:
         except (ManentError, *_VALUE_ERRORS) as error:
             cursor.execute("ROLLBACK TO alone")
             result = error if isinstance(error, ManentError) else store_error(error)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001  # the caller receives it, and the other work is committed
+            cursor.execute("ROLLBACK TO alone")
+            result = error
         cursor.execute("RELEASE alone")
         return result
 

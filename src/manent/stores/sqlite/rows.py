@@ -48,7 +48,8 @@ UPDATE_HEADS = (
     """
     UPDATE OR FAIL conversations SET
         version = new.column5, visible = new.column6, divider = new.column7, session_seq = new.column8,
-        plain_seq = new.column9, open_turn = new.column10, lease_owner = new.column11, lease_until = CASE
+        plain_seq = max(conversations.plain_seq, new.column9), open_turn = new.column10, lease_owner = new.column11,
+        lease_until = CASE
             WHEN new.column11 = conversations.lease_owner
             THEN max(coalesce(conversations.lease_until, 0), new.column12) ELSE new.column12 END,
         owner = new.column13, started = new.column14, updated = new.column15,
@@ -62,7 +63,7 @@ UPDATE_HEADS = (
 )
 """Updates heads that have the expected epoch, version and owner of the lease. The row count shows whether all had.
 
-The end of a lease that its owner has renewed meanwhile is kept.
+A later end of a lease, and a greater `plain_seq`, which another server has written meanwhile, are kept.
 """
 
 _MAX_ROWS = 160

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Append, Head
-from manent.core.errors import RequestError
+from manent.core.errors import RequestError, StoreError
 from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
 from manent.dialogue.steps import ActionResult
 from manent.runtime import operations
@@ -15,6 +15,7 @@ from manent.runtime.conversation import registry
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.ports.actions import ActionCall
 from manent.stores.memory import MemoryStore
+from support.failing_stores import FailingStore
 from support.small_talk import Actions, failing, home, message, opened, say, shown, until
 from unit.runtime.followers import Follower
 
@@ -503,3 +504,23 @@ async def test_a_conversation_in_use_has_no_second_object() -> None:
         del held
         conversations.release(conversations.get("ada"))
         assert len(conversations._alive) == conversations.count
+
+
+async def test_failed_erase_rejects_no_messages() -> None:
+    """If the store cannot erase the conversation, the messages that wait are answered."""
+    store, actions = FailingStore(), Actions(hold=asyncio.Event())
+    async with opened(store, actions) as conversations:
+        conversation = conversations.get("ada")
+        await say(conversations, "hello")
+        conversation.submit(message("work"))
+        await until(lambda: bool(actions.calls))
+        waiting = conversation.submit(message("hello"))
+        assert actions.hold is not None
+        actions.hold.set()
+        store.fails = "erase"
+        with pytest.raises(StoreError):
+            await conversation.erase(new_epoch=None)
+        await waiting.accepted
+        entries = await waiting.finished
+
+    assert shown(entries) == ["hello", "Hello."]

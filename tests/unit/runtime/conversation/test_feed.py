@@ -1,11 +1,14 @@
 """Subscribers receive committed entries, also those of other servers."""
 
+import pytest
+
 from manent.core.events import BotUttered
 from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, Moved, News
 from manent.runtime.conversation.successor import Successor
 from manent.stores.memory import MemoryStore
-from support.small_talk import home, opened, say, shown
+from support.failing_stores import FailingStore
+from support.small_talk import home, message, opened, say, shown, until
 from unit.runtime.followers import Follower
 
 
@@ -123,3 +126,37 @@ def test_news_are_values() -> None:
     """News with the same content are equal."""
     assert Committed(()) == Committed(())
     assert Moved({"reason": "reset"}) != Moved({"reason": "erased"})
+
+
+async def test_message_is_accepted_although_earlier_messages_cannot_be_read() -> None:
+    """The message is durable, so it is confirmed; subscribers receive all messages in order once the store works."""
+    store = FailingStore()
+    async with opened(store) as one, opened(store) as other:
+        follower = Follower(other)
+        await say(other, "hello")
+        await say(one, "count")
+        other.get("ada").record.forget()
+        store.fails = "entries"
+        entries = await say(other, "hello")
+        await until(lambda: len(follower.entries) == 6)
+
+    assert shown(entries) == ["hello", "Hello."]
+    assert shown(follower.entries) == ["hello", "Hello.", "count", "One.\n\nTwo.", "hello", "Hello."]
+
+
+async def test_subscriber_that_fails_keeps_no_other_from_the_news(caplog: pytest.LogCaptureFixture) -> None:
+    """The turn has been stored, so it does not fail; the fault is logged."""
+
+    class Broken(Follower):
+        def notify(self, news: News) -> None:
+            super().notify(news)
+            raise TypeError("broken")
+
+    async with opened(MemoryStore()) as conversations:
+        broken, other = Broken(conversations), Follower(conversations)
+        ticket = conversations.get("ada").submit(message("hello"))
+        await ticket.finished
+
+    assert ticket.error is None
+    assert shown(broken.entries) == shown(other.entries) == ["hello", "Hello."]
+    assert "broken" in caplog.text

@@ -107,3 +107,20 @@ async def test_going_back_reads_from_an_older_snapshot(monkeypatch: pytest.Monke
     assert whole.slots()["who"] == ("Ada" if turns < 150 and kind == "rewind" else whole.slots()["who"])
     assert went_deeper == (turns > 3)
     assert len(store._conversations["ada"].snapshots) < 20
+
+
+async def test_position_of_a_plain_client_is_not_written_to_the_next_log() -> None:
+    """After another server has erased and refilled a conversation, nothing of the old log is used."""
+    store = MemoryStore()
+    async with opened(store) as one, opened(store) as other:
+        await say(one, "I am Ada")
+        version = (await store.head("ada")).version  # type: ignore[union-attr]
+        one.get("ada").record.plain_seq = version
+        await other.get("ada").erase(new_epoch=None)
+        await say(other, "I am Ada")
+        await one.get("ada").perform(lambda alone: alone.record.write_plain_seq())
+        head = await store.head("ada")
+        assert head is not None
+        assert head.version == version
+        assert head.plain_seq == 0
+        assert one.get("ada").record.head != head

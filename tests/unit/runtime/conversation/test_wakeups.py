@@ -1,6 +1,6 @@
 """Subscribers are notified of changes by other servers, and erased logs are removed from memory."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -103,3 +103,30 @@ async def test_changes_are_read_again_after_an_error(monkeypatch: pytest.MonkeyP
     await conversations.close()
 
     assert store.failures == 0
+
+
+async def test_change_is_published_although_it_cannot_be_read_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store reports a change once, so a change that could not be read is compared in the next round."""
+    monkeypatch.setattr(wakeups, "POLL_INTERVAL_S", 0.01)
+
+    class Unreadable(Scripted):
+        async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+            failed.append(len(failed))
+            if len(failed) == 1:
+                raise StoreError("store_unavailable", "the store is away")
+            return await super().places(sender_ids)
+
+    failed = list[int]()
+    store = Unreadable()
+    here, there = home(store), home(store)
+    await store.open()
+    follower = Follower(here)
+    await say(here, "hello")
+    await say(there, "count")
+    store.changes = [None]
+    watch = Wakeups(here)
+    await watch.open()
+    await until(lambda: len(follower.entries) == 4)
+    await watch.close()
+
+    assert failed

@@ -2,13 +2,15 @@
 
 import pytest
 
+from manent.core.conversation_log import Head
+from manent.core.errors import RequestError
 from manent.core.events import Operator, OperatorJoined
 from manent.core.handler import HandlerConflict
 from manent.runtime import handling
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.identity.claiming import Claims
 from manent.stores.memory import MemoryStore
-from support.small_talk import opened, say, shown
+from support.small_talk import message, opened, say, shown
 
 ADA = Operator(id="1", name="Ada")
 BO = Operator(id="2", name="Bo")
@@ -58,3 +60,23 @@ async def test_the_operator_of_the_owner_keeps_the_conversation() -> None:
         assert [event.operator for event in joined] == [BO]
         with pytest.raises(HandlerConflict):
             await handling.take(conversations.get("owner"), ADA)
+
+
+async def test_claim_of_an_unused_conversation_is_not_undone_by_another_server() -> None:
+    """A server that knows the conversation as anonymous and empty cannot append to it any more."""
+    store = MemoryStore()
+    async with opened(store) as one, opened(store) as other:
+        empty = await one.create("visitor")
+        other.get("visitor").record.assume_empty(empty)  # a page has joined it on the other server
+        assert await Claims(one, "keep").claim("visitor", "subject") == "visitor"
+        claimed = await store.head("visitor")
+        assert claimed is not None
+
+        def confirm(head: Head) -> None:
+            if head.owner is not None:
+                raise RequestError("forbidden", "no access", status=403)
+
+        ticket = other.get("visitor").submit(message("hello", "visitor"), confirm=confirm)
+        with pytest.raises(RequestError, match="no access"):
+            await ticket.accepted
+        assert await store.head("visitor") == claimed

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from manent.core.conversation_log import Head
+from manent.stores.operation import Operation
 from manent.stores.sqlite import appends, checkpointer, rows
 from manent.stores.sqlite import store as sqlite_store
 from manent.stores.sqlite.file import connect
@@ -208,3 +209,25 @@ async def test_erase_in_place_and_replacement_leave_no_bytes(tmp_path: Path) -> 
 def everything(folder: Path) -> bytes:
     """All bytes of all files in a folder."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+async def test_fault_in_one_piece_of_work_does_not_undo_others(tmp_path: Path) -> None:
+    """An operation that raises an unexpected error fails alone; an append in the same commit is written."""
+
+    def faulty() -> Operation[None]:
+        yield ("INSERT INTO meta (name, value) VALUES ($1, $2)", ("faulty", b""))
+        raise IndexError("a fault")
+
+    store = await open_store(tmp_path / "store.db")
+    head = await talk(store, empty("ada"), 1)
+    failed, written = await asyncio.gather(
+        store.run_operation(faulty()), store.append(turn(head)), return_exceptions=True
+    )
+    after, meta = await store.head("ada"), await store.get_meta("faulty")
+    await store.close()
+
+    assert isinstance(failed, IndexError)
+    assert written is None
+    assert after is not None
+    assert after.version > head.version
+    assert meta is None

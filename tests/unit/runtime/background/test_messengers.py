@@ -1,0 +1,132 @@
+"""Messenger conversations while something fails between two steps."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from manent.core.errors import StoreError
+from manent.core.events import BotUttered, Json, UserUttered
+from manent.core.postbox import ReceivedMessage, Route, Undelivered
+from manent.runtime import choices
+from manent.runtime.background import receiving, sending
+from manent.runtime.background.receiving import Receiver
+from manent.runtime.background.sending import Sender
+from manent.runtime.conversation.registry import Conversations
+from manent.stores.memory import MemoryStore
+from support.small_talk import opened, until
+
+
+class Platform:
+    """A messenger that keeps the texts that are sent to it."""
+
+    name = "paper"
+    max_buttons = 3
+
+    def __init__(self) -> None:
+        self.sent: list[str | None] = []
+
+    def parts(self, event: BotUttered) -> Sequence[Json]:
+        """Return the text."""
+        return [{"text": event.text}]
+
+    async def send_part(self, route: Route, part: Json, key: str) -> None:
+        """Keep the text."""
+        del route, key
+        self.sent.append(part["text"])
+
+    async def show_typing(self, route: Route) -> None:
+        """Do nothing."""
+
+
+@contextlib.asynccontextmanager
+async def receiving_from(platform: Platform, conversations: Conversations) -> AsyncIterator[Receiver]:
+    """Run a receiver."""
+    receiver = Receiver(conversations, {platform.name: platform})
+    await receiver.open()
+    try:
+        yield receiver
+    finally:
+        await receiver.close()
+
+
+@contextlib.asynccontextmanager
+async def sending_to(platform: Platform, conversations: Conversations) -> AsyncIterator[Sender]:
+    """Run a sender."""
+    sender = Sender(conversations.engine.store, {platform.name: platform}, owner=conversations.engine.leases.owner)
+    conversations.engine.log_readers.append(sender.note)
+    await sender.open()
+    try:
+        yield sender
+    finally:
+        await sender.close()
+
+
+def received(number: int, text: str) -> ReceivedMessage:
+    """Return a message as the platform delivers it."""
+    return ReceivedMessage(channel="paper", address="ada", message_id=f"m{number}", text=text)
+
+
+async def said(store: MemoryStore) -> list[str | None]:
+    """Return the texts of the visitor in the log."""
+    return [entry.event.text for entry in await store.entries("ada") if isinstance(entry.event, UserUttered)]
+
+
+async def test_message_that_causes_a_fault_is_reported_and_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After several attempts, the message is counted as lost and removed; later messages are processed."""
+    monkeypatch.setattr(receiving, "RETRY_S", (0.01,))
+
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("broken")
+
+    monkeypatch.setattr(receiving, "find_choice", broken)
+    store = MemoryStore()
+    async with opened(store) as conversations, receiving_from(Platform(), conversations) as receiver:
+        for number, text in enumerate(("hello", "1", "count")):
+            await receiver.receive(received(number, text))
+        async with asyncio.timeout(30):
+            while await receiver.unprocessed():  # noqa: ASYNC110  # the store has no event to wait for
+                await asyncio.sleep(0.01)
+        texts = await said(store)
+
+    assert texts == ["hello", "count"]
+    assert receiver.lost == {"paper": 1}
+    assert "a received message was not processed" in caplog.text
+
+
+@pytest.mark.parametrize("buttons", [5, "Yes", {"title": "Yes"}])
+def test_malformed_buttons_are_no_choices(buttons: object) -> None:
+    """Buttons that are not a list, for example in an event from the API, cause no error."""
+    assert choices.buttons_of(BotUttered(text="?", data={"buttons": buttons})) == []
+
+
+async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The platform has accepted the part, so only the write of the position is repeated."""
+    monkeypatch.setattr(sending, "BUSY_S", 0.01)
+
+    class Failing(MemoryStore):
+        failures = 2
+
+        async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
+            if self.failures:
+                self.failures -= 1
+                raise StoreError("store_unavailable", "the store is not available")
+            return await super().move_route(route, owner=owner, undelivered=undelivered)
+
+    store, platform = Failing(), Platform()
+    async with (
+        opened(store) as conversations,
+        receiving_from(platform, conversations) as receiver,
+        sending_to(platform, conversations) as sender,
+    ):
+        await receiver.receive(received(1, "hello"))
+        await until(lambda: not store.failures and not sender.waiting)
+        await receiver.receive(received(2, "count"))
+        await until(lambda: "One.\n\nTwo." in platform.sent)
+
+    assert platform.sent == ["Hello.", "One.\n\nTwo."]
