@@ -57,6 +57,8 @@ REFUSED_S: Final = 600.0
 """Pause in seconds after the other help desk has permanently rejected a request about a conversation."""
 
 MAX_RETRY_AFTER_S: Final = 600.0
+MAX_LOGGED: Final = 10
+"""Number of failing conversations above which failures are only counted, so that an outage does not flood the log."""
 
 _NO_ROW: Final = sys.maxsize
 """Number of a conversation that no row of the feed has named."""
@@ -276,7 +278,9 @@ class BridgeRunner:
         code = error.code if isinstance(error, ManentError) else type(error).__name__
         self._failing[sender_id] = code
         self._metrics.background_failures[self._trouble] += 1
-        if failures & (failures - 1):
+        if is_refused and failures == 1:
+            await self.record(sender_id, "refused", error=str(error).partition(":")[0])
+        if failures & (failures - 1) or len(self._failing) > MAX_LOGGED:
             return
         extra = {
             "bridge": self.name,
@@ -288,8 +292,6 @@ class BridgeRunner:
         }
         if is_refused:
             log.warning("the other help desk rejected a request about a conversation; it is repeated", extra=extra)
-            if failures == 1:
-                await self.record(sender_id, "refused", error=str(error).partition(":")[0])
         elif isinstance(error, ManentError):
             log.warning("could not compare a conversation with the other help desk; it is tried again", extra=extra)
         else:
