@@ -1,4 +1,4 @@
-"""The bridge to Chatwoot: messages in both directions once each, and the handler beside the status."""
+"""The bridge to Chatwoot: messages in both directions, and the status that corresponds to the handler."""
 
 import asyncio
 import contextlib
@@ -95,7 +95,7 @@ def shows(chatwoot: Chatwoot, *wanted: tuple[str, str]) -> Callable[[], bool]:
 
 
 async def test_messages_go_both_ways_once(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """All messages reach the other side once and in order, and none comes back."""
+    """All messages reach the other side once and in order, and are not sent back."""
     async with shop(tmp_path, chatwoot) as one:
         await visit(one.server, "hello")
         await until(shows(chatwoot, ("visitor", "hello"), ("bot", "Hello.")))
@@ -155,7 +155,7 @@ async def test_status_and_handler(tmp_path: Path, chatwoot: Chatwoot) -> None:
 
 
 async def test_two_agents_and_private_notes(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """The second agent who writes takes the conversation over. Private notes stay in Chatwoot, and notes in the log."""
+    """An agent who writes takes the conversation over. Private notes stay in Chatwoot, and notes stay in the log."""
     async with shop(tmp_path, chatwoot) as one, operator(one.server, "Root", "admin") as root:
         await visit(one.server, "hello")
         await until(lambda: bool(chatwoot.conversations))
@@ -199,7 +199,7 @@ async def test_lost_webhooks(tmp_path: Path, chatwoot: Chatwoot) -> None:
 
 
 async def test_webhooks_need_a_signature(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """A webhook without a signature, or with a wrong or an old one, is rejected, and a correct one is accepted."""
+    """Webhooks with a missing, wrong or old signature are rejected."""
     notice = {"event": "message_created", "conversation": {"id": 1}}
     async with shop(tmp_path, chatwoot) as one, httpx.AsyncClient(base_url=one.server.url) as http:
         body, headers = signed(notice)
@@ -229,7 +229,7 @@ async def test_webhook_without_the_bridge(tmp_path: Path) -> None:
 
 
 async def test_servers_take_turns(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """Of two servers, one runs the bridge, and the other continues when it stops."""
+    """One of two servers runs the bridge. When it stops, the other server continues."""
     endpoints = f"desk:\n{chatwoot.options()}"
     async with running(tmp_path, endpoints=endpoints) as second:
         async with running(tmp_path, endpoints=endpoints) as first:
@@ -335,7 +335,7 @@ async def test_a_failing_conversation_does_not_delay_others(tmp_path: Path, chat
         assert wrote(chatwoot, "stuck") == expected
 
 
-async def test_failures_are_repeated_less_and_less(
+async def test_pauses_between_attempts_grow(
     tmp_path: Path, chatwoot: Chatwoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pauses between the attempts for one conversation grow, although visitors and webhooks name it often."""
@@ -423,7 +423,7 @@ async def test_slow_answers_about_a_conversation_do_not_delay_others(tmp_path: P
 
 
 async def test_erase_of_a_failing_conversation(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """An erase ends the attempts for a conversation, and nothing of it remains in the links."""
+    """An erase ends the attempts for a conversation and removes its link."""
     async with shop(tmp_path, chatwoot) as one:
         metrics = one.server.conversations.engine.metrics
         store = one.server.conversations.engine.store
