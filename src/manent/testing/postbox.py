@@ -297,7 +297,7 @@ async def test_replaced_log_moves_the_position(store: ConversationStore) -> None
     route = replace(route, epoch=head.epoch, seq=1)
     assert await store.move_route(route, owner=MINE.owner)
     new = turn(replace(empty(), epoch="another"))
-    await store.replace(new, expected_epoch=head.epoch)
+    await store.replace(new, expected_epoch=head.epoch, expected_version=head.version)
 
     assert not await store.move_route(replace(route, seq=2), owner=MINE.owner)
     (moved,) = await store.routes(["ada"])

@@ -21,7 +21,7 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.feed import Failed, Feed, Typing
 from manent.runtime.conversation.numbering import Copied
-from manent.runtime.conversation.record import Record
+from manent.runtime.conversation.record import MAX_ATTEMPTS, Record
 from manent.runtime.conversation.ticket import (
     BusyElsewhere,
     Erased,
@@ -36,9 +36,6 @@ from manent.runtime.metrics import turn_id
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 
 log = logging.getLogger("manent.conversation")
-
-MAX_ATTEMPTS = 5
-"""Maximum number of attempts to run a turn if other servers write to the log first."""
 
 TYPING_AFTER_S = 0.3
 TYPING_INTERVAL_S = 5.0

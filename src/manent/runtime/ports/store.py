@@ -313,10 +313,18 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
         With `new_epoch`, create an empty conversation.
         """
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
         """Replace the log with another log that has a new epoch (`append.head.epoch`).
 
         The position of the conversation's route moves behind the new log.
+
+        Args:
+            append: the new log.
+            expected_epoch: epoch of the log to replace.
+            expected_version: version of the log to replace.
+
+        Raises:
+            VersionConflict: the log has another epoch or version, or does not exist. Nothing was written.
         """
 
     async def conversations(

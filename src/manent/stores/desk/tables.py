@@ -232,6 +232,18 @@ class DeskTables:
         """See `DeskStore.put_link`."""
         await self._store.run_operation(bridges.put_link(link))
 
+    async def postpone_link(self, bridge: str, sender_id: str, *, failures: int, retry_at: float) -> None:
+        """See `DeskStore.postpone_link`."""
+        await self._store.run_operation(bridges.postpone_link(bridge, sender_id, failures, retry_at))
+
+    async def settle_link(self, bridge: str, sender_id: str) -> None:
+        """See `DeskStore.settle_link`."""
+        await self._store.run_operation(bridges.settle_link(bridge, sender_id))
+
+    async def due_links(self, bridge: str, *, now: float, limit: int) -> list[str]:
+        """See `DeskStore.due_links`."""
+        return await self._store.run_operation(bridges.find_due_links(bridge, now, limit), is_read=True)
+
     async def remove_links(self, sender_id: str) -> None:
         """See `DeskStore.remove_links`."""
         await self._store.run_operation(bridges.remove_links(sender_id))

@@ -257,14 +257,14 @@ class PostgresqlStore(FileTables):
         self._notify(sender_id)
         return head is not None
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
+        """See `ConversationStore.replace`."""
         check_append(append)
         sender_id = append.head.sender_id
         async with self._transaction() as connection:
             await connection.execute(_LONG_STATEMENT)
             head = await _locked_head(connection, sender_id)
-            if head is None or head.epoch != expected_epoch:
+            if head is None or (head.epoch, head.version) != (expected_epoch, expected_version):
                 raise VersionConflict(sender_id)
             await _run_operation(connection, prepare_replacement(append.head))
             await connection.execute(sql.DELETE, [sender_id], timeout=UPGRADE_TIMEOUT_S)

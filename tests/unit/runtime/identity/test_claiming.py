@@ -1,4 +1,4 @@
-"""An anonymous conversation is merged into the owner's while people handle one of the two."""
+"""An anonymous conversation is merged into the conversation of its owner while a person handles one of the two."""
 
 import pytest
 
@@ -28,8 +28,8 @@ async def handler_of(store: MemoryStore, sender_id: str) -> str | None:
     return head.handling.operator.name if head.handling.operator is not None else None
 
 
-async def test_the_person_goes_along_with_the_visitor() -> None:
-    """The operator of the anonymous conversation handles the owner's afterwards, and the bot stays silent."""
+async def test_the_operator_handles_the_merged_conversation() -> None:
+    """The operator of the anonymous conversation then handles the owner's conversation, and the bot stays silent."""
     store = MemoryStore()
     async with opened(store) as conversations:
         conversations.get("owner").owner = "subject"
@@ -44,8 +44,8 @@ async def test_the_person_goes_along_with_the_visitor() -> None:
         assert shown(list(page.entries)) == ["hello", "Hello.", "hello", "Hello.", "Hi.", "hello"]
 
 
-async def test_the_owner_keeps_one_person() -> None:
-    """If people handle both conversations, the owner's person continues, and nobody joins without a leave before."""
+async def test_the_operator_of_the_owner_keeps_the_conversation() -> None:
+    """If operators handle both conversations, the operator of the owner's conversation keeps it."""
     store = MemoryStore()
     async with opened(store) as conversations:
         conversations.get("owner").owner = "subject"
