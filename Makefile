@@ -73,7 +73,8 @@ test-python test-slow test-unit: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/b
 
 .PHONY: test-python
 test-python: install .venv/programs
-	$(BIN)/pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		--override-ini faulthandler_timeout=240 --override-ini faulthandler_exit_on_timeout=true
 
 .PHONY: test-web
 test-web: web/node_modules/.package-lock.json
