@@ -10,8 +10,8 @@ let sent: string[];
 let events: string[];
 let answer: (entry: Entry) => Promise<unknown>;
 
-const make = (): DeskOutbox =>
-  new DeskOutbox(
+const make = (): DeskOutbox => {
+  const outbox = new DeskOutbox(
     storage.tab(),
     "desk",
     clock,
@@ -26,6 +26,9 @@ const make = (): DeskOutbox =>
     },
     () => 1,
   );
+  outbox.open("me");
+  return outbox;
+};
 const entry = (id: string, request = "say", sender_id = "v"): Entry => ({
   id,
   sender_id,
@@ -124,8 +127,8 @@ describe("the outbox of the desk", () => {
   });
 
   it("ignores entries that are damaged", () => {
-    storage.values.set("desk:outbox:x", "{");
-    storage.values.set("desk:outbox:y", '"text"');
+    storage.values.set("desk:outbox:me:x", "{");
+    storage.values.set("desk:outbox:me:y", '"text"');
 
     expect(make().of("v")).toEqual([]);
   });
