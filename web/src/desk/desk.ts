@@ -400,7 +400,7 @@ export class Desk {
   }
 
   note(text: string): void {
-    if (text.trim() !== "") this.act("note", { text: text.trim() });
+    if (text.trim() !== "") this.act("note", { text: text.trim(), message_id: this.ports.id() });
   }
 
   label(add: readonly string[], remove: readonly string[]): void {

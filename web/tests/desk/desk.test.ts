@@ -184,6 +184,24 @@ describe("a message that is sent again because the visitor has asked for a perso
   });
 });
 
+describe("a note whose answer was lost", () => {
+  it("is sent again with the same id, so that the server adds it once", async () => {
+    let lost = 1;
+    answers["conversations/v/note"] = () => ((lost -= 1) >= 0 ? 503 : { ok: true, head: head(4) });
+    const desk = await open();
+    desk.select("v");
+    await pause();
+    desk.note("called back");
+    await pause();
+    await clock.elapse(5_000);
+    await pause();
+
+    const notes = requests.filter(({ path }) => path.endsWith("/note")).map(({ body }) => body["message_id"]);
+    expect(notes).toEqual(["ada 1", "ada 1"]);
+    desk.stop();
+  });
+});
+
 describe("a question about a conversation", () => {
   it("is closed when the operator opens another one from a notification", async () => {
     const desk = await open();
