@@ -19,7 +19,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Lease, LogEntry
+from manent.core.conversation_log import Head, Lease, LogEntry
 from manent.core.errors import ManentError, StoreError
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route, Undelivered
@@ -276,8 +276,8 @@ class Sender:
             return route, True
         if route.epoch == "":
             route = replace(route, epoch=head.epoch)
-        elif route.epoch != head.epoch:  # the log was replaced, and the visitor has already seen its messages
-            return replace(route, epoch=head.epoch, seq=head.version, part=0, failures=0), True
+        elif route.epoch != head.epoch:  # the log was replaced, and the store has moved the position behind it
+            return await self._position_in_new_log(route, head)
         entries = await self._store.entries(route.sender_id, after=route.seq, limit=PAGE)
         for entry in entries:
             said = spoken(entry.event) if entry.view is not None else None
@@ -291,6 +291,15 @@ class Sender:
             else:
                 route = replace(route, seq=entry.seq, part=0)
         return route, len(entries) < PAGE
+
+    async def _position_in_new_log(self, route: Route, head: Head) -> tuple[Route, bool] | None:
+        found = await self._store.routes([route.sender_id])
+        if not found or found[0].lease is None or found[0].lease.owner != self._owner:
+            return None
+        if found[0].epoch == head.epoch:
+            return found[0], False
+        # an earlier version of Manent, which did not move the position, has replaced the log
+        return replace(route, epoch=head.epoch, seq=head.version, part=0, failures=0), True
 
     async def _send_message(self, lane: Lane, route: Route, seq: int, event: BotUttered) -> Route | None:
         """Send the parts of a bot message that have not been sent yet. Return None if the lease was released."""
@@ -334,7 +343,9 @@ class Sender:
             )
             if not await self._move_after_send(route, undelivered):
                 log.warning(
-                    "another server is sending the messages of this conversation", extra={"sender_id": route.sender_id}
+                    "could not store a position, because another server sends to this conversation or its log was"
+                    " replaced",
+                    extra={"sender_id": route.sender_id},
                 )
                 return None
         return replace(route, seq=seq, part=0)

@@ -9,11 +9,12 @@ import pytest
 from manent.core.errors import StoreError
 from manent.core.events import BotUttered, Json, UserUttered
 from manent.core.postbox import ReceivedMessage, Route, Undelivered
-from manent.runtime import choices
+from manent.runtime import choices, operations
 from manent.runtime.background import receiving, sending
 from manent.runtime.background.receiving import Receiver
 from manent.runtime.background.sending import Sender
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.ports.channel import SendLater
 from manent.stores.memory import MemoryStore
 from support.small_talk import opened, until
 
@@ -130,3 +131,33 @@ async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
         await until(lambda: "One.\n\nTwo." in platform.sent)
 
     assert platform.sent == ["Hello.", "One.\n\nTwo."]
+
+
+async def test_reply_is_sent_although_the_log_was_replaced_before_it() -> None:
+    """While the platform is unavailable, the log is replaced and the bot replies; later, the reply is sent."""
+
+    class Down(Platform):
+        is_down = False
+
+        async def send_part(self, route: Route, part: Json, key: str) -> None:
+            if self.is_down:
+                self.is_down = False
+                raise SendLater("unavailable", retry_after=0.5)
+            await super().send_part(route, part, key)
+
+    store, platform = MemoryStore(), Down()
+    async with (
+        opened(store) as conversations,
+        receiving_from(platform, conversations) as receiver,
+        sending_to(platform, conversations),
+    ):
+        await receiver.receive(received(1, "hello"))
+        await until(lambda: platform.sent == ["Hello."])
+        platform.is_down = True
+        await receiver.receive(received(2, "hello"))
+        await until(lambda: not platform.is_down)
+        sender_id = (await store.conversations())[0].sender_id
+        events = [entry.event for entry in await store.entries(sender_id)]
+        await operations.replace_events(conversations.get(sender_id), events)
+        await receiver.receive(received(3, "count"))
+        await until(lambda: "One.\n\nTwo." in platform.sent)
