@@ -144,6 +144,53 @@ describe("live messages before the answer", () => {
   });
 });
 
+describe("a reset that crosses another request for a session", () => {
+  /** Serve requests at once, and hold back the answers to resets until `release` is called. */
+  function slowResets(): () => void {
+    const held: (() => void)[] = [];
+    world.server.handlers["session_reset"] = (payload, socket) => {
+      const answer = world.server.standard("session_reset", payload, socket);
+      return new Promise((resolve) => held.push(() => resolve(answer)));
+    };
+    return () => held.forEach((each) => each());
+  }
+
+  it("hears the new conversation, also when the page woke up in the meantime", async () => {
+    const tab = await world.tab();
+    const release = slowResets();
+    const resetting = tab.client.reset();
+    await settle();
+    await tab.goes("wake");
+    release();
+    await resetting;
+    await settle();
+    const session_id = tab.client.sessionId!;
+    world.server.deliver(session_id, world.server.botSays(session_id, "welcome"));
+    await settle();
+
+    expect(tab.texts).toEqual(["welcome"]);
+  });
+
+  it("hears the conversation that another tab has opened in the meantime", async () => {
+    const tab = await world.tab();
+    const other = await world.tab();
+    const release = slowResets();
+    const resetting = tab.client.reset();
+    await settle();
+    other.client.open("chosen");
+    release();
+    await resetting;
+    await settle();
+    const session_id = tab.client.sessionId!;
+    world.server.deliver(session_id, world.server.botSays(session_id, "welcome"));
+    await settle();
+
+    expect(tab.client.sessionId).toBe(other.client.sessionId);
+    expect(tab.texts).toEqual(["welcome"]);
+    expect(other.texts).toEqual(["welcome"]);
+  });
+});
+
 describe("tabs", () => {
   it("show one another's messages live", async () => {
     const tab = await world.tab();

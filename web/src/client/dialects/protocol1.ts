@@ -49,6 +49,8 @@ export class Protocol1 implements Dialect {
   private resyncing: Promise<void> | null = null;
   /** Whether a live message arrived before the answer that names its session. */
   private isEarly = false;
+  /** Whether a reset or an erase is running. A later request for the old session would make the server return to it. */
+  private isBeginning = false;
 
   constructor(private readonly conversation: Conversation) {}
 
@@ -86,7 +88,7 @@ export class Protocol1 implements Dialect {
 
   /** Fetch all messages after the cursor. Concurrent calls share one request. */
   resync(timeout_ms = ANSWER_TIMEOUT_MS): void {
-    if (this.conversation.connection.phase !== "ready") return;
+    if (this.conversation.connection.phase !== "ready" || this.isBeginning) return;
     this.resyncing ??= this.resyncOnce(timeout_ms).finally(() => (this.resyncing = null));
   }
 
@@ -243,8 +245,19 @@ export class Protocol1 implements Dialect {
     const { connection, memory } = this.conversation;
     if (memory.joined === null) throw new Error(NO_SESSION);
     const { session_id } = memory.joined;
-    const session = readSessionAnswer(await connection.ask(request, { session_id, ...this.accepted() }));
-    if (session === null) throw new Error(UNREADABLE_ANSWER.message);
+    const { attempt } = connection;
+    let session: SessionAnswer | null;
+    this.isBeginning = true;
+    try {
+      session = readSessionAnswer(await connection.ask(request, { session_id, ...this.accepted() }));
+      if (session === null) throw new Error(UNREADABLE_ANSWER.message);
+    } catch (error) {
+      this.isBeginning = false;
+      this.resync();
+      throw error;
+    }
+    this.isBeginning = false;
+    if (attempt !== connection.attempt) return; // the client has joined another conversation since
     this.conversation.leave();
     await this.answered(session, (connection.attempt += 1));
   }
