@@ -89,6 +89,21 @@ describe("joining", () => {
   });
 });
 
+describe("a token that arrives too late", () => {
+  it("is not used after the page has set another one", async () => {
+    const tokens: ((token: string | null) => void)[] = [];
+    world.server.up = false;
+    const tab = await world.tab({ token: () => new Promise((resolve) => tokens.push(resolve)) });
+    tab.client.reconnect();
+    tokens[1]!(null); // the visitor has signed out
+    await Promise.resolve();
+    tokens[0]!("of the visitor before");
+    await settle();
+
+    expect(tab.socket.auth).toEqual({});
+  });
+});
+
 describe("answers that arrive too late", () => {
   it("do not show a page of the conversation that was left", async () => {
     const tab = await world.tab();
