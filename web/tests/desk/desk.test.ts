@@ -2,7 +2,8 @@
 import { html } from "lit-html";
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { Desk } from "../../src/desk/desk";
+import { Desk, type DeskPorts } from "../../src/desk/desk";
+import { deskView } from "../../src/desk/views/frame";
 import type { JsonObject } from "../../src/desk/wire";
 import { localize } from "../../src/desk/words";
 import { FakeClock, settle, SharedStorage } from "../client/world";
@@ -50,20 +51,17 @@ async function pause(): Promise<void> {
   await settle();
 }
 
-async function open(): Promise<Desk> {
+let root: HTMLElement;
+
+async function open(view: DeskPorts["view"] = () => html``): Promise<Desk> {
   let ids = 0;
-  const desk = new Desk(
-    document.createElement("main"),
-    "https://bot.example/desk/api/v1/",
-    await localize(["en"]),
-    {
-      clock,
-      store: storage.tab(),
-      fetch: fetcher,
-      id: () => `${operator} ${(ids += 1)}`,
-      view: () => html``,
-    },
-  );
+  const desk = new Desk(root, "https://bot.example/desk/api/v1/", await localize(["en"]), {
+    clock,
+    store: storage.tab(),
+    fetch: fetcher,
+    id: () => `${operator} ${(ids += 1)}`,
+    view,
+  });
   desk.start();
   await pause();
   return desk;
@@ -78,6 +76,7 @@ beforeEach(() => {
   storage = new SharedStorage();
   operator = "ada";
   requests = [];
+  root = document.createElement("main");
   answers = {
     "conversations/v": () => ({ head: head(3), messages: [], has_more: false }),
     conversations: () => ({ conversations: [row("v", { handler: "queue" })], next: null }),
@@ -198,6 +197,27 @@ describe("a note whose answer was lost", () => {
 
     const notes = requests.filter(({ path }) => path.endsWith("/note")).map(({ body }) => body["message_id"]);
     expect(notes).toEqual(["ada 1", "ada 1"]);
+    desk.stop();
+  });
+});
+
+describe("a note that is half written", () => {
+  it("is not added to the conversation that the operator opens next", async () => {
+    answers["conversations/w"] = () => ({
+      head: head(3, { sender_id: "w" }),
+      messages: [],
+      has_more: false,
+    });
+    const desk = await open(deskView);
+    const field = (): HTMLTextAreaElement => root.querySelector<HTMLTextAreaElement>('[name="note"]')!;
+    for (const sender_id of ["w", "v"]) {
+      desk.select(sender_id);
+      await pause();
+    }
+    field().value = "about the visitor v";
+    desk.select("w");
+
+    expect(field().value).toBe("");
     desk.stop();
   });
 });
