@@ -235,6 +235,31 @@ describe("a question about a conversation", () => {
   });
 });
 
+describe("a key that is held down in the review", () => {
+  it("decides about one message only", async () => {
+    const texts = ["one", "two", "three"];
+    answers["review/messages"] = () => ({
+      messages: texts.map((text) => ({ text, intent: "greet", confidence: 0.5, count: 1, entities: [] })),
+      intents: ["greet"],
+    });
+    const desk = await open();
+    desk.go("review");
+    await pause();
+    const press = (repeat: boolean): void => {
+      const event = new KeyboardEvent("keydown", { key: "Enter", bubbles: true, repeat });
+      document.body.dispatchEvent(event);
+    };
+    press(false);
+    press(true);
+    press(true);
+    await pause();
+
+    const decided = requests.filter(({ path }) => path === "review/annotations");
+    expect(decided.map(({ body }) => body["text"])).toEqual(["one"]);
+    desk.stop();
+  });
+});
+
 describe("an operator who is signed out", () => {
   it("is asked for by one timer, however often the page is looked at", async () => {
     operator = null;
