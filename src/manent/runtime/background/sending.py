@@ -64,6 +64,9 @@ MAX_RETRY_AFTER_S: Final = 3_600.0
 GIVE_UP_S: Final = 86_400.0
 """Age in seconds at which an unsent message becomes undeliverable."""
 
+MAX_FAULTS: Final = 3
+"""Number of attempts after which a part that causes an error in the channel's code becomes undeliverable."""
+
 MAX_REASON: Final = 300
 """Maximum number of characters of a stored reason."""
 
@@ -303,7 +306,7 @@ class Sender:
 
     async def _send_message(self, lane: Lane, route: Route, seq: int, event: BotUttered) -> Route | None:
         """Send the parts of a bot message that have not been sent yet. Return None if the lease was released."""
-        parts = lane.messenger.parts(event)
+        parts = _parts_of(lane.messenger, event)
         for number in range(min(route.part, len(parts)), len(parts)):
             undelivered: Undelivered | None = None
             uncertain: Undelivered | None = None
@@ -322,10 +325,10 @@ class Sender:
                 with suppress(StoreError):  # the log of the server has it
                     await self._store.move_route(route, owner=self._owner, undelivered=uncertain)
                 raise
-            except (Undeliverable, SendLater, TimeoutError) as error:
-                failure: ManentError = SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s", may_have_arrived=True)
-                if isinstance(error, ManentError):
-                    failure = error
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001  # `_failure` logs it
+                failure = _failure(error, route)
                 age_s = time.time() - (event.timestamp or time.time())
                 if isinstance(failure, SendLater) and not (age_s > GIVE_UP_S and route.failures >= len(RETRY_S)):
                     if failure.may_have_arrived:
@@ -415,6 +418,28 @@ class Sender:
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
         return SEARCH_INTERVAL_S
+
+
+def _parts_of(messenger: Messenger, event: BotUttered) -> Sequence[Json]:
+    """Return the parts of a message. If the channel cannot make them, return one part that is not shown."""
+    try:
+        return messenger.parts(event)
+    except Exception as error:
+        log.exception("could not divide a message into parts", extra={"channel": messenger.name})
+        return [{NOT_SHOWN: f"the channel cannot show this message ({type(error).__name__}: {error})"}]
+
+
+def _failure(error: Exception, route: Route) -> ManentError:
+    """Return why a part was not sent, or why it is not known whether it was."""
+    if isinstance(error, Undeliverable | SendLater):
+        return error
+    if isinstance(error, TimeoutError):
+        return SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s", may_have_arrived=True)
+    reason = f"an error in the channel ({type(error).__name__}: {error})"
+    log.error("could not send", extra={"sender_id": route.sender_id, "channel": route.channel}, exc_info=error)
+    if route.failures + 1 >= MAX_FAULTS:
+        return Undeliverable(reason)
+    return SendLater(reason, may_have_arrived=True)
 
 
 async def _send(messenger: Messenger, route: Route, part: Json, key: str) -> None:

@@ -104,6 +104,41 @@ def test_malformed_buttons_are_no_choices(buttons: object) -> None:
     assert choices.buttons_of(BotUttered(text="?", data={"buttons": buttons})) == []
 
 
+@pytest.mark.parametrize("fails_in", ["parts", "send_part"])
+async def test_reply_that_the_channel_cannot_send_does_not_stop_later_ones(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails_in: str
+) -> None:
+    """A reply that causes an error in the channel's code is recorded as undeliverable, and later replies are sent."""
+    monkeypatch.setattr(sending, "RETRY_S", (0.01,))
+
+    class Broken(Platform):
+        def parts(self, event: BotUttered) -> Sequence[Json]:
+            if fails_in == "parts" and event.text == "Hello.":
+                raise TypeError("broken")
+            return super().parts(event)
+
+        async def send_part(self, route: Route, part: Json, key: str) -> None:
+            if part.get("text") == "Hello.":
+                raise TypeError("broken")
+            await super().send_part(route, part, key)
+
+    store, platform = MemoryStore(), Broken()
+    async with (
+        opened(store) as conversations,
+        receiving_from(platform, conversations) as receiver,
+        sending_to(platform, conversations),
+    ):
+        await receiver.receive(received(1, "hello"))
+        await receiver.receive(received(2, "count"))
+        await until(lambda: bool(platform.sent))
+        [undelivered] = await store.undelivered("ada")
+
+    assert platform.sent == ["One.\n\nTwo."]
+    assert "TypeError: broken" in undelivered.reason
+    assert not undelivered.is_uncertain
+    assert "broken" in caplog.text
+
+
 async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
