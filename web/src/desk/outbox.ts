@@ -85,8 +85,11 @@ export class DeskOutbox {
     return this.of(sender_id).some((entry) => entry.request === request && entry.state === "sending");
   }
 
+  /** Add an entry after all others, or replace it in its place. */
   add(entry: Entry): void {
-    this.put(entry);
+    // The clock may have been set back since the last entry.
+    const last = [...this.entries.values()].reduce((made, each) => Math.max(made, each.made), 0);
+    this.put(this.entries.has(entry.id) ? entry : { ...entry, made: Math.max(entry.made, last + 1) });
     this.flush();
   }
 

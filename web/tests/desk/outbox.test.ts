@@ -115,6 +115,22 @@ describe("the outbox of the desk", () => {
     expect(storage.values.size).toBe(0);
   });
 
+  it("keeps the order over a reload, also if the clock was set back between two messages", () => {
+    answer = async () => {
+      throw new Unreachable("down");
+    };
+    const before = make();
+    before.add(entry("m5"));
+    before.add(entry("m1"));
+    before.stop();
+
+    expect(
+      make()
+        .of("v")
+        .map(({ id }) => id),
+    ).toEqual(["m5", "m1"]);
+  });
+
   it("drops a rejected click", async () => {
     answer = async () => {
       throw new Rejected(409, "handler_conflict", "Ada handles the conversation", null, {});
