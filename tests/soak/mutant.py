@@ -21,7 +21,7 @@ from manent.core.tracker import State, Tracker
 from manent.runtime import leases, protocol1, visitor_messages
 from manent.runtime.conversation import feed, registry
 from manent.runtime.conversation.numbering import Numbering
-from manent.runtime.conversation.ticket import TurnCause
+from manent.runtime.conversation.ticket import OperatorMessage, TurnCause
 from manent.stores.sqlite import store
 
 
@@ -118,8 +118,8 @@ def note_shown() -> None:
     """Show notes to the visitor like messages of the bot."""
     append_internal = feed.Feed.append_internal
 
-    async def published(self: feed.Feed, *events: Event) -> None:
-        await append_internal(self, *events)
+    async def published(self: feed.Feed, *events: Event, message: OperatorMessage | None = None) -> None:
+        await append_internal(self, *events, message=message)
         head, _ = await self._record.load()
         notes = [BotUttered(timestamp=event.timestamp, text=event.text) for event in events if isinstance(event, Note)]
         self.publish([LogEntry(seq=head.version, event=note, view=View(prev=0)) for note in notes])

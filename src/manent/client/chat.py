@@ -168,6 +168,8 @@ class ChatClient:
         request |= {key: value for key, value in optional.items() if value is not None}
         outgoing = Outgoing(request)
         self._outbox.append(outgoing)
+        if self._refused is not None:
+            outgoing.refuse(self._refused)
         self._wake.set()
         return outgoing.accepted
 
@@ -175,7 +177,7 @@ class ChatClient:
         """Send a message and wait for the acknowledgement. Retry until it arrives.
 
         Raises:
-            Refused: the server rejected the message permanently.
+            Refused: the server rejected the message permanently, or the session when the client joined it again.
         """
         return await asyncio.shield(self.say(text, title=title, metadata=metadata))
 
@@ -248,6 +250,8 @@ class ChatClient:
                 if not refused.is_temporary:
                     self._refused = refused
                     self._joined.set()
+                    for outgoing in self._outbox:  # nothing sends them any more
+                        outgoing.refuse(refused)
                     return
                 pause_s = max(pause_s, refused.retry_after or 0.0)
             except (socketio.exceptions.SocketIOError, OSError, TimeoutError):

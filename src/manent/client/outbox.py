@@ -52,12 +52,15 @@ class Outgoing:
 
     def settle(self, answer: Json) -> None:
         """Resolve the future with the server's answer."""
-        if self.accepted.done():
-            return
-        if answer.get("ok"):
+        if not answer.get("ok"):
+            self.refuse(Refused.of(answer))
+        elif not self.accepted.done():
             self.accepted.set_result(answer)
-        else:
-            self.accepted.set_exception(Refused.of(answer))
+
+    def refuse(self, refused: Refused) -> None:
+        """Let the future raise this error."""
+        if not self.accepted.done():
+            self.accepted.set_exception(refused)
             self.accepted.exception()  # mark the exception as retrieved, because the caller can ignore the future
 
 

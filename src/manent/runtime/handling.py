@@ -108,15 +108,13 @@ async def say(
         HandlerConflict: another operator has the conversation, or the handler has changed since `expected`.
         RequestError: `bad_request`, `too_long`, or `message_id_conflict`.
     """
-    if not 1 <= len(message_id) <= MAX_MESSAGE_ID or "\0" in message_id:
-        raise RequestError("bad_request", f"message_id must be a string of 1 to {MAX_MESSAGE_ID} characters")
+    _check_id(message_id)
     text = checked_text(text or "", conversation.engine.limits.text, field="text")
     data = _checked_data(data)
     said = AgentUttered(text=text, data=data, operator=operator, message_id=message_id)
     if not is_visible(said):
         raise RequestError("bad_request", "the message is empty: it needs text, or data that the visitor can see")
-    content = msgspec.json.encode([operator.id, text, data])
-    sent = OperatorMessage(message_id=f"operator:{message_id}", digest=hashlib.sha256(content).digest())
+    sent = _message(message_id, [operator.id, text, data])
     try:
         return await _change(
             conversation,
@@ -188,16 +186,31 @@ async def close(
     return await _change(conversation, lambda head: [*notes, *handler.close(head, operator, asks_rating=asks_rating)])
 
 
-async def note(conversation: Conversation, operator: Operator, text: str) -> Head:
+async def note(conversation: Conversation, operator: Operator, text: str, *, message_id: str | None = None) -> Head:
     """Add a note, which only operators see.
 
+    Args:
+        conversation: the conversation.
+        operator: who writes it.
+        text: the text.
+        message_id: as for `say`. The same id adds one note, however often the request is repeated.
+
     Raises:
-        RequestError: `bad_request`: the text is empty. `too_long`.
+        RequestError: `bad_request`: the text is empty. `too_long`, or `message_id_conflict`.
     """
     events = _notes(conversation, operator, text)
     if not events:
         raise RequestError("bad_request", "the note is empty")
-    return await _append_internal(conversation, lambda _: events)
+    if message_id is None:
+        return await _append_internal(conversation, lambda _: events)
+    _check_id(message_id)
+    written = _message(message_id, ["note", operator.id, text])
+    try:
+        return await _append_internal(conversation, lambda _: events, written)
+    except DuplicateMessage as duplicate:
+        if duplicate.accepted.digest != written.digest:
+            raise message_id_conflict(message_id) from duplicate
+        return await _known_head(conversation)
 
 
 async def label(
@@ -322,7 +335,9 @@ async def _run(conversation: Conversation, begin: Callable[[Turn], Step], cause:
     return head
 
 
-async def _append_internal(conversation: Conversation, make: Callable[[Head], Sequence[Event]]) -> Head:
+async def _append_internal(
+    conversation: Conversation, make: Callable[[Head], Sequence[Event]], message: OperatorMessage | None = None
+) -> Head:
     def checked(head: Head) -> Sequence[Event]:
         if head.version == 0:  # the first event of a log must be the session start
             raise _unknown_conversation()
@@ -330,7 +345,7 @@ async def _append_internal(conversation: Conversation, make: Callable[[Head], Se
 
     async def attempt() -> Head:
         await _refresh(conversation)
-        await conversation.perform(lambda alone: alone.turns.append_internal(checked))
+        await conversation.perform(lambda alone: alone.turns.append_internal(checked, message))
         return await _known_head(conversation)
 
     return await _patiently(attempt)
@@ -374,6 +389,16 @@ def _head_of(conversation: Conversation) -> Head:
     head = conversation.record.head
     assert head is not None  # noqa: S101  # the turn has loaded it
     return head
+
+
+def _check_id(message_id: str) -> None:
+    if not 1 <= len(message_id) <= MAX_MESSAGE_ID or "\0" in message_id:
+        raise RequestError("bad_request", f"message_id must be a string of 1 to {MAX_MESSAGE_ID} characters")
+
+
+def _message(message_id: str, content: list[Any]) -> OperatorMessage:
+    digest = hashlib.sha256(msgspec.json.encode(content)).digest()
+    return OperatorMessage(message_id=f"operator:{message_id}", digest=digest)
 
 
 async def _was_said(conversation: Conversation, said: AgentUttered) -> bool:

@@ -139,6 +139,26 @@ async def test_session_of_somebody_else_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "forbidden"
 
 
+async def test_a_session_that_is_refused_later_fails_its_messages(tmp_path: Path) -> None:
+    """After a permanent refusal, waiting and later messages raise it, and `state` still contains them."""
+    async with running(tmp_path) as server:
+        client = ChatClient(server.url, session_id="ada")
+        await client.connect()
+    port = int(server.url.rpartition(":")[2])
+    waiting = client.say("hello")
+    credentials = "socketio:\n  session_persistence: true\n  session_identity: minted\n"
+    async with running(tmp_path, port=port, credentials=credentials), asyncio.timeout(30):
+        with pytest.raises(Refused) as refused:
+            await waiting
+        with pytest.raises(Refused) as later:
+            await client.send("count")
+    kept = client.state()["outbox"]
+    await client.close()
+
+    assert (refused.value.code, later.value.code) == ("forbidden", "forbidden")
+    assert [request["message"] for request in kept] == ["hello", "count"]
+
+
 async def test_typing_shows_until_the_answer(tmp_path: Path) -> None:
     """While a slow action runs the bot is shown to be at work, and no longer when it has spoken."""
     actions = Actions(hold=asyncio.Event(), work=lambda _: ActionResult(responses=({"text": "Done."},)))

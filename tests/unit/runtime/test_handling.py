@@ -372,6 +372,19 @@ async def test_notes_labels_and_ratings_change_nothing_else(
     assert shown(await say(conversations, "hello")) == ["hello", "Hello."]
 
 
+async def test_a_repeated_request_adds_a_note_once(conversation: Conversation, store: MemoryStore) -> None:
+    """A page whose connection was lost repeats the request. The same id with another text is a conflict."""
+    first = await handling.note(conversation, ADA, "is angry", message_id="n1")
+    again = await handling.note(conversation, ADA, "is angry", message_id="n1")
+    assert again.version == first.version
+    with pytest.raises(RequestError) as refused:
+        await handling.note(conversation, ADA, "is calm", message_id="n1")
+    assert refused.value.code == "message_id_conflict"
+    await handling.note(conversation, ADA, "is angry", message_id="n2")
+    notes = [entry.event.text for entry in await store.entries("ada") if isinstance(entry.event, Note)]
+    assert notes == ["is angry", "is angry"]
+
+
 @pytest.mark.parametrize(("score", "of"), [(0, None), (6, None), (3, 10_000)])
 async def test_invalid_ratings_are_rejected(conversation: Conversation, score: int, of: int | None) -> None:
     """A rating must be from 1 to 5, and the rated message must exist."""

@@ -98,6 +98,7 @@ export class ConversationClient {
       joined: (dialect, event) => this.joined(dialect, event),
       leave: () => this.leave(),
       join: () => this.join(),
+      forget: () => this.forget(),
       refreshToken: () => this.refreshToken(),
     };
     this.protocol1 = new Protocol1(conversation);
@@ -183,12 +184,17 @@ export class ConversationClient {
 
   /** Fetch the page before message number `before`. The result is an `older` or an `older_failed` event. */
   async loadOlder(before: number): Promise<void> {
+    const asked = this.memory.joined;
+    let event: ClientEvent;
     try {
       const page = await this.dialect.older(before, this.limit);
-      this.report({ type: "older", messages: page.messages, has_more: page.has_more });
+      event = { type: "older", messages: page.messages, has_more: page.has_more };
     } catch {
-      this.report({ type: "older_failed" });
+      event = { type: "older_failed" };
     }
+    // The visitor may have left the conversation, or erased it, in the meantime.
+    const { joined } = this.memory;
+    if (joined?.session_id === asked?.session_id && joined?.epoch === asked?.epoch) this.report(event);
   }
 
   /** Read the messages of event `seq` again, whose links to files are valid from now on. */

@@ -49,6 +49,8 @@ export class Connection {
   /** Number that increases whenever responses to earlier requests become outdated. */
   attempt = 0;
   private failures = 0;
+  /** Number of calls of `openTransport`. */
+  private openings = 0;
   private retryTimer: Timer | null = null;
 
   constructor(
@@ -140,14 +142,17 @@ export class Connection {
 
   private async openTransport(): Promise<void> {
     const auth: JsonObject = {};
+    const opening = (this.openings += 1);
     try {
       const token = await this.token();
       if (typeof token === "string") auth["token"] = token;
     } catch (error) {
+      if (opening !== this.openings) return;
       this.lost({ code: "token_unavailable", message: String(error) });
       return;
     }
-    if (this.phase === "connecting") this.ports.transport.open(auth);
+    // A later call may have another token, for example after a sign-out.
+    if (this.phase === "connecting" && opening === this.openings) this.ports.transport.open(auth);
   }
 
   private lost(refused?: Notice, wait_s?: number): void {

@@ -189,9 +189,12 @@ export class Delivery {
       return;
     }
     if (this.inFlight === entry.message_id) this.inFlight = null;
-    const error = readError(answer);
-    if (error === null) this.acknowledged(entry, answer);
-    else this.refused(entry, error);
+    // Without an entry, the log has shown the message first, or the visitor has left the conversation.
+    if (this.outbox.get(entry.message_id) !== undefined) {
+      const error = readError(answer);
+      if (error === null) this.acknowledged(entry, answer);
+      else this.refused(entry, error);
+    }
     this.flush();
   }
 
@@ -210,7 +213,6 @@ export class Delivery {
 
   private acknowledged(entry: OutboxEntry, answer: unknown): void {
     this.failures.delete(entry.message_id);
-    if (this.outbox.get(entry.message_id) === undefined) return; // the log showed the message first
     const seq = isObject(answer) && typeof answer["seq"] === "number" ? answer["seq"] : 0;
     this.outbox.put({ ...entry, state: "sent", seq });
     this.outbox.settle([], this.dialect().seen);

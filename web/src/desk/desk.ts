@@ -7,7 +7,7 @@
 
 import { nothing, render, type TemplateResult } from "lit-html";
 
-import type { Clock, KeyValueStore } from "../client/ports";
+import type { Clock, KeyValueStore, Timer } from "../client/ports";
 import { fill } from "../ui/i18n";
 import { Alerts, type Preference } from "./alerts";
 import { Api, conversationPath, Rejected } from "./api";
@@ -95,9 +95,15 @@ export class Desk {
   private readonly scroll = new LogScroll(() => void this.loadOlder());
   private readonly scope: string;
   private readonly ending = new AbortController();
+  /** Id of the operator who is signed in, or was the last one. */
+  private operator = "";
   private scheduled = false;
   private refreshing: ReturnType<typeof setTimeout> | null = null;
   private detailing: ReturnType<typeof setTimeout> | null = null;
+  private entering: Timer | null = null;
+  /** Number of events of the feed about conversations, and its value at the last event of each conversation. */
+  private events = 0;
+  private readonly changed = new Map<string, number>();
   /** When the server was last informed that the operator types, and where. */
   private typed = { sender_id: "", at: 0 };
   /** Numbers of the conversations up to which the server knows that the operator has read. */
@@ -167,7 +173,11 @@ export class Desk {
     try {
       const me = readMe(await this.api.get("me"));
       if (me === null) throw new Error("the answer of /me names no operator");
+      if (this.ending.signal.aborted) return;
       this.api.csrf = me.csrf;
+      if (me.operator.id !== this.operator) this.read.clear();
+      this.operator = me.operator.id;
+      this.outbox.open(this.operator);
       this.dispatch({ type: "access", access: "granted", me });
       this.feed.start();
       void this.loadCanned();
@@ -175,7 +185,8 @@ export class Desk {
       if (this.ending.signal.aborted) return;
       const isSignedOut = error instanceof Rejected;
       this.dispatch({ type: "access", access: isSignedOut ? "signed_out" : "unreachable" });
-      this.ports.clock.start(isSignedOut ? 5 * RETRY_MS : RETRY_MS, () => {
+      this.ports.clock.stop(this.entering);
+      this.entering = this.ports.clock.start(isSignedOut ? 5 * RETRY_MS : RETRY_MS, () => {
         if (this.state.access !== "granted") void this.enter();
       });
     }
@@ -199,18 +210,15 @@ export class Desk {
     try {
       const handler = { waiting: "queue", mine: "human", human: "human", bot: "bot", all: null }[view];
       const operator = view === "mine" ? (me?.operator.id ?? null) : filter.operator;
-      const { rows, next } = readRows(
-        await this.api.get("conversations", {
-          handler,
-          operator,
-          label: filter.label,
-          channel: filter.channel,
-          from: dayOf(filter.from),
-          to: dayOf(filter.to, 1),
-          after,
-          limit: LIMIT,
-        }),
-      );
+      const { rows, next } = await this.page({
+        handler,
+        operator,
+        label: filter.label,
+        channel: filter.channel,
+        from: dayOf(filter.from),
+        to: dayOf(filter.to, 1),
+        after,
+      });
       // the operator has chosen other conversations meanwhile
       if (this.state.view !== view || this.state.filter !== filter) return;
       this.dispatch({ type: "rows", rows, next });
@@ -224,11 +232,22 @@ export class Desk {
   private async loadQueue(): Promise<void> {
     if (this.state.view === "waiting") return;
     try {
-      const { rows } = readRows(await this.api.get("conversations", { handler: "queue", limit: LIMIT }));
+      const { rows } = await this.page({ handler: "queue" });
       this.dispatch({ type: "rows", rows });
     } catch (error) {
       this.checkAccess(error);
     }
+  }
+
+  /** Load a page of rows. Rows that the feed has changed since the request are left out, and loaded again soon. */
+  private async page(
+    query: Readonly<Record<string, string | number | null>>,
+  ): Promise<ReturnType<typeof readRows>> {
+    const since = this.events;
+    const { rows, next } = readRows(await this.api.get("conversations", { ...query, limit: LIMIT }));
+    const current = rows.filter(({ sender_id }) => (this.changed.get(sender_id) ?? 0) <= since);
+    if (current.length < rows.length) this.refresh();
+    return { rows: current, next };
   }
 
   private async loadDetail(sender_id: string, before?: number): Promise<void> {
@@ -296,6 +315,7 @@ export class Desk {
   select(sender_id: string | null): void {
     if (this.state.tab !== "inbox") this.go("inbox");
     this.detailsOpen = false;
+    this.dialog = null; // its question is about the conversation before
     this.stopTyping();
     this.dispatch({ type: "select", sender_id });
     if (sender_id !== null) void this.loadDetail(sender_id);
@@ -380,7 +400,7 @@ export class Desk {
   }
 
   note(text: string): void {
-    if (text.trim() !== "") this.act("note", { text: text.trim() });
+    if (text.trim() !== "") this.act("note", { text: text.trim(), message_id: this.ports.id() });
   }
 
   label(add: readonly string[], remove: readonly string[]): void {
@@ -462,19 +482,23 @@ export class Desk {
   // -- drafts and typing --------------------------------------------------------------------------------------
 
   draft(sender_id: string): string {
-    return this.ports.store.get(`${this.scope}:draft:${sender_id}`) ?? "";
+    return this.ports.store.get(this.draftKey(sender_id)) ?? "";
   }
 
   /** Keep the draft for the selected conversation. */
   write(text: string): void {
     const { selected } = this.state;
     if (selected === null) return;
-    const key = `${this.scope}:draft:${selected}`;
+    const key = this.draftKey(selected);
     if (text === "") this.ports.store.remove(key);
     else this.ports.store.set(key, text);
     if (text === "") this.stopTyping();
     else if (!text.startsWith("/")) this.showTyping(selected);
     this.schedule();
+  }
+
+  private draftKey(sender_id: string): string {
+    return `${this.scope}:draft:${encodeURIComponent(this.operator)}:${sender_id}`;
   }
 
   private showTyping(sender_id: string): void {
@@ -503,6 +527,8 @@ export class Desk {
     const sender_id =
       event.type === "conversation" ? event.head.sender_id : "sender_id" in event ? event.sender_id : "";
     const at = this.ports.clock.now();
+    if (event.type === "conversation" || event.type === "message" || event.type === "gone")
+      this.changed.set(sender_id, (this.events += 1));
     this.dispatch({ type: "feed", event, at, watched: this.isWatched(sender_id) });
     if (event.type === "reset") {
       void this.loadList();
@@ -591,7 +617,6 @@ export class Desk {
     if (isDone && error.head !== null) return; // an earlier attempt has succeeded, and its answer was lost
     // The visitor has asked for a person meanwhile: the operator wants the same as before.
     if ((entry.request === "take" || entry.request === "say") && error.head?.handler === "queue") {
-      this.outbox.discard(entry.id);
       const { error: _, ...again } = entry;
       this.outbox.add({ ...again, state: "sending", body: { ...entry.body, expected: error.head.seq } });
       return;

@@ -1,7 +1,8 @@
 /**
  * What the operator has done and the server has not confirmed yet: messages, takes, hand-backs, notes.
  *
- * Owns the entries and stores the messages among them, so that neither an outage nor a reload loses one. The entries of a
+ * Owns the entries and stores the messages among them, so that neither an outage nor a reload loses one. Each operator
+ * of this browser has separate entries, so that no message is sent in another operator's name. The entries of a
  * conversation are sent in order, one at a time. An entry is repeated until the server answers; the server accepts
  * each `message_id` once. Called by `desk.ts`. Must not draw.
  */
@@ -53,17 +54,24 @@ export class DeskOutbox {
   private readonly busy = new Set<string>();
   private failures = 0;
   private timer: Timer | null = null;
-  private readonly prefix: string;
+  /** Prefix of the stored keys of the operator; `""` before the first one has signed in. */
+  private prefix = "";
 
   constructor(
     private readonly store: KeyValueStore,
-    scope: string,
+    private readonly scope: string,
     private readonly clock: Clock,
     private readonly listener: OutboxListener,
     private readonly random: () => number = () => Math.random(),
-  ) {
-    this.prefix = `${scope}:outbox:`;
-    const stored = store.keys(this.prefix).map((key) => read(store.get(key)));
+  ) {}
+
+  /** Continue with the stored entries of this operator. Does nothing if they are open already. */
+  open(operator: string): void {
+    const prefix = `${this.scope}:outbox:${encodeURIComponent(operator)}:`;
+    if (prefix === this.prefix) return;
+    this.prefix = prefix;
+    this.entries.clear();
+    const stored = this.store.keys(prefix).map((key) => read(this.store.get(key)));
     for (const entry of stored.filter((each) => each !== null).sort((a, b) => a.made - b.made))
       this.entries.set(entry.id, entry);
   }
@@ -77,8 +85,11 @@ export class DeskOutbox {
     return this.of(sender_id).some((entry) => entry.request === request && entry.state === "sending");
   }
 
+  /** Add an entry after all others, or replace it in its place. */
   add(entry: Entry): void {
-    this.put(entry);
+    // The clock may have been set back since the last entry.
+    const last = [...this.entries.values()].reduce((made, each) => Math.max(made, each.made), 0);
+    this.put(this.entries.has(entry.id) ? entry : { ...entry, made: Math.max(entry.made, last + 1) });
     this.flush();
   }
 
@@ -135,15 +146,18 @@ export class DeskOutbox {
   }
 
   private async send(entry: Entry): Promise<void> {
+    const { prefix } = this;
     this.busy.add(entry.sender_id);
     try {
       const answer = await this.listener.send(entry);
       this.failures = 0;
-      if (entry.request === "say") this.keepSent(entry);
-      else this.discard(entry.id);
-      this.listener.confirmed(entry, answer);
+      if (prefix !== this.prefix)
+        this.store.remove(prefix + entry.id); // another operator has signed in
+      else this.settle(entry, answer);
     } catch (error) {
-      if (error instanceof Rejected) {
+      if (error instanceof Rejected && prefix !== this.prefix) {
+        // It stays stored for the operator who has made it.
+      } else if (error instanceof Rejected) {
         if (entry.request === "say" || entry.request === "note")
           this.put({ ...entry, state: "failed", error: error.message });
         else this.discard(entry.id);
@@ -156,6 +170,12 @@ export class DeskOutbox {
       this.busy.delete(entry.sender_id);
     }
     this.flush();
+  }
+
+  private settle(entry: Entry, answer: unknown): void {
+    if (entry.request === "say") this.keepSent(entry);
+    else this.discard(entry.id);
+    this.listener.confirmed(entry, answer);
   }
 
   private again(): void {

@@ -67,6 +67,7 @@ export class Review {
   /** Handle a key outside text fields. Returns whether it meant something here. */
   pressed(event: KeyboardEvent): boolean {
     if (event.ctrlKey || event.metaKey || event.altKey || this.current === null) return false;
+    if (event.repeat) return false; // a key that is held down must not decide about texts that nobody has read
     const isButton = (event.target as Element).matches("button, a");
     if (event.key === "Enter" && !isButton) this.confirm();
     else if (event.key === "c") this.choose(true);

@@ -244,13 +244,15 @@ function detailed(state: DeskState, event: Extract<DeskEvent, { type: "detail" }
   const meets = isSame && (known.messages.at(-1)?.seq ?? 0) >= (detail.messages[0]?.seq ?? 0);
   const opened: Opened = {
     ...detail,
+    // An answer can be older than an event that has overtaken it.
+    head: isSame && known.head.seq > detail.head.seq ? known.head : detail.head,
     messages: meets ? merge(known.messages, detail.messages) : detail.messages,
     has_more: meets ? known.has_more : detail.has_more,
     older: "idle",
   };
   const others = Object.entries(state.opened).filter(([id]) => id !== sender_id);
   const kept = Object.fromEntries(others.slice(-(MAX_OPENED - 1)));
-  return headed({ ...state, opened: { ...kept, [sender_id]: opened } }, detail.head);
+  return headed({ ...state, opened: { ...kept, [sender_id]: opened } }, opened.head);
 }
 
 function fed(state: DeskState, { event, at, watched }: Extract<DeskEvent, { type: "feed" }>): DeskState {

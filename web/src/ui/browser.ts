@@ -41,21 +41,30 @@ export function browserStore(kind: StorageKind): KeyValueStore {
   } catch {
     return memoryStore(); // blocked by a setting or a sandboxed frame; the chat shows a notice
   }
+  // Values that did not fit into a full storage. This page uses them, but the next visit does not have them.
+  const unstored = new Map<string, string>();
   return {
     persistent: true,
-    get: (key) => storage.getItem(key),
+    get: (key) => unstored.get(key) ?? storage.getItem(key),
     set(key, value) {
       try {
         storage.setItem(key, value);
+        unstored.delete(key);
       } catch {
-        // Storage is full. This page uses the value in memory, but the next visit does not have it.
+        unstored.set(key, value);
       }
     },
-    remove: (key) => storage.removeItem(key),
-    keys: (prefix) => Object.keys(storage).filter((key) => key.startsWith(prefix)),
+    remove(key) {
+      unstored.delete(key);
+      storage.removeItem(key);
+    },
+    keys: (prefix) =>
+      [...new Set([...Object.keys(storage), ...unstored.keys()])].filter((key) => key.startsWith(prefix)),
     watch(changed) {
       const listener = (event: StorageEvent): void => {
-        if (event.storageArea === storage && event.key !== null) changed(event.key);
+        if (event.storageArea !== storage || event.key === null) return;
+        unstored.delete(event.key); // the other tab's value is newer
+        changed(event.key);
       };
       addEventListener("storage", listener);
       return () => removeEventListener("storage", listener);

@@ -17,6 +17,7 @@ const SCORES = [1, 2, 3, 4, 5];
 export class Rating {
   private score = 0;
   private comment = "";
+  private isSending = false;
   private readonly key: string;
 
   constructor(
@@ -97,7 +98,11 @@ export class Rating {
   }
 
   private async submit(): Promise<void> {
-    if (this.score > 0 && (await this.send(this.score, this.comment.trim()))) this.finish("sent");
+    if (this.score === 0 || this.isSending) return;
+    this.isSending = true;
+    const isSent = await this.send(this.score, this.comment.trim());
+    this.isSending = false;
+    if (isSent) this.finish("sent");
   }
 
   private finish(rating: ChatState["rating"]): void {

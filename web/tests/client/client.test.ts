@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { settle, Tab, World } from "./world";
+import { settle, silence, Tab, World } from "./world";
 
 let world: World;
 beforeEach(() => {
@@ -89,6 +89,123 @@ describe("joining", () => {
   });
 });
 
+describe("a token that arrives too late", () => {
+  it("is not used after the page has set another one", async () => {
+    const tokens: ((token: string | null) => void)[] = [];
+    world.server.up = false;
+    const tab = await world.tab({ token: () => new Promise((resolve) => tokens.push(resolve)) });
+    tab.client.reconnect();
+    tokens[1]!(null); // the visitor has signed out
+    await Promise.resolve();
+    tokens[0]!("of the visitor before");
+    await settle();
+
+    expect(tab.socket.auth).toEqual({});
+  });
+});
+
+describe("answers that arrive too late", () => {
+  it("do not show a page of the conversation that was left", async () => {
+    const tab = await world.tab();
+    world.server.botSays(tab.client.sessionId!, "a secret");
+    let release: () => void = () => undefined;
+    world.server.handlers["history_request"] = (payload) => {
+      const answer = { ok: true, ...world.server.historyPage(payload["session_id"] as string, payload) };
+      return new Promise((resolve) => (release = () => resolve(answer)));
+    };
+    world.server.handlers["session_request"] = () => silence;
+    const loading = tab.client.loadOlder(99);
+    await settle();
+    tab.client.forget();
+    release();
+    await loading;
+
+    expect(tab.texts).toEqual([]);
+  });
+
+  it("do not bring back a message of the visitor who has signed out", async () => {
+    const tab = await world.tab();
+    let release: () => void = () => undefined;
+    world.server.handlers["user_uttered"] = () =>
+      new Promise((resolve) => {
+        release = () => resolve({ ok: false, error: { code: "no_model", message: "no model is loaded" } });
+      });
+    tab.client.send("a secret");
+    await settle();
+    tab.client.forget();
+    release();
+    await settle();
+
+    expect(tab.state.outbox).toEqual([]);
+    expect(tab.notices()).toEqual([]);
+    expect([...world.storage.values].join()).not.toContain("a secret");
+  });
+});
+
+describe("live messages before the answer", () => {
+  it("are not lost when one response of long polling contains both", async () => {
+    world.server.handlers["session_request"] = (payload, socket) => {
+      const answer = world.server.standard("session_request", payload, socket);
+      if (payload["cursor"] === undefined) {
+        const said = world.server.botSays(socket.session_id!, "hello");
+        world.server.deliver(socket.session_id!, said);
+      }
+      return answer;
+    };
+    const tab = await world.tab();
+    await settle();
+
+    expect(tab.texts).toEqual(["hello"]);
+  });
+});
+
+describe("a reset that crosses another request for a session", () => {
+  /** Serve requests at once, and hold back the answers to resets until `release` is called. */
+  function slowResets(): () => void {
+    const held: (() => void)[] = [];
+    world.server.handlers["session_reset"] = (payload, socket) => {
+      const answer = world.server.standard("session_reset", payload, socket);
+      return new Promise((resolve) => held.push(() => resolve(answer)));
+    };
+    return () => held.forEach((each) => each());
+  }
+
+  it("hears the new conversation, also when the page woke up in the meantime", async () => {
+    const tab = await world.tab();
+    const release = slowResets();
+    const resetting = tab.client.reset();
+    await settle();
+    await tab.goes("wake");
+    release();
+    await resetting;
+    await settle();
+    const session_id = tab.client.sessionId!;
+    world.server.deliver(session_id, world.server.botSays(session_id, "welcome"));
+    await settle();
+
+    expect(tab.texts).toEqual(["welcome"]);
+  });
+
+  it("hears the conversation that another tab has opened in the meantime", async () => {
+    const tab = await world.tab();
+    const other = await world.tab();
+    const release = slowResets();
+    const resetting = tab.client.reset();
+    await settle();
+    other.client.open("chosen");
+    release();
+    await resetting;
+    await settle();
+    const session_id = tab.client.sessionId!;
+    world.server.deliver(session_id, world.server.botSays(session_id, "welcome"));
+    await settle();
+
+    expect(tab.client.sessionId).toBe(other.client.sessionId);
+    expect(tab.texts).toEqual(["welcome"]);
+    expect(other.texts).toEqual(["welcome"]);
+  });
+});
+
 describe("tabs", () => {
   it("show one another's messages live", async () => {
     const tab = await world.tab();
@@ -136,6 +253,48 @@ describe("tabs", () => {
 
     expect(world.server.last("session_request")).toMatchObject({ session_id: "mine", session_token: "t" });
     expect(tab.notices()).toEqual(["session_claimed"]);
+  });
+
+  it("follow a sign-out, also one without a connection", async () => {
+    const tab = await world.tab();
+    const other = await world.tab();
+    tab.client.send("a secret");
+    await settle();
+    const secret = tab.client.sessionId;
+    world.server.kill();
+    await settle();
+    tab.client.forget();
+    await settle();
+
+    expect(other.texts).toEqual([]);
+    world.server.up = true;
+    await other.goes("offline");
+    await other.goes("online"); // the other tab connects first
+    await world.clock.elapse(20_000);
+    expect(other.client.sessionId).not.toBe(secret);
+    expect(tab.client.sessionId).toBe(other.client.sessionId);
+    expect(tab.texts).toEqual([]);
+  });
+
+  it("follow another conversation that was opened while they joined", async () => {
+    const tab = await world.tab();
+    const other = await world.tab();
+    await other.goes("offline");
+    let release: () => void = () => undefined;
+    world.server.handlers["session_request"] = (payload, socket) => {
+      const answer = world.server.standard("session_request", payload, socket);
+      return socket === other.socket && payload["session_id"] !== "chosen"
+        ? new Promise((resolve) => (release = () => resolve(answer)))
+        : answer;
+    };
+    await other.goes("online");
+    tab.client.open("chosen");
+    await settle();
+    release();
+    await settle();
+
+    expect(tab.client.sessionId).toBe("chosen");
+    expect(other.client.sessionId).toBe("chosen");
   });
 
   it("show one another's unsent messages", async () => {

@@ -10,8 +10,8 @@ let sent: string[];
 let events: string[];
 let answer: (entry: Entry) => Promise<unknown>;
 
-const make = (): DeskOutbox =>
-  new DeskOutbox(
+const make = (): DeskOutbox => {
+  const outbox = new DeskOutbox(
     storage.tab(),
     "desk",
     clock,
@@ -26,6 +26,9 @@ const make = (): DeskOutbox =>
     },
     () => 1,
   );
+  outbox.open("me");
+  return outbox;
+};
 const entry = (id: string, request = "say", sender_id = "v"): Entry => ({
   id,
   sender_id,
@@ -112,6 +115,22 @@ describe("the outbox of the desk", () => {
     expect(storage.values.size).toBe(0);
   });
 
+  it("keeps the order over a reload, also if the clock was set back between two messages", () => {
+    answer = async () => {
+      throw new Unreachable("down");
+    };
+    const before = make();
+    before.add(entry("m5"));
+    before.add(entry("m1"));
+    before.stop();
+
+    expect(
+      make()
+        .of("v")
+        .map(({ id }) => id),
+    ).toEqual(["m5", "m1"]);
+  });
+
   it("drops a rejected click", async () => {
     answer = async () => {
       throw new Rejected(409, "handler_conflict", "Ada handles the conversation", null, {});
@@ -124,8 +143,8 @@ describe("the outbox of the desk", () => {
   });
 
   it("ignores entries that are damaged", () => {
-    storage.values.set("desk:outbox:x", "{");
-    storage.values.set("desk:outbox:y", '"text"');
+    storage.values.set("desk:outbox:me:x", "{");
+    storage.values.set("desk:outbox:me:y", '"text"');
 
     expect(make().of("v")).toEqual([]);
   });

@@ -134,6 +134,17 @@ describe("an open conversation", () => {
   });
 });
 
+describe("a conversation whose answer an event has overtaken", () => {
+  it("keeps the handler of the event", () => {
+    const state = showing(message(1));
+    const taken = head(5, { handler: "human", operator: ADA });
+    const later = fed(state, { type: "conversation", head: taken, row: null });
+    const after = reduce(later, { type: "detail", detail: detail([message(1)]) });
+
+    expect(after.opened["v"]!.head).toEqual(taken);
+  });
+});
+
 describe("the filter", () => {
   it("keeps rows with the label, channel, operator and days, and does not change the counts", () => {
     const at = (year: number): number => new Date(year, 4, 5, 12).getTime() / 1000;

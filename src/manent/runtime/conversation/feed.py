@@ -18,7 +18,7 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied
 from manent.runtime.conversation.record import Record
 from manent.runtime.conversation.successor import Successor, successor_of
-from manent.runtime.conversation.ticket import Erased, Receipt, TurnCause
+from manent.runtime.conversation.ticket import Erased, OperatorMessage, Receipt, TurnCause
 from manent.runtime.ports.store import VersionConflict
 
 log = logging.getLogger("manent.conversation")
@@ -173,10 +173,10 @@ class Feed:
             return False
         return True
 
-    async def append_internal(self, *events: Event) -> None:
+    async def append_internal(self, *events: Event, message: OperatorMessage | None = None) -> None:
         """Append internal events, as `Record.append_internal` does."""
         before, _ = await self._record.load()
-        entries = await self._record.append_internal(events)
+        entries = await self._record.append_internal(events, message)
         if self.position == (before.epoch, before.version):
             self.position = (before.epoch, before.version + len(entries))
         self._engine.notify_log_readers(self._record.sender_id, entries)

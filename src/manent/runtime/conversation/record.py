@@ -20,7 +20,7 @@ from manent.core.tracker import Tracker, WindowExceeded
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied, Numbering
 from manent.runtime.conversation.reminder_changes import changes_of
-from manent.runtime.conversation.ticket import TurnCause
+from manent.runtime.conversation.ticket import OperatorMessage, TurnCause
 from manent.runtime.ports.store import Loaded, VersionConflict
 
 SNAPSHOT_EVERY = 200
@@ -242,20 +242,36 @@ class Record:
                     status=403,
                 )
 
-    async def append_internal(self, events: Sequence[Event]) -> tuple[LogEntry, ...]:
+    async def append_internal(
+        self, events: Sequence[Event], message: OperatorMessage | None = None
+    ) -> tuple[LogEntry, ...]:
         """Append events that the visitor does not see, without changing the `updated` time of the conversation.
 
         So the conversation does not become the newest conversation of its owner.
 
+        Args:
+            events: the events.
+            message: the message of an operator that the events add. Its id cannot be used again.
+
         Raises:
             VersionConflict: another server wrote first; nothing was written.
+            DuplicateMessage: the message was already accepted; nothing was written.
             StoreError: nothing was written.
         """
         head, tracker = await self.load()
         entries = tuple(LogEntry(seq=seq, event=event) for seq, event in enumerate(events, head.version + 1))
         after = replace(head, version=head.version + len(entries))
+        accepted: tuple[Accepted, ...] = ()
+        if message is not None:
+            accepted = (Accepted(message_id=message.message_id, seq=after.version, digest=message.digest),)
         await self._engine.store.append(
-            Append(head=after, expected_version=head.version, expected_lease=head.lease, entries=entries)
+            Append(
+                head=after,
+                expected_version=head.version,
+                expected_lease=head.lease,
+                entries=entries,
+                accepted=accepted,
+            )
         )
         for event in events:
             tracker.update(event)

@@ -25,6 +25,7 @@ from manent.runtime.conversation.record import MAX_ATTEMPTS, Record
 from manent.runtime.conversation.ticket import (
     BusyElsewhere,
     Erased,
+    OperatorMessage,
     Receipt,
     Ticket,
     TurnCause,
@@ -146,14 +147,18 @@ class TurnRunner:
 
         await self._until_decided(work)
 
-    async def append_internal(self, make: Callable[[Head], Sequence[Event]]) -> None:
+    async def append_internal(
+        self, make: Callable[[Head], Sequence[Event]], message: OperatorMessage | None = None
+    ) -> None:
         """Append events that neither the visitor nor the bot sees. If a turn is open, finish it first.
 
         Args:
             make: called with the head. It returns the events. It is called again after a conflict.
+            message: the message of an operator that the events add. Its id cannot be used again.
 
         Raises:
             RequestError: `busy`, or what `make` raises.
+            DuplicateMessage: the message was already accepted; nothing was written.
             VersionConflict: other servers wrote first in all attempts.
             StoreError: nothing was written.
         """
@@ -162,7 +167,7 @@ class TurnRunner:
             if head.open_turn:
                 await self._finish(head, tracker)
                 head, _ = await self._record.load()
-            await self._feed.append_internal(*make(head))
+            await self._feed.append_internal(*make(head), message=message)
 
         await self._until_decided(work)
 

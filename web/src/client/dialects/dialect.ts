@@ -33,7 +33,7 @@ export interface Dialect {
   userTyping(on: boolean): Promise<void>;
   /** Fetch missed messages, and find out within `timeout_ms` whether the connection is alive. */
   resync(timeout_ms?: number): void;
-  /** Another tab has stored a session. */
+  /** Another tab has stored or removed a session. */
   sessionStored(): void;
 }
 
@@ -58,6 +58,8 @@ export interface Conversation {
   /** Leave the session in this tab. The next join starts without a cursor. */
   leave(): void;
   join(): void;
+  /** Remove the session from this browser, and start a new one. */
+  forget(): void;
   /** Fetch a new token from the page and send it over this connection. */
   refreshToken(): Promise<void>;
 }

@@ -47,6 +47,10 @@ export class Protocol1 implements Dialect {
   /** Live messages since the last response. They must not be lost when a response replaces the list. */
   private arrived: Message[] = [];
   private resyncing: Promise<void> | null = null;
+  /** Whether a live message arrived before the answer that names its session. */
+  private isEarly = false;
+  /** Whether a reset or an erase is running. A later request for the old session would make the server return to it. */
+  private isBeginning = false;
 
   constructor(private readonly conversation: Conversation) {}
 
@@ -61,6 +65,7 @@ export class Protocol1 implements Dialect {
     const { connection, memory } = this.conversation;
     const attempt = (connection.attempt += 1);
     const request = this.sessionRequest();
+    this.isEarly = false;
     let answer: unknown;
     try {
       answer = await connection.request("session_request", request);
@@ -71,15 +76,19 @@ export class Protocol1 implements Dialect {
     if (attempt !== connection.attempt || connection.phase !== "joining") return;
     if (!isAnswer(answer)) return; // a plain server sends an empty acknowledgement and session_confirm
     const error = readError(answer);
+    const stored = memory.get();
     if (error !== null) this.refused(error);
-    else if (request.session_id === undefined && memory.get() !== null)
-      this.conversation.join(); // another tab has started a conversation in the meantime; use that one
-    else await this.answered(readSessionAnswer(answer), attempt);
+    else if (stored !== null && stored.session_id !== request.session_id)
+      this.conversation.join(); // another tab has started or opened a conversation in the meantime; use that one
+    else {
+      await this.answered(readSessionAnswer(answer), attempt);
+      if (this.isEarly) this.resync();
+    }
   }
 
   /** Fetch all messages after the cursor. Concurrent calls share one request. */
   resync(timeout_ms = ANSWER_TIMEOUT_MS): void {
-    if (this.conversation.connection.phase !== "ready") return;
+    if (this.conversation.connection.phase !== "ready" || this.isBeginning) return;
     this.resyncing ??= this.resyncOnce(timeout_ms).finally(() => (this.resyncing = null));
   }
 
@@ -97,8 +106,10 @@ export class Protocol1 implements Dialect {
     const { connection, memory } = this.conversation;
     // Another tab has changed the conversation, or two tabs started one at the same time. All tabs use the stored one.
     const stored = memory.get();
-    if (connection.phase !== "ready" || stored === null) return;
-    if (stored.session_id !== memory.joined?.session_id) this.rejoin();
+    if (stored === null) {
+      // The visitor has signed out in another tab. This tab must not store the session again.
+      if (memory.joined !== null) this.conversation.forget();
+    } else if (connection.phase === "ready" && stored.session_id !== memory.joined?.session_id) this.rejoin();
   }
 
   private sessionRequest(): SessionRequest {
@@ -186,7 +197,9 @@ export class Protocol1 implements Dialect {
   private enter(session: SessionAnswer): void {
     const { memory } = this.conversation;
     const { session_id, epoch, messages } = session;
-    const token = session.session_token ?? memory.joined?.session_token ?? memory.get()?.session_token;
+    const known = memory.joined ?? memory.get();
+    const token =
+      session.session_token ?? (known?.session_id === session_id ? known.session_token : undefined);
     const continues = memory.joined?.session_id === session_id && !session.gap;
     this.arrived = [];
     this.position = after(continues ? this.position : at(epoch, 0), epoch, messages);
@@ -232,10 +245,20 @@ export class Protocol1 implements Dialect {
     const { connection, memory } = this.conversation;
     if (memory.joined === null) throw new Error(NO_SESSION);
     const { session_id } = memory.joined;
-    const session = readSessionAnswer(await connection.ask(request, { session_id, ...this.accepted() }));
-    if (session === null) throw new Error(UNREADABLE_ANSWER.message);
+    const { attempt } = connection;
+    let session: SessionAnswer | null;
+    this.isBeginning = true;
+    try {
+      session = readSessionAnswer(await connection.ask(request, { session_id, ...this.accepted() }));
+      if (session === null) throw new Error(UNREADABLE_ANSWER.message);
+    } catch (error) {
+      this.isBeginning = false;
+      this.resync();
+      throw error;
+    }
+    this.isBeginning = false;
+    if (attempt !== connection.attempt) return; // the client has joined another conversation since
     this.conversation.leave();
-    memory.forget(); // the stored token belongs to the old session
     await this.answered(session, (connection.attempt += 1));
   }
 
@@ -281,8 +304,13 @@ export class Protocol1 implements Dialect {
 
   private message(message: Message | null): void {
     const { connection, memory, typing } = this.conversation;
-    // The server responds to session_request before it sends messages, so earlier messages belong to another session.
-    if (message === null || memory.joined === null) return;
+    if (message === null) return;
+    if (memory.joined === null) {
+      // The message belongs to the previous session, or to the next one if a response of long polling contains the
+      // answer and the message: the code that awaits the answer runs after all packets of the response.
+      this.isEarly = true;
+      return;
+    }
     const { position, outcome } = advance(this.position, message);
     this.position = position;
     if (message.role !== "user") typing.set(false);

@@ -1,6 +1,7 @@
 /** The tab *Inbox*: the list, the open conversation, and its context. Called by `frame.ts`. Pure. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
+import { keyed } from "lit-html/directives/keyed.js";
 import { repeat } from "lit-html/directives/repeat.js";
 
 import { fill } from "../../ui/i18n";
@@ -26,7 +27,11 @@ export function inboxView(desk: Desk, now: number): TemplateResult {
         ? html`<section class="talk" aria-label=${words.conversation}>
             ${state.selected === null ? emptyView(words.choose, words.choose_note) : emptyView(words.loading, "")}
           </section>`
-        : html`${conversationView(opened, desk, now)}${contextView(opened, desk, now)}`
+        : html`${conversationView(opened, desk, now)}
+          ${
+            // The fields for a note and a label must not keep their text when another conversation is opened.
+            keyed(opened.head.sender_id, contextView(opened, desk, now))
+          }`
     }
   </div>`;
 }

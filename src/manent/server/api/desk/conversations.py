@@ -83,9 +83,10 @@ class HandoffRequest(msgspec.Struct, kw_only=True):
 
 
 class NoteRequest(msgspec.Struct, kw_only=True):
-    """Add a note for other operators."""
+    """Add a note for other operators. The same `message_id` adds one note, however often the request is repeated."""
 
     text: str
+    message_id: str | None = None
 
 
 class LabelsRequest(msgspec.Struct, kw_only=True):
@@ -306,7 +307,10 @@ class ConversationRequests:
     async def _note(self, request: Request, person: Person, sender_id: str) -> Head:
         body = await body_of(request, NoteRequest)
         return await self._perform(
-            person, sender_id, "note", lambda one: handling.note(one, person.member.operator, body.text)
+            person,
+            sender_id,
+            "note",
+            lambda one: handling.note(one, person.member.operator, body.text, message_id=body.message_id),
         )
 
     async def _labels(self, request: Request, person: Person, sender_id: str) -> Head:
