@@ -264,7 +264,7 @@ def find_config(root: Path, given: Path | None) -> Path:
 
 def _read_domain(paths: list[Path], imports: list[Path], report: Report) -> RawDomain:
     imported = [path for path in find_files(imports) if is_domain(path)]
-    raw = read_domain_files(find_files([*paths, *imported]), report)
+    raw = read_domain_files(find_files([*paths, *imported], subdirectories_last=True), report)
     raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
     return raw
 
