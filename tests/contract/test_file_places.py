@@ -62,8 +62,8 @@ def files_below(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("size", [0, 1, 300_000, 12_000_000])
-async def test_bytes_come_back(place: Place, size: int) -> None:
-    """A file has the same bytes when it is read, also a file that is stored in several parts."""
+async def test_files_are_read_unchanged(place: Place, size: int) -> None:
+    """A file is read unchanged, even if it is stored in several parts."""
     content = bytes(range(256)) * (size // 256) + bytes(size % 256)
     await place.put(IDS[0], io.BytesIO(content))
     assert await read(place, IDS[0]) == content

@@ -37,8 +37,8 @@ async def http(server: Running) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_parse_and_its_disguises(http: httpx.AsyncClient) -> None:
-    """A text is understood, and shown in the shape that is asked for."""
+async def test_parse_results_have_the_requested_format(http: httpx.AsyncClient) -> None:
+    """A parse result has the format that the request asks for."""
     body = {"text": " I am Ada "}
     plain = (await http.post("/model/parse", json=body)).json()
     wit = (await http.post("/model/parse?emulation_mode=wit", json=body)).json()
@@ -57,7 +57,7 @@ async def test_parse_and_its_disguises(http: httpx.AsyncClient) -> None:
 
 
 async def test_diagnostics_of_a_parse(http: httpx.AsyncClient) -> None:
-    """`diagnostics=true` adds to the parse result, which stays the same; keyword classifiers have no probabilities."""
+    """`diagnostics=true` adds a key and changes nothing else. Keyword classifiers have no probabilities."""
     body = {"text": "I am Ada"}
     plain = (await http.post("/model/parse", json=body)).json()
     shown = (await http.post("/model/parse?diagnostics=true", json=body)).json()
@@ -66,8 +66,8 @@ async def test_diagnostics_of_a_parse(http: httpx.AsyncClient) -> None:
     assert (await http.post("/model/parse?diagnostics=true&emulation_mode=wit", json=body)).status_code == 400
 
 
-async def test_mistakes_of_the_client_are_its_own(http: httpx.AsyncClient) -> None:
-    """What the client got wrong is answered with 4xx and a sentence."""
+async def test_invalid_requests_are_rejected(http: httpx.AsyncClient) -> None:
+    """An invalid request is answered with a status from 400 to 499 and a message."""
     cases = [
         ("POST", "/model/parse", b"", 400),
         ("POST", "/model/parse", b"{}", 400),
@@ -86,7 +86,7 @@ async def test_mistakes_of_the_client_are_its_own(http: httpx.AsyncClient) -> No
 
 
 async def test_predict_from_events(http: httpx.AsyncClient) -> None:
-    """The policies' opinion of a conversation that never was."""
+    """The policies predict the next action for posted events, without a stored conversation."""
     events = [
         {"event": "action", "name": "action_listen"},
         {"event": "user", "text": "hello", "parse_data": {"intent": {"name": "greet"}, "entities": []}},
@@ -101,8 +101,8 @@ async def test_predict_from_events(http: httpx.AsyncClient) -> None:
     )
 
 
-async def test_domain_in_both_forms(http: httpx.AsyncClient) -> None:
-    """JSON unless YAML is asked for; anything else is not acceptable."""
+async def test_domain_as_json_or_yaml(http: httpx.AsyncClient) -> None:
+    """The domain is returned as JSON or, on request, as YAML. Other types are not acceptable."""
     shown = {
         accept: await http.get("/domain", headers={"Accept": accept})
         for accept in ("application/json", "*/*", "application/x-yaml", "text/plain")
@@ -114,12 +114,12 @@ async def test_domain_in_both_forms(http: httpx.AsyncClient) -> None:
 
 
 def test_yaml_follows_version_1_2() -> None:
-    """`yes` is a plain string there, `true` is not."""
+    """In the YAML of a domain, `yes` is a string and `true` is a Boolean."""
     assert write_yaml(["yes", "true", True, "3.1"]) == "- yes\n- 'true'\n- true\n- '3.1'\n"
 
 
 async def test_model_is_trained_and_loaded(http: httpx.AsyncClient, server: Running) -> None:
-    """One document becomes a model in the folder; loading it changes the bot without losing the conversation."""
+    """A posted document is trained and stored. Loading the model keeps the conversations."""
     changed = ONE_DOCUMENT.replace("text: Hello.", "text: Good day.")
     trained = await http.post("/model/train?save_to_default_model_directory=false", content=changed.encode())
     assert trained.status_code == 200, trained.text
@@ -137,7 +137,7 @@ async def test_model_is_trained_and_loaded(http: httpx.AsyncClient, server: Runn
 
 
 async def test_document_with_mistakes_names_its_lines(http: httpx.AsyncClient) -> None:
-    """A document that cannot be trained is refused with what is wrong, and where."""
+    """A document that cannot be trained is rejected with its mistakes and their lines."""
     answer = await http.post("/model/train", content=ONE_DOCUMENT.replace("type: text", "type: texts").encode())
 
     line = next(number for number, text in enumerate(ONE_DOCUMENT.splitlines(), 1) if "type: text" in text)
@@ -145,8 +145,8 @@ async def test_document_with_mistakes_names_its_lines(http: httpx.AsyncClient) -
     assert f":{line} " in answer.json()["message"]
 
 
-async def test_swap_waits_for_no_turn_and_loses_none(tmp_path: Path) -> None:
-    """A turn that is at work when the model changes ends, the next one has the new model."""
+async def test_turns_survive_a_change_of_the_model(tmp_path: Path) -> None:
+    """A turn that runs during a change of the model ends, and the next turn uses the new model."""
     actions = Actions(hold=asyncio.Event())
     other = tmp_path / "other.tar.gz"
     shutil.copy(model_file(), other)
@@ -166,7 +166,7 @@ async def test_swap_waits_for_no_turn_and_loses_none(tmp_path: Path) -> None:
 
 
 async def test_swaps_under_load_lose_no_message(http: httpx.AsyncClient, server: Running) -> None:
-    """Visitors talk while the model is swapped again and again: each message is answered once, by one of them."""
+    """While the model is changed repeatedly, each message is answered once by one of the models."""
     project = write_project(server.root / "other")
     domain = project / "domain.yml"
     domain.write_text(domain.read_text().replace("text: Hello.", "text: Good day."))
@@ -201,8 +201,8 @@ async def test_swaps_under_load_lose_no_message(http: httpx.AsyncClient, server:
     assert heard == [f"visitor 0-{number}" for number in range(MESSAGES)]
 
 
-async def test_without_a_model_everything_is_a_conflict(http: httpx.AsyncClient) -> None:
-    """After DELETE requests that need a model say so, until another one is loaded."""
+async def test_requests_without_a_model_are_rejected(http: httpx.AsyncClient) -> None:
+    """After DELETE, requests that need a model are rejected until another model is loaded."""
     assert (await http.delete("/model")).status_code == 204
     answers = [
         await http.post("/webhooks/rest/webhook", json={"message": "hello"}),
@@ -218,8 +218,8 @@ async def test_without_a_model_everything_is_a_conflict(http: httpx.AsyncClient)
     assert (loaded.status_code, again.json()[0]["text"]) == (204, "Hello.")
 
 
-async def test_understanding_is_scored(http: httpx.AsyncClient) -> None:
-    """Annotated examples are judged: what was right, what was wrong, and which entities were found."""
+async def test_nlu_is_evaluated(http: httpx.AsyncClient) -> None:
+    """Annotated examples are evaluated: correct and wrong intents, and the entities that were found."""
     examples = FILES["data/nlu.yml"] + "- intent: greet\n  examples: |\n    - count\n"
     answer = await http.post("/model/test/intents", content=examples.encode())
     assert answer.status_code == 200, answer.text
@@ -232,8 +232,8 @@ async def test_understanding_is_scored(http: httpx.AsyncClient) -> None:
     assert none.status_code == 400
 
 
-async def test_understanding_is_cross_validated(http: httpx.AsyncClient) -> None:
-    """With folds the document's own pipeline is trained and judged; without one, or with odd numbers, nothing."""
+async def test_nlu_is_cross_validated(http: httpx.AsyncClient) -> None:
+    """With folds, the pipeline of the document is trained and evaluated. Invalid requests are rejected."""
     data = FILES["data/nlu.yml"].replace("    - hello\n", "    - hello\n    - hello you\n")
     answer = await http.post(
         "/model/test/intents?cross_validation_folds=2", content=(FILES["config.yml"] + data).encode()
@@ -249,8 +249,8 @@ async def test_understanding_is_cross_validated(http: httpx.AsyncClient) -> None
     assert [each.status_code for each in refused] == [400] * 4
 
 
-async def test_stories_are_played(http: httpx.AsyncClient) -> None:
-    """Test stories are judged by the loaded model, with or without their texts."""
+async def test_stories_are_evaluated(http: httpx.AsyncClient) -> None:
+    """The loaded model is evaluated with test stories, with or without their texts."""
     stories = (
         "stories:\n- story: one\n  steps:\n  - {user: hello, intent: greet}\n  - action: utter_greet\n"
         "  - {user: hello, intent: count}\n  - action: utter_greet\n"
@@ -283,7 +283,7 @@ async def test_stories_are_played(http: httpx.AsyncClient) -> None:
 
 
 def test_split_document_keeps_lines_in_their_place() -> None:
-    """Each part has its own keys' lines where they stood in the whole."""
+    """In each part of a split document, lines have the same numbers as in the whole."""
     parts = split_document('version: "3.1"\npipeline: []\nintents:\n- a\nnlu:\n- intent: a\n')
 
     assert parts["config.yml"].splitlines() == ["", "pipeline: []", "", "", "", ""]
@@ -302,7 +302,7 @@ def test_split_document_keeps_lines_in_their_place() -> None:
 async def test_a_document_with_nothing_to_train_makes_no_model(
     server: Running, http: httpx.AsyncClient, document: str
 ) -> None:
-    """An empty model would be the newest one, and the next start would serve it."""
+    """A document without training data is rejected, so that no empty model becomes the newest one."""
     before = sorted(server.root.glob("models/*"))
 
     answer = await http.post("/model/train", content=document, headers={"Content-Type": "application/json"})
@@ -319,7 +319,7 @@ async def outside() -> AsyncIterator[ScriptedServer]:
 
 
 async def test_urls_in_requests_reach_no_private_address(http: httpx.AsyncClient, outside: ScriptedServer) -> None:
-    """A result is not sent to, and a model not loaded from, this machine's own addresses."""
+    """Results are not sent to private addresses, and models are not loaded from them."""
     results = await http.post(f"/model/test/intents?callback_url={outside.url}", content=b"nlu: []")
     model = await http.put("/model", json={"model_server": {"url": outside.url}})
 
@@ -366,10 +366,10 @@ async def test_a_model_from_a_model_server(tmp_path: Path, outside: ScriptedServ
     assert len(outside.requests) == 4
 
 
-async def test_a_result_that_is_redirected_is_not_sent_on(
+async def test_redirects_of_the_callback_url_are_not_followed(
     tmp_path: Path, outside: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The callback URL gets the result once; a redirect is a refusal, which is logged."""
+    """The callback URL receives the result once. A redirect is logged as a failure and not followed."""
 
     async def redirect(_request: web.Request, _body: bytes) -> web.StreamResponse:
         return web.Response(status=307, headers={"Location": outside.url + "?again"})

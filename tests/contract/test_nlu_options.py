@@ -179,8 +179,8 @@ def _pipeline(component: str, option: str, case: Case, *, changed: bool) -> Pipe
 @pytest.mark.parametrize(
     ("component", "option"), [(component, option) for component, options in CASES.items() for option in options]
 )
-def test_an_option_changes_what_is_understood(component: str, option: str) -> None:
-    """With the option's default and with another value, some text has another parse result."""
+def test_each_option_changes_a_parse_result(component: str, option: str) -> None:
+    """With another value than the default, the parse result of some text changes."""
     case = CASES[component][option]
     usual = _pipeline(component, option, case, changed=False)
     other = _pipeline(component, option, case, changed=True)
@@ -188,8 +188,8 @@ def test_an_option_changes_what_is_understood(component: str, option: str) -> No
     assert [usual.parse(text) for text in case.texts] != [other.parse(text) for text in case.texts]
 
 
-def test_no_option_is_forgotten() -> None:
-    """Each option of each kind of component is in the table above, and nothing else is."""
+def test_all_options_are_tested() -> None:
+    """The table above contains all options of all components, and no others."""
     kinds = {id(kind): name for name, kind in reversed(KINDS.items()) if kind.options and name not in ELSEWHERE}
     kinds = {key: name for key, name in kinds.items() if name != "DucklingHTTPExtractor"}
 
@@ -198,16 +198,16 @@ def test_no_option_is_forgotten() -> None:
     }
 
 
-def test_each_option_says_what_it_may_be() -> None:
-    """Each option has values, and its default is one of them."""
+def test_each_option_has_values() -> None:
+    """Each option has a list of values that contains its default."""
     for name, kind in KINDS.items():
         known = kind.declared
         assert set(kind.options) <= set(known.values), name
         assert known.read(kind.options)[1] == {}, name
 
 
-def test_options_of_no_file_are_read_alike() -> None:
-    """Training takes numbers in quotes, and refuses what is none."""
+def test_numbers_in_quotes_are_read() -> None:
+    """Training accepts numbers in quotes, and rejects other strings."""
     fallback = {"name": "FallbackClassifier", "threshold": "1", "ambiguity_threshold": None}
 
     assert trained(data(), TOKENIZER, WORDS, DIET, fallback).parse("good afternoon")["intent"]["name"] == "nlu_fallback"
@@ -215,8 +215,8 @@ def test_options_of_no_file_are_read_alike() -> None:
         trained(data(), {**fallback, "threshold": "high"})
 
 
-def test_parts_of_an_intent_help_it() -> None:
-    """With `intent_tokenization_flag` two intents at once are learnt from the examples of each."""
+def test_intents_are_split_into_tokens() -> None:
+    """With `intent_tokenization_flag`, two intents at once are learned from the examples of each."""
 
     def understood(text: str, *, flag: bool) -> str:
         tokenizer = {**TOKENIZER, "intent_tokenization_flag": flag, "intent_split_symbol": "+"}

@@ -26,7 +26,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 
 
 async def test_every_route_is_described_and_every_description_served(tmp_path: Path) -> None:
-    """The document and the routes name the same paths and methods."""
+    """The document and the routes contain the same paths and methods."""
     credentials = "rest:\ncallback:\n  url: http://127.0.0.1:9/\nsocketio:\n"
     async with running(tmp_path, credentials=credentials, enable_api=True) as server:
         starlette: Any = server.application.asgi.app.other_asgi_app
@@ -63,7 +63,7 @@ async def test_a_desk_is_described(tmp_path: Path) -> None:
 
 
 async def test_document_is_served(url: str) -> None:
-    """The server hands its document out, references and all."""
+    """The server serves its document with all references."""
     async with httpx.AsyncClient(base_url=url) as http:
         shown = (await http.get("/openapi.json")).json()
 
@@ -72,8 +72,8 @@ async def test_document_is_served(url: str) -> None:
     assert named == set(shown["components"]["schemas"])
 
 
-async def test_without_the_api_it_is_not_described() -> None:
-    """Without --enable-api the document has only what is served then."""
+async def test_without_the_api_its_routes_are_not_described() -> None:
+    """Without `--enable-api`, the document describes only the routes that are served."""
     paths = document(management=False)["paths"]
 
     assert "/webhooks/rest/webhook" in paths
@@ -91,13 +91,13 @@ LEFT_OUT = r"^/(model|model/train|model/test/\w+|openapi.json|metrics|webhooks/c
 
 
 async def test_server_keeps_to_its_document(url: str) -> None:
-    """Whatever is sent, right or wrong, is answered as described, never with a fault of ours."""
+    """All responses, also to invalid requests, match the document, and none has a status from 500."""
     await asyncio.to_thread(_fuzz, url, 3)
 
 
 @pytest.mark.slow
 async def test_server_keeps_to_its_document_at_length(url: str) -> None:
-    """The same, with many more tries."""
+    """As above, with many more requests."""
     await asyncio.to_thread(_fuzz, url, 150)
 
 

@@ -26,10 +26,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, trained. Its conversations have ids of the visitor's choice here."""
+    """The example, trained. Visitors choose the ids of their conversations, and nobody has the desk's page open."""
     folder = tmp_path_factory.mktemp("handoff") / "workshop"
     shutil.copytree(ROOT / "examples/handoff", folder, ignore=shutil.ignore_patterns("models", "*.db*"))
     (folder / "credentials.yml").write_text("socketio:\n  session_persistence: true\n")
+    (folder / "endpoints.yml").write_text("desk:\n  when_away: queue\n")
     trained = manent("train", cwd=folder)
     assert trained.returncode == 0, trained.stdout + trained.stderr
     return folder

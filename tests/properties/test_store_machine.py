@@ -152,7 +152,8 @@ class StoreMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.logs)))
         self.epochs += 1
         append = turn(empty(name, f"e{self.epochs}"), "replaced", message_id="m1")
-        self.run(self.stores[which].replace(append, expected_epoch=self.logs[name].head.epoch))
+        old = self.logs[name].head
+        self.run(self.stores[which].replace(append, expected_epoch=old.epoch, expected_version=old.version))
         del self.logs[name]
         self.take(append, name)
 

@@ -10,7 +10,7 @@ import hmac
 import json
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -67,8 +67,14 @@ class Chatwoot:
         url: its address.
         webhook_url: where it sends webhooks. "": nowhere.
         faults: what the next changes of conversations end in.
+        broken: status of every request about a conversation, by its id.
+        refused: identifiers of contacts that it does not create, and texts of messages that it does not accept.
         rejected: requests that a correct client never sends.
         changes: number of requests that changed something.
+        stalled: ids of conversations about which no request is answered.
+        waiting: number of requests that are not answered for this reason.
+        on_show: called once, before the answer to the next request for a conversation is sent.
+        requests: number of requests by method and path below the account.
     """
 
     def __init__(self) -> None:
@@ -77,6 +83,12 @@ class Chatwoot:
         self.contacts: list[dict[str, Any]] = []
         self.conversations: dict[int, Remote] = {}
         self.faults: deque[Fault] = deque()
+        self.broken: dict[int, int] = {}
+        self.refused: set[str] = set()
+        self.stalled: set[int] = set()
+        self.waiting = 0
+        self.on_show: Callable[[], None] | None = None
+        self.requests: Counter[tuple[str, str]] = Counter()
         self.rejected: list[str] = []
         self.changes = 0
         self.failed_webhooks = 0
@@ -144,6 +156,15 @@ class Chatwoot:
     ) -> web.StreamResponse:
         if request.headers.get("api_access_token") != TOKEN:
             return web.json_response({"error": "Invalid Access Token"}, status=401)
+        self.requests[request.method, request.path.partition(f"/{ACCOUNT}")[2]] += 1
+        remote_id = int(request.match_info.get("id", 0))
+        self.waiting += 1
+        while remote_id in self.stalled:  # noqa: ASYNC110  # a test ends it
+            await asyncio.sleep(0.01)
+        self.waiting -= 1
+        status = self.broken.get(remote_id)
+        if status is not None:
+            return web.json_response({"error": "broken"}, status=status)
         if request.method == "GET":
             return await handler(request)
         fault = self.faults.popleft() if self.faults else None
@@ -164,6 +185,8 @@ class Chatwoot:
         given = await request.json()
         if unknown := only(given, "inbox_id name email phone_number avatar_url identifier custom_attributes"):
             return self._reject(f"unknown parameters {unknown}")
+        if given["identifier"] in self.refused:
+            return web.json_response({"message": "Identifier is invalid"}, status=422)
         if any(one["identifier"] == given["identifier"] for one in self.contacts):
             return self._reject("Identifier has already been taken")
         inbox = {"id": INBOX, "channel_type": "Channel::Api", "name": "Visitors"}
@@ -196,7 +219,10 @@ class Chatwoot:
 
     async def _show(self, request: web.Request) -> web.Response:
         remote = self._found(request)
-        return web.json_response(self._conversation(remote))
+        shown, act, self.on_show = self._conversation(remote), self.on_show, None
+        if act is not None:
+            act()
+        return web.json_response(shown)
 
     async def _list(self, request: web.Request) -> web.Response:
         after = int(request.query["after"])
@@ -209,6 +235,8 @@ class Chatwoot:
             return self._reject(f"unknown parameters {unknown}")
         if not given["content"]:
             return self._reject("content is missing")
+        if given["content"] in self.refused:
+            return web.json_response({"message": "Content is too long"}, status=422)
         is_incoming = given["message_type"] == "incoming"
         sender = {**remote.contact, "type": "contact"} if is_incoming else BOT
         if is_incoming and remote.status in ("resolved", "snoozed"):

@@ -13,8 +13,8 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     "reviewer": frozenset({"read", "annotate"}),
     "admin": frozenset({"read", "handle", "annotate", "manage"}),
 }
-"""The rights of each role. `read`: see conversations. `handle`: answer, take, write notes. `annotate`: correct messages
-for the training data. `manage`: webhooks and prepared replies."""
+"""The rights of each role. `read`: see conversations. `handle`: answer, take, write notes and canned replies.
+`annotate`: correct messages for the training data. `manage`: webhooks."""
 
 
 def check_right(role: Role, right: Right) -> None:

@@ -1,20 +1,19 @@
 """The bridge to Chatwoot: agents of a Chatwoot inbox answer visitors. The log remains the truth.
 
-Each conversation with new messages gets a counterpart in an inbox of the type *API*. The bridge reads the feed of the
-desk. For every conversation that the feed or a webhook names, it first reads the new messages and the status from
-Chatwoot, and then sends what Chatwoot does not have. One server at a time runs the bridge.
+Each conversation with new messages gets a counterpart in an inbox of the type *API*. `bridge_runner.py` decides when a
+conversation is compared with its counterpart. A comparison first reads the new messages and the status from Chatwoot,
+and then sends the messages that Chatwoot does not have.
 
 Both directions survive a crash. A message of Chatwoot has its id as the `message_id` of the operator's message, so the
 log accepts it once. A message of the log has its place in the log as its `source_id`, so a server that does not know
 whether the message was sent finds it in Chatwoot. A webhook only names a conversation: its content is not used.
 """
 
-import asyncio
 import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -27,14 +26,13 @@ from manent.core.errors import RequestError
 from manent.core.events import AgentUttered, Json, Operator
 from manent.core.handler import HandlerConflict
 from manent.core.secret_text import is_same
+from manent.desk.bridge_runner import BridgeRunner
 from manent.project.settings.desk import ChatwootOptions
 from manent.runtime import handling
 from manent.runtime.conversation.registry import Conversations
 from manent.runtime.json_input import read_body
-from manent.runtime.loops import Loop
-from manent.runtime.ports.channel import SendLater, Undeliverable
-from manent.runtime.ports.desk import AuditRecord, Bridge, BridgeLink, DeskStore, FeedRow
-from manent.runtime.server_name import is_dead
+from manent.runtime.ports.channel import SendLater
+from manent.runtime.ports.desk import AuditRecord, BridgeLink, DeskStore, FeedRow
 from manent.runtime.visitor_messages import messages_of
 
 log = logging.getLogger("manent.desk")
@@ -43,30 +41,20 @@ NAME: Final = "chatwoot"
 PREFIX: Final = "chatwoot:"
 """Beginning of the ids of operators and messages that come from Chatwoot."""
 
-INTERVAL_S: Final = 0.5
-STANDBY_S: Final = 2.0
-HOLD_S: Final = 60.0
-"""Time for which a server runs the bridge. It is longer than a request, and is renewed when half of it is over."""
-
-SWEEP_S: Final = 15.0
-"""Time between two searches for news in all waiting and handled conversations, in case a webhook was lost."""
-
-PAGE: Final = 100
 REMOTE_PAGE: Final = 100
 """Number of messages that Chatwoot returns at once."""
-
-TOGETHER: Final = 8
-"""Number of conversations that are compared with Chatwoot at the same time."""
 
 MAX_HISTORY: Final = 1_000
 """Number of events that are sent when a conversation gets its counterpart. Older messages are not sent."""
 
-MAX_HANDLED: Final = 1_000
 WINDOW_S: Final = 300.0
 """Maximum difference between the time of a webhook's signature and the server's clock."""
 
 ATTEMPTS: Final = 3
 NOT_FOUND: Final = 404
+REJECTED: Final = (400, 413, 422)
+"""Statuses with which Chatwoot permanently rejects a message."""
+
 OUTGOING: Final = (1, "outgoing")
 ASLEEP: Final = ("resolved", "snoozed")
 """States of a conversation in which a message of the visitor changes the state in Chatwoot."""
@@ -118,29 +106,24 @@ class Chatwoot:
         self._conversations = conversations
         self._store = conversations.engine.store
         self._desk = desk
-        self._server = server
         self._public_url = public_url
         self._api = PlatformApi()
         self._base = f"{options.url.rstrip('/')}/api/v1/accounts/{options.account_id}"
-        self._bridge: Bridge | None = None
-        self._swept = 0.0
-        self._loop = Loop("desk_chatwoot", self._round, metrics=conversations.engine.metrics)
+        self._metrics = conversations.engine.metrics
+        self._runner = BridgeRunner(NAME, self._store, desk, self._compare, server=server, metrics=self._metrics)
 
     async def open(self) -> None:
         """Start."""
-        self._loop.open()
+        await self._runner.open()
 
     async def close(self) -> None:
         """Stop. Another server continues."""
-        await self._loop.close()
-        held, self._bridge = self._bridge, None
-        if held is not None:
-            await self._desk.move_bridge(replace(held, server="", until=0.0), expected=held)
+        await self._runner.close()
         await self._api.close()
 
     def wake(self) -> None:
         """Read the feed soon, because this server has written to it."""
-        self._loop.wake()
+        self._runner.wake()
 
     async def accept(self, headers: Mapping[str, str], body: bytes) -> None:
         """Store that a webhook has named a conversation.
@@ -156,78 +139,17 @@ class Chatwoot:
             return
         named = notice.get("conversation") if notice["event"] == "message_created" else notice
         remote = named.get("id") if isinstance(named, dict) else None
-        sender_id = await self._desk.linked(NAME, str(remote))
+        sender_id = await self._desk.linked(NAME, str(remote)) if remote else None
         if sender_id is not None:
             await self._desk.tell([FeedRow(kind="bridge", time=time.time(), sender_id=sender_id)])
             self.wake()
 
-    async def _round(self) -> float:
-        if not await self._hold():
-            return STANDBY_S
-        assert self._bridge is not None  # noqa: S101  # it is held
-        rows = await self._desk.feed(after=self._bridge.position, limit=PAGE)
-        named = dict.fromkeys(row.sender_id for row in rows if row.kind not in ("typing", "presence"))
-        if time.monotonic() - self._swept > SWEEP_S:
-            named |= dict.fromkeys(await self._handled())
-        await self._compare_all(named)
-        if time.monotonic() - self._swept > SWEEP_S:
-            self._swept = time.monotonic()
-        if rows:
-            await self._move(replace(self._bridge, position=rows[-1].number))
-        return 0.0 if len(rows) == PAGE else INTERVAL_S
-
-    async def _hold(self) -> bool:
-        """Return whether this server runs the bridge. Take it over if no other server does."""
-        now = time.time()
-        found = self._bridge or await self._desk.bridge(NAME)
-        if found.server == self._server and found.until - now > HOLD_S / 2:
-            return True
-        if found.server not in ("", self._server) and found.until > now and not is_dead(found.server):
-            return False
-        self._bridge = None
-        held = replace(found, server=self._server, until=now + HOLD_S)
-        if not await self._desk.move_bridge(held, expected=found):
-            return False
-        self._bridge = held
-        return True
-
-    async def _move(self, bridge: Bridge) -> None:
-        assert self._bridge is not None  # noqa: S101  # it is held
-        if await self._desk.move_bridge(bridge, expected=self._bridge):
-            self._bridge = bridge
-        else:
-            self._bridge = None
-
-    async def _handled(self) -> list[str]:
-        found: list[str] = []
-        for handler in ("queue", "human"):
-            heads = await self._store.handled(handler, limit=MAX_HANDLED)
-            found += [head.sender_id for head in heads]
-        return found
-
-    async def _compare_all(self, sender_ids: Collection[str]) -> None:
-        """Compare conversations with Chatwoot, several at a time. Raise the first error after all have ended."""
-        slots = asyncio.Semaphore(TOGETHER)
-
-        async def compare(sender_id: str) -> None:
-            async with slots:
-                try:
-                    await self._compare(sender_id)
-                except Undeliverable as error:
-                    extra = {"sender_id": sender_id, "error": error.message}
-                    log.warning("Chatwoot rejected a request about a conversation; it is not repeated", extra=extra)
-
-        results = await asyncio.gather(*map(compare, sender_ids), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
-    async def _compare(self, sender_id: str) -> None:
+    async def _compare(self, sender_id: str, link: BridgeLink | None) -> None:
         head = await self._store.head(sender_id)
         if head is None or head.version == 0:
             await self._desk.remove_links(sender_id)
             return
-        link = await self._desk.link(NAME, sender_id) or BridgeLink(bridge=NAME, sender_id=sender_id)
+        link = link or BridgeLink(bridge=NAME, sender_id=sender_id)
         place = msgspec.convert(link.data, _Place) if link.data else None
         if place is None or place.epoch != head.epoch:
             link = replace(link, remote="")
@@ -235,15 +157,21 @@ class Chatwoot:
         remote: Json | None = None
         if link.remote:
             answer = await self._call("GET", f"/conversations/{link.remote}")
-            if answer.status == NOT_FOUND:  # an agent has deleted it; it gets a new one with the next message
+            if answer.status == NOT_FOUND:
+                log.info(
+                    "a conversation was deleted in Chatwoot; it is created again with its next message",
+                    extra={"sender_id": sender_id, "remote": link.remote},
+                )
                 link, place = replace(link, remote=""), replace(place, received=0)
                 await self._save(link, place)
+                await self._runner.record(sender_id, "deleted")
             else:
                 answer.check(_reason(answer))
                 remote = answer.json
         if remote is None:
             if not await self._has_news(head, place):
                 return
+            await self._save(link, place)  # until it is connected, the log can grow by more than `MAX_HISTORY` events
             remote = await self._connect(head)
             link = replace(link, remote=str(remote["id"]))
             place = replace(place, status=_status(remote), intended=_status(remote))
@@ -261,6 +189,7 @@ class Chatwoot:
 
     async def _connect(self, head: Head) -> Json:
         """Return the conversation's counterpart. If a crash interrupted this before, find what exists already."""
+        self._runner.check_held()
         found = await self._get("/contacts/search", q=head.sender_id)
         contacts = [one for one in found.get("payload") or () if one.get("identifier") == head.sender_id]
         if contacts:
@@ -291,7 +220,9 @@ class Chatwoot:
     async def _receive(self, link: BridgeLink, place: _Place) -> _Place:
         """Append the agents' new messages to the log, in order."""
         while True:
-            found = await self._get(f"/conversations/{link.remote}/messages", after=str(place.received))
+            answer = await self._call_about(link, "GET", "/messages", params={"after": str(place.received)})
+            answer.check(_reason(answer))
+            found = answer.json
             messages = sorted(found.get("payload") or (), key=lambda message: int(message["id"]))
             for message in messages:
                 own = _own_place(message, place.epoch)
@@ -378,12 +309,12 @@ class Chatwoot:
                     "private": False,
                     "source_id": _source_id(place.epoch, entry.seq, part),
                 }
-                await self._renew()
-                try:
-                    await self._post(f"/conversations/{link.remote}/messages", body)
-                except Undeliverable as error:
-                    extra = {"sender_id": head.sender_id, "seq": entry.seq, "error": error.message}
-                    log.warning("Chatwoot rejected a message; it is only in the log", extra=extra)
+                self._runner.check_held()
+                answer = await self._call_about(link, "POST", "/messages", json=body)
+                if answer.status in REJECTED:
+                    await self._note_rejected(head.sender_id, entry.seq, answer)
+                else:
+                    answer.check(_reason(answer))
                 place = replace(place, seq=entry.seq, part=part)
                 await self._save(link, place)
         await self._set_status(link, place, wanted)
@@ -393,16 +324,19 @@ class Chatwoot:
             return place
         place = replace(place, intended=wanted)
         await self._save(link, place)
-        await self._renew()
-        await self._post(f"/conversations/{link.remote}/toggle_status", {"status": wanted})
+        self._runner.check_held()
+        answer = await self._call_about(link, "POST", "/toggle_status", json={"status": wanted})
+        answer.check(_reason(answer))
         place = replace(place, status=wanted)
         await self._save(link, place)
         return place
 
-    async def _renew(self) -> None:
-        """Check before a change in Chatwoot that no other server can run the bridge meanwhile."""
-        if self._bridge is None or self._bridge.until - time.time() < HOLD_S / 2:
-            raise SendLater("the right to run the bridge has almost ended")
+    async def _note_rejected(self, sender_id: str, seq: int, answer: Answer) -> None:
+        """Record that Chatwoot has permanently rejected a message. Later messages are sent."""
+        self._metrics.bridge_rejected += 1
+        extra = {"sender_id": sender_id, "seq": seq, "status": answer.status, "error": _reason(answer)}
+        log.warning("Chatwoot rejected a message, so it is only in the log; later messages are sent", extra=extra)
+        await self._runner.record(sender_id, "rejected", seq=seq, status=answer.status)
 
     async def _save(self, link: BridgeLink, place: _Place) -> BridgeLink:
         link = replace(link, data=msgspec.to_builtins(place))
@@ -433,6 +367,18 @@ class Chatwoot:
         answer = await self._call("POST", path, json=body)
         answer.check(_reason(answer))
         return answer.json
+
+    async def _call_about(self, link: BridgeLink, method: str, path: str, **more: Any) -> Answer:
+        """Call a path below a conversation that exists in Chatwoot.
+
+        Raises:
+            SendLater: Chatwoot could not be reached, or an agent has just deleted the conversation. The next comparison
+                creates it again.
+        """
+        answer = await self._call(method, f"/conversations/{link.remote}{path}", **more)
+        if answer.status == NOT_FOUND:
+            raise SendLater("status 404: the conversation was deleted in Chatwoot")
+        return answer
 
     async def _call(self, method: str, path: str, **more: Any) -> Answer:
         headers = {"api_access_token": self._options.access_token}

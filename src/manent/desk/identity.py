@@ -135,12 +135,11 @@ class Identity:
         avatar = picture if isinstance(picture, str) and picture.startswith("https://") else None
         member = Member(id=subject, name=str(name)[:MAX_NAME], role=role, avatar=avatar, created=now)
         known = await self._desk.member(subject)
-        if known is not None and known.removed is not None:
-            raise RequestError("not_authorized", "you were removed from the desk", status=403)
         if known is not None:
             member = Member(id=subject, name=member.name, role=role, avatar=avatar, created=known.created)
-        if known != member:
-            await self._desk.put_member(member)
+        is_removed = known is not None and known.removed is not None
+        if is_removed or (known != member and not await self._desk.put_member(member, readmits=False)):
+            raise RequestError("not_authorized", "you were removed from the desk", status=403)
         return member
 
     def attempt(self, address: str) -> None:

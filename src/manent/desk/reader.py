@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from manent.core.conversation_log import LogEntry
+from manent.core.conversation_log import Head, LogEntry
 from manent.desk.reading import advance, vanished
 from manent.runtime.loops import Loop
 from manent.runtime.metrics import Metrics
@@ -30,6 +30,9 @@ MAX_ENTRIES: Final = 500
 
 MAX_WAITING: Final = 100_000
 """Maximum number of changed conversations in memory. The search finds the others."""
+
+MAX_FAILED: Final = 1_000
+"""Maximum number of conversations whose last error is remembered."""
 
 HANDLED_INTERVAL_S: Final = 1.0
 SEARCH_INTERVAL_S: Final = 30.0
@@ -68,6 +71,7 @@ class Reader:
         self._wrote = wrote
         self._now = now
         self._waiting: dict[str, None] = {}
+        self._failed: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -141,7 +145,11 @@ class Reader:
             entries = await self._store.entries(sender_id, after=after, limit=MAX_ENTRIES)
             if not entries:
                 continue
-            read = advance(head, row, entries, now=now)
+            try:
+                read = advance(head, row, entries, now=now)
+            except Exception as error:  # noqa: BLE001  # `_report` logs it
+                self._report(head, error)
+                continue  # the searches find it again
             reads.append(read if row is not None or place is None else _instead(read, place))
             if entries[-1].seq < head.version:
                 again.append(sender_id)
@@ -149,6 +157,15 @@ class Reader:
             again += await self._desk.write_reads(reads)
             self._wrote()
         return again
+
+    def _report(self, head: Head, error: Exception) -> None:
+        """Log the error of a conversation that cannot be read, once for each of its versions."""
+        if self._failed.get(head.sender_id) != head.version:
+            extra = {"sender_id": head.sender_id}
+            log.error("could not read a conversation for the desk", extra=extra, exc_info=error)
+        if len(self._failed) >= MAX_FAILED:
+            self._failed.clear()
+        self._failed[head.sender_id] = head.version
 
     async def _search_handled(self) -> float:
         """Find changes of handled conversations, and erased ones, that a crashed server or a command has made."""

@@ -227,15 +227,23 @@ class Turn:
     def resume(self, channel: str) -> Step:
         """Continue an unfinished turn, whose events so far are in the tracker. An unfinished action runs again.
 
+        If the tracker contains no message and no action of the turn, the turn ends. It called the project's
+        `action_session_start`, or an action that a client selected. Predicting an action would repeat the answer to the
+        message before.
+
         Args:
             channel: name of the output channel; `UserMessage.output_channel` describes it.
         """
         self._acting.channel = channel
+        has_begun = False
         for event in reversed(self._tracker.applied):
             if isinstance(event, ActionExecuted):
                 if event.name == LISTEN:
                     break
                 self._actions += 1
+            has_begun = has_begun or isinstance(event, ActionExecuted | UserUttered)
+        if not has_begun:
+            return Finished()
         newest = self._tracker.applied[-1] if self._tracker.applied else None
         if isinstance(newest, UserUttered):
             return self._go(State.FILLING)

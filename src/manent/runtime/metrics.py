@@ -55,6 +55,8 @@ class Metrics:
         failed: number of turns that failed after their message was accepted.
         background_failures: number of failed rounds since the start, by background loop.
         background_failing: error code of each loop whose last round failed, by loop name.
+        bridge_waiting: conversations whose last comparison with another help desk failed. None: there is no bridge.
+        bridge_rejected: number of messages that another help desk has permanently rejected.
         works: number of writes in these transactions. If there are more writes than transactions, turns share commits.
     """
 
@@ -76,6 +78,8 @@ class Metrics:
         self.works = 0
         self.background_failures: dict[str, int] = {}
         self.background_failing: dict[str, str] = {}
+        self.bridge_waiting: int | None = None
+        self.bridge_rejected = 0
 
     def committed(self, works: int, seconds: float) -> None:
         """Count one transaction. Only the store's writer thread calls this method."""

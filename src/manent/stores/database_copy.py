@@ -82,7 +82,7 @@ _WHOLES: Final = (
     _Whole("desk_visits", "day, visitor", "day, visitor"),
     _Whole("desk_canned", "key, text", "key"),
     _Whole("desk_webhooks", "id, url, secret, events, created, position, failures, retry_at", "id"),
-    _Whole("desk_links", "bridge, sender_id, remote, data", "bridge, sender_id"),
+    _Whole("desk_links", "bridge, sender_id, remote, data, failures, retry_at", "bridge, sender_id"),
 )
 """Invitations, sessions and the feed of the desk are not copied: operators sign in again, and pages load again. Rate
 limits are not copied, because their rows expire within two minutes."""

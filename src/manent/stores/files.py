@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
 from manent.core.visitor_file import VisitorFile
 from manent.stores import postbox
@@ -141,9 +142,13 @@ def forget_conversation(sender_id: str, now: float) -> Operation[None]:
     )
 
 
-def keep_accepted(sender_id: str) -> Operation[None]:
-    """Keep the files of accepted messages. Call this before the accepted messages of the conversation are deleted."""
-    yield from _keep_accepted(sender_id)
+def prepare_replacement(head: Head) -> Operation[None]:
+    """Keep the files of accepted messages, and move the position of the route behind the new log.
+
+    Call this in the transaction that replaces a log, before its accepted messages are deleted. `head` is the new head.
+    """
+    yield from _keep_accepted(head.sender_id)
+    yield from postbox.move_to_new_log(head.sender_id, head.epoch, head.version)
 
 
 def _keep_accepted(sender_id: str) -> Operation[None]:

@@ -34,7 +34,7 @@ from manent.extensions.finding import Site
 from manent.extensions.options import NoOptions
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, ReminderGone, VersionConflict
 from manent.stores.codec import check_append
-from manent.stores.files import FileTables, forget_conversation, keep_accepted
+from manent.stores.files import FileTables, forget_conversation, prepare_replacement
 from manent.stores.head_row import empty_head, owner_of
 from manent.stores.operation import Operation, run_on_sqlite
 from manent.stores.schema.steps import steps
@@ -51,7 +51,15 @@ _SHOWN_TABLES = """
     """
 """The tables of the other stores that operations read. They are filled before each operation."""
 
-_OPERATION_TABLES = ("_postbox", "_files", "_desk", "_desk_bridges", "_desk_label_channels", "_rate_limits")
+_OPERATION_TABLES = (
+    "_postbox",
+    "_files",
+    "_desk",
+    "_desk_bridges",
+    "_desk_label_channels",
+    "_rate_limits",
+    "_desk_link_retries",
+)
 """Endings of the names of the SQL files that create the tables of operations."""
 
 
@@ -247,14 +255,14 @@ class MemoryStore(FileTables):
         if self._tables is not None:
             await self.run_operation(forget_conversation(sender_id, time.time()))
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
+        """See `ConversationStore.replace`."""
         check_append(append)
         found = self._find(append.head.sender_id)
-        if found is None or found.head.epoch != expected_epoch:
+        if found is None or (found.head.epoch, found.head.version) != (expected_epoch, expected_version):
             raise VersionConflict(append.head.sender_id)
         if self._tables is not None:
-            await self.run_operation(keep_accepted(append.head.sender_id))
+            await self.run_operation(prepare_replacement(append.head))
         fresh = self._conversations[append.head.sender_id] = _Conversation(append.head)
         fresh.take(append)
 

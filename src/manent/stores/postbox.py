@@ -255,7 +255,8 @@ def move_route(route: Route, owner: str, undelivered: Undelivered | None) -> Ope
     found = yield (
         (
             "UPDATE routes SET epoch = $2, seq = $3, part = $4, failures = $5, retry_at = $6, lease_owner = $7, "
-            "lease_until = $8 WHERE sender_id = $1 AND lease_owner = $9 RETURNING sender_id"
+            "lease_until = $8 WHERE sender_id = $1 AND lease_owner = $9 AND (epoch = $2 OR NOT EXISTS ("
+            "SELECT 1 FROM conversations AS c WHERE c.sender_id = $1 AND c.epoch = routes.epoch)) RETURNING sender_id"
         ),
         (
             route.sender_id,
@@ -272,6 +273,14 @@ def move_route(route: Route, owner: str, undelivered: Undelivered | None) -> Ope
     if found and undelivered is not None:
         yield from record_undelivered(route.sender_id, undelivered)
     return bool(found)
+
+
+def move_to_new_log(sender_id: str, epoch: str, version: int) -> Operation[None]:
+    """Move the position of a route behind a log that replaces the old one, whose messages the visitor knows."""
+    yield (
+        "UPDATE routes SET epoch = $2, seq = $3, part = 0, failures = 0 WHERE sender_id = $1",
+        (sender_id, epoch, version),
+    )
 
 
 def record_undelivered(sender_id: str, one: Undelivered) -> Operation[None]:

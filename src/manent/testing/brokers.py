@@ -35,7 +35,7 @@ class Place:
 
 
 def message(number: int, text: str = "é \\n 😀") -> Outgoing:
-    """Return a message whose key and body contain `number`."""
+    """Return a message that contains `number` in its key and its body."""
     return Outgoing(
         "ada", f"e1:{number}", f'{{"sender_id":"ada","event":"user","number":{number},"text":"{text}"}}'.encode()
     )

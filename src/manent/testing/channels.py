@@ -26,7 +26,7 @@ __all__ = [
     "test_a_message_is_stored_with_its_channel",
     "test_a_redelivered_message_is_one_turn",
     "test_health",
-    "test_what_is_not_a_message_changes_nothing",
+    "test_invalid_requests_change_nothing",
 ]
 
 pytestmark = pytest.mark.asyncio
@@ -87,7 +87,7 @@ async def serving(case: Case, root: Path) -> AsyncIterator[tuple[httpx.AsyncClie
 
 
 async def said(conversations: Conversations, sender: str) -> list[UserUttered]:
-    """Wait until all of a sender's turns have ended, and return the logged messages."""
+    """Return the logged messages of a sender after all of the sender's turns have ended."""
     await conversations.get(sender).perform(_nothing)
     entries = await conversations.engine.store.entries(sender)
     return [entry.event for entry in entries if isinstance(entry.event, UserUttered)]
@@ -127,7 +127,7 @@ async def test_a_redelivered_message_is_one_turn(case: Case, tmp_path: Path) -> 
     assert len(events) == 1
 
 
-async def test_what_is_not_a_message_changes_nothing(case: Case, tmp_path: Path) -> None:
+async def test_invalid_requests_change_nothing(case: Case, tmp_path: Path) -> None:
     """Forged and malformed requests are rejected and do not change any conversation."""
     url = case.deliver("ada", "hello", "m1")["url"]
     malformed: tuple[Arguments, ...] = ({"method": "POST", "url": url, "content": b"{"},)

@@ -1,6 +1,6 @@
-"""The tables of the desk: what every store keeps for it.
+"""The test suite for the tables of the desk, which every store must pass.
 
-Import the tests, and the fixture `store` of `manent.testing.stores`.
+Import the tests and the fixture `store` of `manent.testing.stores`.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ async def ids(desk: DeskStore, limit: int = 50, **filters: Any) -> list[str]:
 
 
 async def test_an_invitation_is_redeemed_once(store: ConversationStore) -> None:
-    """Only the first of concurrent requests with a link begins a session. Expired links begin none."""
+    """If several requests use a link at the same time, only the first begins a session. Expired links are rejected."""
     desk = await opened(store)
     await desk.put_member(ADA)
     await desk.invite(Invitation(digest="link", member_id="ada", created=NOW, expires=NOW + 10))
@@ -95,7 +95,7 @@ async def test_an_invitation_is_redeemed_once(store: ConversationStore) -> None:
 
 
 async def test_removing_a_member_ends_sessions_and_invitations(store: ConversationStore) -> None:
-    """After a removal, no session and no link of the member is valid, and the member is only listed if asked for."""
+    """Removing a member invalidates the member's sessions and links. `members(removed=True)` still lists the member."""
     desk = await opened(store)
     for member in (ADA, BOB):
         await desk.put_member(member)
@@ -116,7 +116,7 @@ async def test_removing_a_member_ends_sessions_and_invitations(store: Conversati
 
 
 async def test_sessions_expire_and_end(store: ConversationStore) -> None:
-    """A session is valid until its time, or until the member signs out."""
+    """A session is valid until it expires or the member signs out."""
     desk = await opened(store)
     await desk.put_member(ADA)
     await desk.begin_session(DeskSession(digest="s", member_id="ada", created=NOW, expires=NOW + 5))
@@ -128,7 +128,7 @@ async def test_sessions_expire_and_end(store: ConversationStore) -> None:
 
 
 async def test_the_audit_is_read_newest_first(store: ConversationStore) -> None:
-    """Records are filtered by conversation and by member, and paged by their number."""
+    """`audit_records` returns the records of a conversation or a member in pages, newest first."""
     desk = await opened(store)
     for number, (member, sender) in enumerate([("ada", "c1"), ("bob", "c1"), ("ada", None)]):
         await desk.audit(
@@ -150,7 +150,7 @@ async def test_the_audit_is_read_newest_first(store: ConversationStore) -> None:
 
 
 async def test_the_list_is_sorted_and_paged(store: ConversationStore) -> None:
-    """The queue is sorted by waiting time, others newest first, and each page continues behind the one before."""
+    """The queue is sorted by waiting time and other views by the newest message, and pages contain each row once."""
     desk = await opened(store)
     await write(desk, waiting("q2", 20.0), waiting("q1", 15.0), waiting("q3", 20.0), row("b1"), row("b2", updated=30.0))
 
@@ -169,7 +169,7 @@ async def test_the_list_is_sorted_and_paged(store: ConversationStore) -> None:
 
 
 async def test_filters_combine(store: ConversationStore) -> None:
-    """Each filter, and each pair of filters, returns the conversations that fit, and no others."""
+    """Each filter, and each pair of filters, returns all matching conversations and no others."""
     desk = await opened(store)
     rows = [
         row(
@@ -209,7 +209,7 @@ async def test_filters_combine(store: ConversationStore) -> None:
 
 
 async def test_a_page_reads_a_bounded_number_of_rows(store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If few rows fit two filters, a page may be short, but the pages together return each of them once."""
+    """If few rows match two filters, a page can be short, but the pages together contain each row once."""
     monkeypatch.setattr("manent.stores.desk.listing.SCAN", 5)
     desk = await opened(store)
     rare = {3, 11, 19}
@@ -232,7 +232,7 @@ async def test_a_page_reads_a_bounded_number_of_rows(store: ConversationStore, m
 
 
 async def test_label_and_channel_share_an_index(store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page of a label's conversations in one channel is full, however many others have the label."""
+    """A page for a label and a channel is full, even if the label has many conversations in other channels."""
     monkeypatch.setattr("manent.stores.desk.listing.SCAN", 5)
     desk = await opened(store)
     await write(desk, *(row(f"c{number}", channel="rest", labels=("rare",)) for number in range(3)))
@@ -249,7 +249,7 @@ async def test_label_and_channel_share_an_index(store: ConversationStore, monkey
 
 
 async def test_unread_messages_are_counted_for_each_operator(store: ConversationStore) -> None:
-    """What one operator has read is still unread for another one."""
+    """A message that one operator has read remains unread for other operators."""
     desk = await opened(store)
     await write(desk, row("c1", users=5))
     await desk.mark_read("ada", "c1", users=3)
@@ -261,7 +261,7 @@ async def test_unread_messages_are_counted_for_each_operator(store: Conversation
 
 
 async def test_two_readers_write_each_event_once(store: ConversationStore) -> None:
-    """If two servers have read the same events, one writes, and the call of the other one changes nothing."""
+    """If two servers read the same events, only the first call of `write_reads` changes the tables."""
     desk = await opened(store)
     counted = Count(day=0, name="messages", key="user")
     first = Read(sender_id="c1", before=None, row=row("c1"), counts=(counted,), visits=(Visit(day=0, visitor="v"),))
@@ -289,7 +289,7 @@ async def test_two_readers_write_each_event_once(store: ConversationStore) -> No
 
 
 async def test_the_search_finds_words_without_case_and_accents(store: ConversationStore) -> None:
-    """All words must occur, the last one may be a beginning, and newer messages come first."""
+    """A message matches if it contains all words. The last word can be a prefix. Newer messages come first."""
     desk = await opened(store)
     texts = ["Where is my café order?", "My order number is 4711", "订单在哪里", "quotes \" and ' and * -- ( OR"]
     await desk.write_reads(
@@ -338,7 +338,7 @@ def said(sender_id: str, text: str, *, intent: str = "greet", confidence: float 
 
 
 async def test_messages_are_reviewed_by_their_text(store: ConversationStore) -> None:
-    """Equal messages are one entry; a decision removes the entry, and later messages do not bring it back."""
+    """Messages with the same text are one entry. After a decision, the text is not listed again."""
     desk = await opened(store)
     reads = [said("c1", "Hello there", confidence=0.4), said("c2", "hello  there", confidence=0.3)]
     await desk.write_reads([*reads, said("c3", "Bye", confidence=0.9)])
@@ -359,7 +359,7 @@ async def test_messages_are_reviewed_by_their_text(store: ConversationStore) -> 
 
 
 async def test_an_erase_removes_everything_at_once(store: ConversationStore) -> None:
-    """After an erase, neither list, search nor review has the conversation; equal messages of others remain."""
+    """An erase removes the conversation from list, search and review. Equal messages of other visitors remain."""
     desk = await opened(store)
     await talk(store, empty("c1"), 1)
     await talk(store, empty("c2"), 1)
@@ -390,7 +390,7 @@ async def test_an_erase_removes_everything_at_once(store: ConversationStore) -> 
 
 
 async def test_a_replaced_log_is_read_from_the_start(store: ConversationStore) -> None:
-    """If the epoch changes, the messages of the old log are no longer found."""
+    """After a log was replaced, the search does not find messages of the old log."""
     desk = await opened(store)
     await desk.write_reads([said("c1", "the old log")])
     fresh = replace(said("c1", "the new log"), before=("e1", 1), row=replace(row("c1"), epoch="e2"))
@@ -400,7 +400,7 @@ async def test_a_replaced_log_is_read_from_the_start(store: ConversationStore) -
 
 
 async def test_logs_with_unread_events_are_found(store: ConversationStore) -> None:
-    """The search finds logs that are new, longer, or replaced, page by page."""
+    """`unread_logs` returns new, extended and replaced logs in pages."""
     desk = await opened(store)
     for name in ("a", "b", "c", "d"):
         await talk(store, empty(name), 1)
@@ -415,7 +415,7 @@ async def test_logs_with_unread_events_are_found(store: ConversationStore) -> No
 
 
 async def test_the_feed_has_one_order(store: ConversationStore) -> None:
-    """Rows of concurrent writers get increasing numbers, and no row appears before one that is already visible."""
+    """Concurrent writes to the feed get increasing numbers, and a reader that follows the feed misses no row."""
     desk = await opened(store)
     assert await desk.feed_ends() == (0, 0)
     seen: list[int] = []
@@ -442,7 +442,7 @@ async def test_the_feed_has_one_order(store: ConversationStore) -> None:
 
 
 async def test_presence_expires(store: ConversationStore) -> None:
-    """A person is present on each server until the entry expires or is removed."""
+    """A person is present on a server until the entry expires or is removed."""
     desk = await opened(store)
     for server, until in (("s1", NOW + 10), ("s2", NOW + 20)):
         await desk.report_presence(Presence(server=server, operator=ADA.operator, viewing="c1", until=until))
@@ -457,8 +457,8 @@ async def test_presence_expires(store: ConversationStore) -> None:
     assert await desk.present(now=NOW) == []
 
 
-async def test_prepared_replies(store: ConversationStore) -> None:
-    """A reply is replaced by another text and removed by an empty one."""
+async def test_canned_replies(store: ConversationStore) -> None:
+    """`put_canned` replaces the text of a reply, and removes the reply if the text is empty."""
     desk = await opened(store)
     await desk.put_canned(Canned(key="hi", text="Hello {name}"))
     await desk.put_canned(Canned(key="bye", text="Bye"))
@@ -468,7 +468,7 @@ async def test_prepared_replies(store: ConversationStore) -> None:
 
 
 async def test_one_server_moves_a_webhook(store: ConversationStore) -> None:
-    """Of two servers that have sent the same notices, one moves the position."""
+    """If two servers have sent the same notices, only one of them can move the position of the webhook."""
     desk = await opened(store)
     one = Webhook(id="w1", url="https://pager.example/", secret="s" * 16, events=("handoff_requested",), created=1.0)
     await desk.put_webhook(one)
@@ -482,7 +482,7 @@ async def test_one_server_moves_a_webhook(store: ConversationStore) -> None:
 
 
 async def test_bridges(store: ConversationStore) -> None:
-    """Of two servers, one moves a bridge; links are found from both sides, and an erase removes them."""
+    """Only one of two servers can move a bridge. Links are found by both ids, and an erase removes them."""
     desk = await opened(store)
     await desk.tell([FeedRow(kind="gone", time=1.0, sender_id="a")])
     new = await desk.bridge("chatwoot")
@@ -504,3 +504,32 @@ async def test_bridges(store: ConversationStore) -> None:
     await desk.put_link(link)
     await desk.remove_links("a")
     assert await desk.linked("chatwoot", "7") is None
+
+
+async def test_failed_links_wait(store: ConversationStore) -> None:
+    """`postpone_link` makes a link due at a time and keeps its data. `settle_link` ends this."""
+    desk = await opened(store)
+    link = BridgeLink(bridge="chatwoot", sender_id="a", remote="7", data={"seq": 1})
+    await desk.put_link(link)
+    assert await desk.due_links("chatwoot", now=NOW, limit=10) == []
+
+    await desk.postpone_link("chatwoot", "a", failures=2, retry_at=NOW)
+    await desk.postpone_link("chatwoot", "b", failures=1, retry_at=NOW - 1)
+    await desk.postpone_link("other", "c", failures=1, retry_at=NOW - 1)
+    assert await desk.link("chatwoot", "a") == replace(link, failures=2, retry_at=NOW)
+    assert await desk.link("chatwoot", "b") == BridgeLink(
+        bridge="chatwoot", sender_id="b", failures=1, retry_at=NOW - 1
+    )
+    assert await desk.due_links("chatwoot", now=NOW - 2, limit=10) == []
+    assert await desk.due_links("chatwoot", now=NOW - 0.5, limit=10) == ["b"]
+    assert await desk.due_links("chatwoot", now=NOW, limit=10) == ["b", "a"]
+    assert await desk.due_links("chatwoot", now=NOW, limit=1) == ["b"]
+
+    moved = replace(link, data={"seq": 2})
+    await desk.put_link(moved)
+    assert await desk.link("chatwoot", "a") == replace(moved, failures=2, retry_at=NOW)
+    await desk.settle_link("chatwoot", "a")
+    await desk.settle_link("chatwoot", "unknown")
+    assert await desk.link("chatwoot", "a") == moved
+    assert await desk.link("chatwoot", "unknown") is None
+    assert await desk.due_links("chatwoot", now=NOW, limit=10) == ["b"]

@@ -59,8 +59,8 @@ async def test_a_file_is_found_when_it_is_ready(make_store: MakeStore) -> None:
     await store.close()
 
 
-async def test_files_are_counted(store: ConversationStore) -> None:
-    """A conversation has a maximum number of files, and all files together have a maximum size."""
+async def test_number_and_size_of_files_are_limited(store: ConversationStore) -> None:
+    """A conversation has a maximum number of files, and all of its files together have a maximum size."""
     await add(store, file("f1"), max_files=1)
     for one, limits in ((file("f2"), {"max_files": 1}), (file("f3", "eve"), {"max_total": 19})):
         with pytest.raises(RequestError) as error:
@@ -69,7 +69,7 @@ async def test_files_are_counted(store: ConversationStore) -> None:
     await add(store, file("f3", "eve"), max_files=1, max_total=20)
 
 
-async def test_concurrent_files_are_counted(store: ConversationStore) -> None:
+async def test_concurrent_files_are_limited(store: ConversationStore) -> None:
     """Concurrent uploads do not exceed the maximum number."""
     found = await asyncio.gather(
         *(add(store, file(f"f{number}"), max_files=3) for number in range(8)), return_exceptions=True
@@ -169,7 +169,9 @@ async def test_files_remain_when_a_log_is_replaced(store: ConversationStore) -> 
     await store.attach_files("ada", "m1", ["f1"], remove_at=NOW + HOUR)
     first = turn(empty("ada"), message_id="m1")
     await store.append(first)
-    await store.replace(turn(replace(empty("ada"), epoch="e2")), expected_epoch=first.head.epoch)
+    await store.replace(
+        turn(replace(empty("ada"), epoch="e2")), expected_epoch="e1", expected_version=first.head.version
+    )
     assert await removed(store, NOW + 100 * HOUR) == []
     assert await store.find_file("f1") == file("f1")
 

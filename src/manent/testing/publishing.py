@@ -41,7 +41,7 @@ async def publish_all(store: ConversationStore, sender_id: str = "ada") -> Curso
     return cursor
 
 
-async def test_what_was_there_before_is_regarded_as_published(store: ConversationStore) -> None:
+async def test_events_before_the_first_start_are_not_published(store: ConversationStore) -> None:
     """Events that are older than the first call of `begin_publishing` are marked as published."""
     old = await talk(store, empty("old"), 2)
     await store.begin_publishing()
@@ -54,7 +54,7 @@ async def test_what_was_there_before_is_regarded_as_published(store: Conversatio
     ]
 
 
-async def test_behind_is_what_has_more_than_was_published(store: ConversationStore) -> None:
+async def test_behind_finds_logs_with_unpublished_events(store: ConversationStore) -> None:
     """`behind` finds new, changed, erased and replaced logs, but no completely published or empty logs."""
     for sender_id in ("done", "on", "erased", "emptied", "replaced"):
         await talk(store, empty(sender_id), 1)
@@ -66,7 +66,7 @@ async def test_behind_is_what_has_more_than_was_published(store: ConversationSto
     await store.create(empty("empty"))
     await store.erase("erased", new_epoch=None)
     await store.erase("emptied", new_epoch="e2")
-    await store.replace(turn(empty("replaced", "e2")), expected_epoch="e1")
+    await store.replace(turn(empty("replaced", "e2")), expected_epoch="e1", expected_version=4)
 
     expected = ["begun", "emptied", "erased", "on", "replaced"]
     assert await waiting(store) == expected
@@ -82,7 +82,7 @@ async def test_purged_conversation_is_behind(store: ConversationStore) -> None:
     assert await waiting(store) == ["ada"]
 
 
-async def test_unpublished_are_the_events_after_the_cursor(store: ConversationStore) -> None:
+async def test_unpublished_returns_the_events_after_the_cursor(store: ConversationStore) -> None:
     """`unpublished` returns up to `limit` events after the cursor, and no events if the log has another epoch."""
     head = await talk(store, empty(), 3)
     [cursor] = await store.claim(["ada"], MINE, now=NOW)
@@ -115,7 +115,7 @@ async def test_unpublished_answers_in_order(store: ConversationStore) -> None:
     ]
 
 
-async def test_one_at_a_time_publishes(store: ConversationStore) -> None:
+async def test_one_owner_has_the_lease_on_a_cursor(store: ConversationStore) -> None:
     """No other owner can acquire the lease on a cursor until it has expired or its owner is dead."""
     await talk(store, empty(), 1)
     await store.claim(["ada"], OTHER, now=NOW)
@@ -131,7 +131,7 @@ async def test_one_at_a_time_publishes(store: ConversationStore) -> None:
     assert again.lease == OTHER
 
 
-async def test_many_who_claim_at_once(make_store: MakeStore) -> None:
+async def test_concurrent_claims_get_different_conversations(make_store: MakeStore) -> None:
     """Servers that claim the same conversations at the same time acquire leases on different conversations."""
     stores = [make_store() for _ in range(4)]
     for one in stores:
@@ -170,7 +170,7 @@ async def test_cursor_moves_only_under_its_lease(store: ConversationStore) -> No
     assert {(one.seq, one.lease) for one in await store.claim(["ada", "bob"], MINE, now=NOW)} == {(4, MINE)}
 
 
-async def test_gone_conversation_leaves_no_cursor(store: ConversationStore) -> None:
+async def test_an_erased_conversation_leaves_no_cursor(store: ConversationStore) -> None:
     """After `move` has removed an erased conversation's cursor, a new conversation can use its id."""
     await talk(store, empty(), 1)
     await publish_all(store)
@@ -185,7 +185,7 @@ async def test_gone_conversation_leaves_no_cursor(store: ConversationStore) -> N
     assert [(one.epoch, one.seq) for one in await store.claim(["ada"], MINE, now=NOW)] == [("e2", 0)]
 
 
-async def test_an_erased_log_that_nobody_heard_of_is_not_waited_for(store: ConversationStore) -> None:
+async def test_an_erased_log_without_published_events_is_not_found(store: ConversationStore) -> None:
     """A log that was erased before any of its events were published is not found."""
     await store.begin_publishing()
     await talk(store, empty(), 1)
@@ -195,7 +195,7 @@ async def test_an_erased_log_that_nobody_heard_of_is_not_waited_for(store: Conve
     assert await store.claim(["ada"], MINE, now=NOW) == []
 
 
-async def test_cursors_survive(make_store: MakeStore) -> None:
+async def test_cursors_survive_a_restart(make_store: MakeStore) -> None:
     """Cursors are unchanged after the store is closed and opened again."""
     first = make_store()
     await first.open()

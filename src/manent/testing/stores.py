@@ -42,7 +42,7 @@ async def store(make_store: MakeStore) -> AsyncIterator[ConversationStore]:
 
 
 async def test_append_creates_and_keeps_everything(store: ConversationStore) -> None:
-    """An append creates an unknown conversation, and reads return every field of head, entries and ids."""
+    """An append creates the conversation if it does not exist. Reads return all fields of its head, entries and ids."""
     append = turn(
         empty(), "héllo \U0001f600 \x00 'quoted'", message_id="m1", snapshot=b"\x00\xffstate", divider="session"
     )
@@ -76,8 +76,8 @@ HANDLINGS = (
 
 
 @pytest.mark.parametrize("handling", HANDLINGS)
-async def test_handling_comes_back(store: ConversationStore, handling: Handling) -> None:
-    """A store keeps who handles a conversation, from the first append and from a later one."""
+async def test_handling_is_stored(store: ConversationStore, handling: Handling) -> None:
+    """A store returns the handler of a conversation after the first append and after a later one."""
     first = turn(empty())
     first = replace(first, head=replace(first.head, handling=handling))
     await store.append(first)
@@ -94,7 +94,7 @@ async def test_handling_comes_back(store: ConversationStore, handling: Handling)
 
 
 async def test_handled_conversations_are_found(store: ConversationStore) -> None:
-    """`handled` returns the conversations with a handler, in order and in pages, and no others."""
+    """`handled` returns the conversations with a given handler, ordered by id and in pages."""
     for name, handling in (("a", HANDLINGS[0]), ("b", HANDLINGS[1]), ("c", HANDLINGS[2]), ("d", HANDLINGS[0])):
         append = turn(empty(name))
         await store.append(replace(append, head=replace(append.head, handling=handling)))
@@ -123,7 +123,7 @@ async def test_reminders_of_handled_conversations_wait(store: ConversationStore,
 
 
 @pytest.mark.parametrize("word", ["", "0", "None", "'; --", None])
-async def test_odd_values_come_back(store: ConversationStore, word: str | None) -> None:
+async def test_unusual_values_are_returned_unchanged(store: ConversationStore, word: str | None) -> None:
     """Reads return None, empty strings and strings such as "None" unchanged."""
     first = turn(empty())
     await store.append(first)
@@ -144,7 +144,7 @@ async def test_odd_values_come_back(store: ConversationStore, word: str | None) 
     await store.append(replace(turn(second.head), expected_lease=lease))
 
 
-async def test_unknown_conversation_reads_as_nothing(store: ConversationStore) -> None:
+async def test_reads_of_an_unknown_conversation_are_empty(store: ConversationStore) -> None:
     """Reads of a conversation that does not exist return None or an empty list."""
     assert await store.head("nobody") is None
     assert await store.load("nobody") is None
@@ -213,7 +213,7 @@ async def test_append_under_another_epoch_conflicts(store: ConversationStore) ->
     assert await store.head("ada") == head
 
 
-async def test_used_message_id_is_refused(store: ConversationStore) -> None:
+async def test_used_message_id_is_rejected(store: ConversationStore) -> None:
     """A conversation accepts each message id once.
 
     `DuplicateMessage` contains the first acceptance, and nothing is written.
@@ -229,8 +229,8 @@ async def test_used_message_id_is_refused(store: ConversationStore) -> None:
     await store.append(turn(empty("bob"), "four", message_id="m1"))
 
 
-async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore) -> None:
-    """Entries that are not numbered from the expected version up to the head's version are rejected."""
+async def test_wrongly_numbered_append_is_rejected(store: ConversationStore) -> None:
+    """`append` rejects entries that are not numbered from the expected version to the version of the head."""
     append = turn(empty())
     with pytest.raises(InternalError):
         await store.append(replace(append, entries=append.entries[1:]))
@@ -238,7 +238,7 @@ async def test_contradictory_append_is_a_fault_of_ours(store: ConversationStore)
     assert await store.head("ada") is None
 
 
-async def test_of_two_who_take_over_a_lease_one_is_refused(store: ConversationStore) -> None:
+async def test_one_of_two_servers_takes_over_a_lease(store: ConversationStore) -> None:
     """An append that expects a lease other than the log's lease raises `VersionConflict`."""
     dead, heir, late = (Lease(owner=f"host:{number}:1:a", until=100.5 + number) for number in range(3))
     first = turn(empty())
@@ -300,7 +300,7 @@ async def test_tail_is_the_newest_as_json(store: ConversationStore) -> None:
     assert await store.tail("ada", after=20, limit=100) == []
 
 
-async def test_load_gives_newest_snapshot_and_the_rest(store: ConversationStore) -> None:
+async def test_load_returns_the_newest_snapshot_and_later_entries(store: ConversationStore) -> None:
     """`load` returns the newest snapshot, or an older one on request, and all entries after it."""
     head = await talk(store, empty(), 5, snapshot_every=2)
     newest = await store.load("ada")
@@ -389,7 +389,7 @@ async def test_after_reads_on_from_a_cursor(store: ConversationStore) -> None:
     assert beyond.entries == ()
 
 
-async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
+async def test_reopened_store_has_the_same_data(make_store: MakeStore) -> None:
     """After a store is closed, another instance that uses the same data returns them unchanged and accepts appends."""
     first = make_store()
     await first.open()
@@ -409,7 +409,7 @@ async def test_reopened_store_has_it_all(make_store: MakeStore) -> None:
     await second.close()
 
 
-async def test_erase_leaves_nothing(store: ConversationStore) -> None:
+async def test_erase_removes_all_data(store: ConversationStore) -> None:
     """Erasing removes the head, events, ids and snapshots, and the conversation can start again."""
     first = turn(empty(), message_id="m1", snapshot=b"state")
     await store.append(first)
@@ -448,12 +448,12 @@ async def test_erase_with_new_epoch_leaves_an_empty_one(store: ConversationStore
     await store.append(turn(head))
 
 
-async def test_replace_puts_another_log_in_place(store: ConversationStore) -> None:
-    """If the log has the expected epoch, `replace` removes the log and writes the new one."""
+async def test_replace_removes_the_old_log_and_writes_the_new_one(store: ConversationStore) -> None:
+    """If the log has the expected epoch and version, `replace` removes the log and writes the new one."""
     old = turn(empty(), "old words", message_id="m1", snapshot=b"old")
     await store.append(old)
     new = turn(empty(epoch="e2"), "new words", message_id="m2")
-    await store.replace(new, expected_epoch="e1")
+    await store.replace(new, expected_epoch="e1", expected_version=4)
 
     assert await store.head("ada") == new.head
     assert tuple(await store.entries("ada")) == new.entries
@@ -463,12 +463,46 @@ async def test_replace_puts_another_log_in_place(store: ConversationStore) -> No
     assert loaded is not None
     assert loaded.snapshot is None
     with pytest.raises(VersionConflict):
-        await store.replace(turn(empty(epoch="e3")), expected_epoch="e1")
+        await store.replace(turn(empty(epoch="e3")), expected_epoch="e1", expected_version=4)
     with pytest.raises(VersionConflict):
-        await store.replace(turn(empty("nobody")), expected_epoch="e1")
+        await store.replace(turn(empty("nobody")), expected_epoch="e1", expected_version=0)
     with pytest.raises(VersionConflict):
         await store.append(turn(old.head))
     assert await store.head("ada") == new.head
+
+
+async def test_replace_raises_if_the_log_has_grown(store: ConversationStore) -> None:
+    """If the log was extended after it was read, `replace` raises `VersionConflict` and writes nothing."""
+    read = turn(empty(), message_id="m1")
+    await store.append(read)
+    joined = turn(replace(read.head, handling=HANDLINGS[1]), "joined")
+    await store.append(joined)
+    new = turn(empty(epoch="e2"), "new words")
+    for version in (0, read.head.version, joined.head.version + 1):
+        with pytest.raises(VersionConflict):
+            await store.replace(new, expected_epoch="e1", expected_version=version)
+
+    assert await store.head("ada") == joined.head
+    assert tuple(await store.entries("ada")) == (*read.entries, *joined.entries)
+    assert await accepted_message(store, "ada", "m1") == read.accepted[0]
+    await store.replace(new, expected_epoch="e1", expected_version=joined.head.version)
+    assert await store.head("ada") == new.head
+
+
+async def test_one_of_a_replacement_and_an_append_wins(store: ConversationStore) -> None:
+    """If a log is replaced and extended at the same time, exactly one of both calls succeeds."""
+    for number in range(10):
+        first = await talk(store, empty(f"ada{number}"), 1)
+        new = turn(empty(first.sender_id, "e2"), "new words")
+        results = await asyncio.gather(
+            store.replace(new, expected_epoch="e1", expected_version=first.version),
+            store.append(turn(first, "more")),
+            return_exceptions=True,
+        )
+        assert sorted(type(result).__name__ for result in results) == ["NoneType", "VersionConflict"]
+        head = await store.head(first.sender_id)
+        assert head is not None
+        assert head.epoch == ("e2" if results[0] is None else "e1")
 
 
 async def test_conversations_in_order(store: ConversationStore) -> None:
@@ -569,7 +603,7 @@ async def test_append_keeps_a_renewal(store: ConversationStore) -> None:
         await store.append(step)
 
 
-async def test_meta_is_put_once(store: ConversationStore) -> None:
+async def test_first_put_meta_wins(store: ConversationStore) -> None:
     """Only the first `put_meta` for a key stores its value, and all callers receive this value."""
     assert await store.get_meta("secret") is None
     values = await asyncio.gather(*(store.put_meta("secret", b"%d" % n) for n in range(10)))
@@ -581,7 +615,7 @@ async def test_meta_is_put_once(store: ConversationStore) -> None:
     assert await store.get_meta("empty") == b""
 
 
-async def test_meta_is_swapped_by_one(store: ConversationStore) -> None:
+async def test_one_of_many_swaps_succeeds(store: ConversationStore) -> None:
     """If several servers replace the same value, exactly one succeeds.
 
     If the expected value is wrong, nothing changes.
@@ -595,7 +629,7 @@ async def test_meta_is_swapped_by_one(store: ConversationStore) -> None:
     assert await store.get_meta("model") == b"%d" % (5 + swapped.index(True))
 
 
-async def test_servers_report_for_a_time(store: ConversationStore) -> None:
+async def test_reports_of_servers_expire(store: ConversationStore) -> None:
     """A server is listed with its newest report until the report expires or is removed."""
     await store.report_server("one", ready=0, for_s=60.0)
     await store.report_server("gone", ready=0, for_s=0.0)
@@ -698,7 +732,7 @@ async def test_unusable_text_fails_alone(store: ConversationStore) -> None:
     assert await store.head("bob") is not None
 
 
-async def test_half_written_appends_are_taken_back(store: ConversationStore) -> None:
+async def test_failed_append_leaves_no_data(store: ConversationStore) -> None:
     """A failed append leaves no data in the store, and other concurrent appends succeed."""
     known = await talk(store, empty("known"), 1)
     appends = [turn(known, "fine so far"), turn(empty("new"), "fine so far"), turn(empty("bob"))]
@@ -717,7 +751,7 @@ async def test_half_written_appends_are_taken_back(store: ConversationStore) -> 
     assert [entry.seq for entry in entries] == list(range(1, 5 if results[0] else 9))
 
 
-async def test_acknowledged_is_seen_by_the_next_read(store: ConversationStore) -> None:
+async def test_read_after_an_append_includes_it(store: ConversationStore) -> None:
     """A read that begins after an append has returned includes this append."""
     head = await store.create(empty())
     for number in range(50):
@@ -753,7 +787,7 @@ async def test_head_and_entries_of_a_page_belong_together(store: ConversationSto
     assert await reader > 0
 
 
-async def test_purge_removes_what_is_old(store: ConversationStore) -> None:
+async def test_purge_removes_old_conversations(store: ConversationStore) -> None:
     """`purge` removes all data of conversations that have not changed since a given time, and no other data."""
     for number in range(250):
         await store.create(replace(empty(f"old {number}"), updated=1.0))
@@ -790,7 +824,7 @@ async def test_close_finishes_queued_work(make_store: MakeStore) -> None:
     await again.close()
 
 
-async def test_cancelled_append_harms_nobody(store: ConversationStore) -> None:
+async def test_store_works_after_a_cancelled_append(store: ConversationStore) -> None:
     """The store continues to work after a caller cancels a queued append."""
     first = asyncio.ensure_future(store.append(turn(empty())))
     await asyncio.sleep(0)
@@ -822,7 +856,7 @@ async def test_reminders_are_due_in_order(store: ConversationStore) -> None:
     assert await store.next_reminder() == 10.0
 
 
-async def test_reminder_comes_back_whole(make_store: MakeStore) -> None:
+async def test_reminder_is_stored_with_all_fields(make_store: MakeStore) -> None:
     """A reminder keeps all its fields when the store is closed and opened again."""
     store = make_store()
     await store.open()
@@ -893,14 +927,15 @@ async def test_reminders_end_with_their_conversation(store: ConversationStore) -
     for sender_id in ("ada", "bob", "cyd"):
         await store.append(_remind(empty(sender_id)))
     await store.erase("ada", new_epoch="e2")
-    await store.replace(turn(replace(empty("bob"), epoch="e2")), expected_epoch="e1")
+    [bob] = [head for head in await store.conversations() if head.sender_id == "bob"]
+    await store.replace(turn(replace(empty("bob"), epoch="e2")), expected_epoch="e1", expected_version=bob.version)
     assert [one.sender_id for one in await store.due_reminders(now=99.0)] == ["cyd"]
     await store.purge(older_than=1e12)
 
     assert await store.next_reminder() is None
 
 
-async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None:
+async def test_writes_of_another_process_end_a_wait(make_store: MakeStore) -> None:
     """An append, an erase and a revocation through one store end the wait in another store that uses the same data."""
     here, there = make_store(), make_store()
     if here is there:
@@ -925,7 +960,7 @@ async def test_what_another_process_wrote_is_news(make_store: MakeStore) -> None
     await there.close()
 
 
-async def test_own_writing_is_no_news(store: ConversationStore) -> None:
+async def test_own_writes_do_not_end_a_wait(store: ConversationStore) -> None:
     """A store's own writes do not end its wait for writes by other processes."""
     await store.news(within_s=2)
     listening = asyncio.create_task(store.news(within_s=30))

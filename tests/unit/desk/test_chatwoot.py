@@ -1,4 +1,4 @@
-"""The bridge to Chatwoot: messages in both directions once each, and the handler beside the status."""
+"""The bridge to Chatwoot: messages in both directions, and the status that corresponds to the handler."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from manent.core.events import AgentUttered
-from manent.desk import chatwoot as bridge
+from manent.desk import bridge_runner
+from manent.stores.desk.tables import open_desk_tables
 from support.chatwoot import ADA, BOB, Chatwoot, Remote, signed
 from support.desks import operator, visit
 from support.small_talk import Running, running, until
@@ -82,8 +83,10 @@ async def chatwoot() -> AsyncIterator[Chatwoot]:
 @pytest.fixture(autouse=True)
 def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare everything often, so that a test sees what a comparison repeats."""
-    monkeypatch.setattr(bridge, "SWEEP_S", 0.1)
-    monkeypatch.setattr(bridge, "INTERVAL_S", 0.1)
+    monkeypatch.setattr(bridge_runner, "SWEEP_S", 0.1)
+    monkeypatch.setattr(bridge_runner, "INTERVAL_S", 0.1)
+    monkeypatch.setattr(bridge_runner, "RETRY_S", (0.1, 0.2))
+    monkeypatch.setattr(bridge_runner, "REFUSED_S", 0.3)
 
 
 def shows(chatwoot: Chatwoot, *wanted: tuple[str, str]) -> Callable[[], bool]:
@@ -92,7 +95,7 @@ def shows(chatwoot: Chatwoot, *wanted: tuple[str, str]) -> Callable[[], bool]:
 
 
 async def test_messages_go_both_ways_once(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """All messages reach the other side once and in order, and none comes back."""
+    """All messages reach the other side once and in order, and are not sent back."""
     async with shop(tmp_path, chatwoot) as one:
         await visit(one.server, "hello")
         await until(shows(chatwoot, ("visitor", "hello"), ("bot", "Hello.")))
@@ -152,7 +155,7 @@ async def test_status_and_handler(tmp_path: Path, chatwoot: Chatwoot) -> None:
 
 
 async def test_two_agents_and_private_notes(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """The second agent who writes takes the conversation over. Private notes stay in Chatwoot, and notes in the log."""
+    """An agent who writes takes the conversation over. Private notes stay in Chatwoot, and notes stay in the log."""
     async with shop(tmp_path, chatwoot) as one, operator(one.server, "Root", "admin") as root:
         await visit(one.server, "hello")
         await until(lambda: bool(chatwoot.conversations))
@@ -196,7 +199,7 @@ async def test_lost_webhooks(tmp_path: Path, chatwoot: Chatwoot) -> None:
 
 
 async def test_webhooks_need_a_signature(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """A webhook without a signature, or with a wrong or an old one, is rejected, and a correct one is accepted."""
+    """Webhooks with a missing, wrong or old signature are rejected."""
     notice = {"event": "message_created", "conversation": {"id": 1}}
     async with shop(tmp_path, chatwoot) as one, httpx.AsyncClient(base_url=one.server.url) as http:
         body, headers = signed(notice)
@@ -226,7 +229,7 @@ async def test_webhook_without_the_bridge(tmp_path: Path) -> None:
 
 
 async def test_servers_take_turns(tmp_path: Path, chatwoot: Chatwoot) -> None:
-    """Of two servers, one runs the bridge, and the other continues when it stops."""
+    """One of two servers runs the bridge. When it stops, the other server continues."""
     endpoints = f"desk:\n{chatwoot.options()}"
     async with running(tmp_path, endpoints=endpoints) as second:
         async with running(tmp_path, endpoints=endpoints) as first:
@@ -270,3 +273,166 @@ async def test_deleted_in_chatwoot(tmp_path: Path, chatwoot: Chatwoot) -> None:
         chatwoot.conversations.clear()
         await visit(one.server, "I am Ada")
         await until(shows(chatwoot, ("visitor", "I am Ada"), ("bot", "Hello, Ada.")))
+
+
+def by_visitor(chatwoot: Chatwoot, identifier: str) -> Remote | None:
+    """Return the newest conversation of a visitor in Chatwoot."""
+    found = [one for one in chatwoot.conversations.values() if one.contact["identifier"] == identifier]
+    return found[-1] if found else None
+
+
+def wrote(chatwoot: Chatwoot, sender: str) -> list[str]:
+    """Return what a visitor wrote in the newest conversation in Chatwoot."""
+    remote = by_visitor(chatwoot, sender)
+    return [text for who, text in remote.shown() if who == "visitor"] if remote else []
+
+
+@pytest.mark.parametrize("status", [503, 403])
+async def test_a_failing_conversation_does_not_delay_others(tmp_path: Path, chatwoot: Chatwoot, status: int) -> None:
+    """While Chatwoot fails for one conversation, the others continue. It catches up later, also after a restart."""
+    async with shop(tmp_path, chatwoot) as one:
+        await visit(one.server, "hello", "stuck")
+        await until(lambda: len(wrote(chatwoot, "stuck")) == 1)
+        stuck = by_visitor(chatwoot, "stuck")
+        assert stuck is not None
+        await until(lambda: len(stuck.messages) == 2)
+        chatwoot.broken[stuck.id] = status
+        for number in range(3):
+            await visit(one.server, f"stuck {number}", "stuck")
+            for name in ("vera", "walt"):
+                await visit(one.server, f"{name} {number}", name)
+        await until(lambda: wrote(chatwoot, "vera") == [f"vera {number}" for number in range(3)])
+        await until(lambda: wrote(chatwoot, "walt") == [f"walt {number}" for number in range(3)])
+        vera = by_visitor(chatwoot, "vera")
+        assert vera is not None
+        chatwoot.write(vera, "Hi!")
+        await one.said(1)
+
+        metrics = one.server.conversations.engine.metrics
+        await until(lambda: metrics.bridge_waiting == 1)
+        assert metrics.background_failures["desk_chatwoot_conversations"] > 0
+        assert metrics.background_failures["desk_chatwoot"] == 0
+        async with httpx.AsyncClient(base_url=one.server.url) as http:
+            failing = (await http.get("/health/ready")).json().get("failing", {})
+        assert failing == ({"desk_chatwoot_conversations": "send_later"} if status == 503 else {})
+        tables = open_desk_tables(one.server.conversations.engine.store)
+        async with asyncio.timeout(30):
+            while (await tables.bridge("chatwoot")).position < (await tables.feed_ends())[1]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        audit = [record.action for record in await tables.audit_records(sender_id="stuck")]
+        assert audit == (["chatwoot:refused"] if status == 403 else [])
+        await visit(one.server, "the last one", "stuck")
+
+    assert wrote(chatwoot, "stuck") == ["hello"]
+    async with shop(tmp_path, chatwoot) as one:
+        await until(lambda: one.server.conversations.engine.metrics.bridge_waiting == 1)
+        del chatwoot.broken[stuck.id]
+        expected = ["hello", "stuck 0", "stuck 1", "stuck 2", "the last one"]
+        await until(lambda: wrote(chatwoot, "stuck") == expected)
+        await until(lambda: one.server.conversations.engine.metrics.bridge_waiting == 0)
+        assert one.server.conversations.engine.metrics.background_failing == {}
+        await one.quiet()
+        assert wrote(chatwoot, "stuck") == expected
+
+
+async def test_pauses_between_attempts_grow(
+    tmp_path: Path, chatwoot: Chatwoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pauses between the attempts for one conversation grow, although visitors and webhooks name it often."""
+    monkeypatch.setattr(bridge_runner, "RETRY_S", (0.1, 0.2, 60.0))
+    async with shop(tmp_path, chatwoot) as one:
+        await visit(one.server, "hello")
+        await until(shows(chatwoot, ("visitor", "hello"), ("bot", "Hello.")))
+        await one.quiet()
+        remote = chatwoot.only
+        chatwoot.broken[remote.id] = 500
+        path = ("GET", f"/conversations/{remote.id}")
+        before = chatwoot.requests[path]
+        for number in range(10):
+            await visit(one.server, f"number {number}")
+            chatwoot.write(remote, f"Agent {number}")
+            await asyncio.sleep(0.1)
+        await until(lambda: chatwoot.requests[path] - before == 3)
+        await visit(one.server, "hello", "walt")
+        await until(lambda: wrote(chatwoot, "walt") == ["hello"])
+        assert chatwoot.requests[path] - before == 3
+        link = await open_desk_tables(one.server.conversations.engine.store).link("chatwoot", "vera")
+        assert link is not None
+        assert link.failures == 3
+        assert 50 < link.retry_at - time.time() <= 60
+
+
+async def test_refused_messages_and_contacts(tmp_path: Path, chatwoot: Chatwoot) -> None:
+    """A message that Chatwoot rejects is recorded and skipped. A visitor whom it rejects does not delay others."""
+    chatwoot.refused |= {"count", "nobody"}
+    async with shop(tmp_path, chatwoot) as one:
+        for text in ("hello", "count", "I am Ada"):
+            await visit(one.server, text)
+        await visit(one.server, "hello", "nobody")
+        await until(lambda: wrote(chatwoot, "vera") == ["hello", "I am Ada"])
+        tables = open_desk_tables(one.server.conversations.engine.store)
+        [record] = await tables.audit_records(sender_id="vera")
+        assert (record.action, record.detail) == ("chatwoot:rejected", {"seq": record.detail["seq"], "status": 422})
+        metrics = one.server.conversations.engine.metrics
+        assert metrics.bridge_rejected == 1
+        await until(lambda: metrics.bridge_waiting == 1)
+        assert metrics.background_failing == {}
+        async with httpx.AsyncClient(base_url=one.server.url) as http:
+            exported = (await http.get("/metrics")).text
+        assert "manent_bridge_messages_rejected_total 1.0" in exported
+        assert "manent_bridge_conversations_waiting 1.0" in exported
+
+        chatwoot.refused.clear()
+        await until(lambda: wrote(chatwoot, "nobody") == ["hello"])
+        await until(lambda: metrics.bridge_waiting == 0)
+        refused = [record.action for record in await tables.audit_records(sender_id="nobody")]
+        assert refused == ["chatwoot:refused"]
+
+
+async def test_deleted_while_messages_are_sent(tmp_path: Path, chatwoot: Chatwoot) -> None:
+    """A message is not lost if its conversation is deleted in Chatwoot between two requests of a comparison."""
+    async with shop(tmp_path, chatwoot) as one:
+        await visit(one.server, "hello")
+        await until(shows(chatwoot, ("visitor", "hello"), ("bot", "Hello.")))
+        await one.quiet()
+        chatwoot.on_show = chatwoot.conversations.clear
+        await visit(one.server, "I am Ada")
+        await until(shows(chatwoot, ("visitor", "I am Ada"), ("bot", "Hello, Ada.")))
+        tables = open_desk_tables(one.server.conversations.engine.store)
+        assert [record.action for record in await tables.audit_records(sender_id="vera")] == ["chatwoot:deleted"]
+        assert one.server.conversations.engine.metrics.bridge_rejected == 0
+
+
+async def test_slow_answers_about_a_conversation_do_not_delay_others(tmp_path: Path, chatwoot: Chatwoot) -> None:
+    """While Chatwoot does not answer requests about one conversation, the messages of others are sent."""
+    async with shop(tmp_path, chatwoot) as one:
+        await visit(one.server, "hello", "stuck")
+        await until(lambda: len(wrote(chatwoot, "stuck")) == 1)
+        stuck = by_visitor(chatwoot, "stuck")
+        assert stuck is not None
+        chatwoot.stalled.add(stuck.id)
+        await visit(one.server, "stuck 1", "stuck")
+        await until(lambda: chatwoot.waiting == 1)
+        for number in range(2):
+            await visit(one.server, f"number {number}")
+            await until(lambda: len(wrote(chatwoot, "vera")) == number + 1)  # noqa: B023  # it is awaited here
+        assert wrote(chatwoot, "stuck") == ["hello"]
+        assert chatwoot.waiting == 1
+        chatwoot.stalled.clear()
+        await until(lambda: wrote(chatwoot, "stuck") == ["hello", "stuck 1"])
+
+
+async def test_erase_of_a_failing_conversation(tmp_path: Path, chatwoot: Chatwoot) -> None:
+    """An erase ends the attempts for a conversation and removes its link."""
+    async with shop(tmp_path, chatwoot) as one:
+        metrics = one.server.conversations.engine.metrics
+        store = one.server.conversations.engine.store
+        await visit(one.server, "hello")
+        await until(lambda: bool(chatwoot.conversations))
+        chatwoot.broken[chatwoot.only.id] = 500
+        await visit(one.server, "I am Ada")
+        await until(lambda: metrics.bridge_waiting == 1)
+        assert await store.erase("vera", new_epoch=None)
+        await until(lambda: metrics.bridge_waiting == 0)
+        assert await open_desk_tables(store).link("chatwoot", "vera") is None
+        assert metrics.background_failing == {}

@@ -16,10 +16,7 @@ TURNS = 10
 async def test_a_turn_waits_for_one_transaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoints: str
 ) -> None:
-    """Without a desk, a turn is one transaction with two statements and reads no table of the desk; with one, as well.
-
-    With a desk, a background task adds further transactions.
-    """
+    """A turn is one transaction with two statements and reads no tables of the desk, with or without a desk."""
     statements: list[str] = []
     connect = sqlite3.connect
 

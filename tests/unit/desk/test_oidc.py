@@ -36,7 +36,7 @@ async def sign_in(server: Running, http: httpx.AsyncClient, **changed: str) -> h
 
 
 async def test_a_person_signs_in(tmp_path: Path) -> None:
-    """The code flow ends in a session with the name and the role of the ID token; a code works once."""
+    """The code flow begins a session with the name and the role of the ID token. A code works once."""
     async with (
         provided() as provider,
         running(tmp_path, endpoints=options(provider)) as server,
@@ -63,8 +63,8 @@ async def test_a_person_signs_in(tmp_path: Path) -> None:
     ],
     ids=["issuer", "audience", "nonce", "expired", "no role"],
 )
-async def test_wrong_tokens_give_no_session(tmp_path: Path, wrong: dict[str, Any], claims: dict[str, Any]) -> None:
-    """An ID token of another issuer, client or sign-in, an old one, and one without a role are rejected."""
+async def test_wrong_id_tokens_are_rejected(tmp_path: Path, wrong: dict[str, Any], claims: dict[str, Any]) -> None:
+    """ID tokens of another issuer, client or sign-in, expired ones, and ones without a role are rejected."""
     async with (
         provided() as provider,
         running(tmp_path, endpoints=options(provider)) as server,
@@ -76,7 +76,7 @@ async def test_wrong_tokens_give_no_session(tmp_path: Path, wrong: dict[str, Any
 
 
 async def test_another_browser_cannot_finish_a_sign_in(tmp_path: Path) -> None:
-    """Without the cookie of its beginning, and with another state, a sign-in fails."""
+    """A sign-in fails without the cookie of its beginning, or with another `state`."""
     async with (
         provided() as provider,
         running(tmp_path, endpoints=options(provider)) as server,
@@ -91,7 +91,7 @@ async def test_another_browser_cannot_finish_a_sign_in(tmp_path: Path) -> None:
 
 
 async def test_a_removed_member_cannot_sign_in_again(tmp_path: Path) -> None:
-    """After a removal, the provider's confirmation is not enough."""
+    """A removed member is rejected although the provider confirms the identity."""
     async with (
         provided() as provider,
         running(tmp_path, endpoints=options(provider)) as server,
@@ -104,7 +104,7 @@ async def test_a_removed_member_cannot_sign_in_again(tmp_path: Path) -> None:
 
 
 async def test_a_provider_that_is_down_is_reported(tmp_path: Path) -> None:
-    """If the provider does not answer, the person reads why and can try again."""
+    """If the provider does not answer, the page shows the reason, and the person can try again."""
     endpoints = options(Provider(url="http://127.0.0.1:9"))
     async with running(tmp_path, endpoints=endpoints) as server, httpx.AsyncClient(base_url=server.url) as http:
         answer = await http.get("/desk/sign-in")

@@ -109,7 +109,7 @@ def sums(reads: list[Read]) -> Counter[tuple[int, str, str]]:
     st.sampled_from([1.0, 3_600.0, 50_000.0]),
 )
 def test_batches_make_no_difference(events: list[Event], sizes: list[int], step_s: float) -> None:
-    """However a log is divided into batches, row, texts and numbers are the same."""
+    """The division of a log into batches does not change its row, texts and numbers."""
     entries = log_of(events, step_s=step_s)
     row, reads = read(entries, sizes)
     whole, once = read(entries, [len(entries)])
@@ -128,13 +128,13 @@ def totals(*events: Event) -> dict[str, Any]:
 
 
 def test_a_fallback_counts_once_for_each_message() -> None:
-    """The intent and the action of a fallback are one fallback."""
+    """The intent and the action of a fallback count as one fallback."""
     found = totals(user("x", "nlu_fallback"), ActionExecuted(name="action_default_fallback"), user("hello"))
     assert (found["fallbacks"], found["messages/user"], found["conversations"]) == (1, 2, 1)
 
 
 def test_forms_count_where_visitors_stop() -> None:
-    """A slot that was requested and not answered is counted as requested only."""
+    """A slot that was requested and not answered counts only as requested."""
     found = totals(
         ActiveLoop(name="order_form"),
         SlotSet(name="requested_slot", value="size"),
@@ -167,8 +167,8 @@ def test_durations_are_nearly_exact() -> None:
     assert class_duration(0) == 0.0
 
 
-def test_payloads_are_not_messages_to_learn_from() -> None:
-    """A payload that a button sends is neither in the search nor in the review; its title is only in the search."""
+def test_payloads_are_not_reviewed() -> None:
+    """The search and the review do not contain payloads of buttons. The search contains their titles."""
     plain = log_of([user("/greet")])
     titled = [LogEntry(seq=1, event=plain[0].event, view=View(prev=0, title="Say hello"))]
     assert advance(HEAD, None, plain, now=0.0).texts == ()

@@ -63,7 +63,7 @@ async def paging() -> AsyncIterator[Pager]:
 
 
 async def test_notices_are_signed_and_in_order(tmp_path: Path) -> None:
-    """A request for a person and each change of the queue is a notice; a failed one is repeated with the same key."""
+    """Requests for a person and changes of the queue are sent as signed notices. A repetition has the same key."""
     async with (
         paging() as pager,
         running(tmp_path, endpoints=DESK) as server,

@@ -1,4 +1,4 @@
-"""Which button a visitor's text means."""
+"""Which button a visitor's text selects."""
 
 from manent.core.conversation_log import LogEntry, View
 from manent.core.events import BotUttered, Event, UserUttered
@@ -15,7 +15,7 @@ def log(*events: Event) -> list[LogEntry]:
 
 
 def test_short_keys() -> None:
-    """A payload that fits is sent as it is; the key of a long one is found in the log, also after other messages."""
+    """A short payload is sent unchanged. The key of a long payload is found in the log, also after other messages."""
     assert short_payload("/tea", 64) == "/tea"
     key = short_payload(LONG, 64)
     assert len(key.encode()) == 33
@@ -27,7 +27,7 @@ def test_short_keys() -> None:
 
 
 def test_numbers() -> None:
-    """A number means a button only if the buttons were listed, and if the question is the last message."""
+    """A number selects a button only if the buttons were listed with numbers in the last message."""
     assert find_choice("2", log(ASKED), max_buttons=2) == (LONG, "Order")
     assert find_choice("3.", log(ASKED), max_buttons=2) == ("No payload", "No payload")
     assert find_choice("4", log(ASKED), max_buttons=2) is None

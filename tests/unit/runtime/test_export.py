@@ -1,19 +1,19 @@
-"""How what is kept is written out."""
+"""Transcripts of conversations."""
 
 from manent.core.conversation_log import LogEntry, View
 from manent.core.events import BotUttered, UserUttered
 from manent.runtime.export import transcript_lines
 
 
-def test_no_text_moves_a_terminals_cursor() -> None:
-    """What visitors write is read by operators in terminals; escapes are no more than marks there."""
+def test_control_characters_are_escaped() -> None:
+    """Control characters in texts are escaped, because operators read transcripts in terminals."""
     entry = LogEntry(seq=1, event=UserUttered(timestamp=0.0, text="a\x1b[2Jb\tc\x9bd"), view=View(prev=0))
 
     assert list(transcript_lines(entry)) == ["1970-01-01 00:00:00  visitor  a�[2Jb c�d"]
 
 
-def test_every_part_has_its_line() -> None:
-    """Buttons stand behind their text, pictures and custom JSON for themselves; what is internal stands nowhere."""
+def test_lines_of_a_transcript() -> None:
+    """Buttons follow their text, images and custom JSON have their own lines, and internal events have none."""
     data = {"buttons": [{"title": "Yes", "payload": "/yes"}], "image": "https://example.org/a.png", "custom": {"a": 1}}
     shown = LogEntry(
         seq=2, event=BotUttered(timestamp=0.0, text="Well?", data=data), view=View(prev=1, divider="session")

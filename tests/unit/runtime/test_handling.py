@@ -1,4 +1,4 @@
-"""What operators do with a conversation, and what the visitor and the bot get to see of it."""
+"""Operators handle conversations: the effects for visitors, the bot and other servers."""
 
 import asyncio
 import random
@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from manent.core.conversation_log import Append
 from manent.core.errors import RequestError
 from manent.core.events import (
     AgentUttered,
@@ -23,6 +24,7 @@ from manent.core.events import (
     OperatorLeft,
     Rated,
     Restarted,
+    SlotSet,
     UserUttered,
 )
 from manent.core.handler import HandlerConflict
@@ -31,7 +33,9 @@ from manent.runtime import handling, operations
 from manent.runtime.background.reminders import Reminders
 from manent.runtime.conversation.conversation import Conversation
 from manent.runtime.conversation.feed import AgentTyping, HandlerChanged, News
+from manent.runtime.conversation.record import MAX_ATTEMPTS
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.ports.store import VersionConflict
 from manent.stores.memory import MemoryStore
 from support.small_talk import Actions, failing, message, opened, say, shown
 
@@ -42,13 +46,13 @@ STAFFED = Handoff(is_staffed=lambda _: True)
 
 @pytest.fixture
 def store() -> MemoryStore:
-    """The store of one test."""
+    """Return the store of one test."""
     return MemoryStore()
 
 
 @pytest.fixture
 async def conversations(store: MemoryStore) -> AsyncIterator[Conversations]:
-    """A server's conversations; the visitor has said hello."""
+    """Return a server's conversations after the visitor has said hello."""
     async with opened(store) as found:
         found.engine.handoff = STAFFED
         await say(found, "hello")
@@ -57,7 +61,7 @@ async def conversations(store: MemoryStore) -> AsyncIterator[Conversations]:
 
 @pytest.fixture
 def conversation(conversations: Conversations) -> Conversation:
-    """The visitor's conversation."""
+    """Return the visitor's conversation."""
     return conversations.get("ada")
 
 
@@ -91,7 +95,7 @@ async def test_visitor_is_not_answered_by_the_bot(
 async def test_bot_continues_after_the_hand_back_and_not_before(
     conversations: Conversations, conversation: Conversation, store: MemoryStore
 ) -> None:
-    """After the hand-back the bot answers new messages; those that the operator saw stay without its answer."""
+    """After the hand-back, the bot answers new messages, but not those that it received before."""
     await handling.take(conversation, ADA)
     await say(conversations, "count")
     head = await handling.hand_back(conversation, ADA)
@@ -104,7 +108,7 @@ async def test_bot_continues_after_the_hand_back_and_not_before(
 
 
 async def test_pause_and_resume_accompany_the_events(conversation: Conversation, store: MemoryStore) -> None:
-    """Rasa's pause and resume are in the same append as the events that they show to other programs."""
+    """Rasa's `pause` and `resume` are in the same append as the events of the desk."""
     before = await version(store)
     await handling.request_handoff(conversation, reason="angry")
     await handling.take(conversation, ADA)
@@ -116,8 +120,8 @@ async def test_pause_and_resume_accompany_the_events(conversation: Conversation,
     ]  # fmt: skip
 
 
-async def test_answering_takes(conversation: Conversation, store: MemoryStore) -> None:
-    """An answer takes the conversation, in one append with the message."""
+async def test_answering_takes_the_conversation(conversation: Conversation, store: MemoryStore) -> None:
+    """The message of an operator and the event that the operator has joined are in one append."""
     head = await handling.say(conversation, ADA, text="Hello from Ada.", message_id="m1")
     assert head.handling.operator == ADA
     newest = (await store.entries("ada"))[-3:]
@@ -127,7 +131,7 @@ async def test_answering_takes(conversation: Conversation, store: MemoryStore) -
 
 
 async def test_a_message_is_sent_once(conversation: Conversation, store: MemoryStore) -> None:
-    """The same id sends one message, also when it is repeated after a hand-over; another text is refused."""
+    """A repeated message id sends nothing again, also after another operator joined. Another text is rejected."""
     for _ in range(3):
         await handling.say(conversation, ADA, text="Once.", message_id="m1")
     with pytest.raises(RequestError) as refused:
@@ -141,10 +145,10 @@ async def test_a_message_is_sent_once(conversation: Conversation, store: MemoryS
     assert said == ["Once."]
 
 
-async def test_visitor_ids_do_not_meet_operator_ids(
+async def test_message_ids_of_visitors_and_operators_are_independent(
     conversations: Conversations, conversation: Conversation, store: MemoryStore
 ) -> None:
-    """A visitor's message with the id of an operator's message does not replace it."""
+    """A visitor's message can have the same id as an operator's message."""
     await conversations.get("ada").submit(message("hello", message_id="m1")).finished
     await handling.say(conversation, ADA, text="Hi.", message_id="m1")
     said = [entry.event.text for entry in await store.entries("ada") if isinstance(entry.event, AgentUttered)]
@@ -152,7 +156,7 @@ async def test_visitor_ids_do_not_meet_operator_ids(
 
 
 async def test_two_servers_who_take_at_once(store: MemoryStore) -> None:
-    """Of two operators on two servers, one gets the conversation, and the other is told who it is."""
+    """If two operators on two servers take a conversation, one succeeds, and the error of the other names it."""
     async with opened(store) as one, opened(store) as other:
         for number in range(20):
             await say(one, "hello", sender_id=f"v{number}")
@@ -171,8 +175,55 @@ async def test_two_servers_who_take_at_once(store: MemoryStore) -> None:
             assert [each.operator for each in joined] == [head.handling.operator]
 
 
+async def test_an_operator_who_joins_during_a_replacement_keeps_the_conversation(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If an operator takes a conversation while another server replaces its log, the new log has the operator."""
+    works = store.replace
+    attempts: list[int] = []
+    async with opened(store) as one, opened(store) as other:
+        await say(one, "hello")
+
+        async def take_first(append: Append, *, expected_epoch: str, expected_version: int) -> None:
+            attempts.append(expected_version)
+            if len(attempts) == 1:
+                await handling.take(other.get("ada"), ADA)
+            await works(append, expected_epoch=expected_epoch, expected_version=expected_version)
+
+        monkeypatch.setattr(store, "replace", take_first)
+        await operations.replace_events(one.get("ada"), [SlotSet(name="who", value="Eve")])
+        head = await store.head("ada")
+        assert head is not None
+        assert (head.handling.handler, head.handling.operator) == ("human", ADA)
+        assert len(attempts) == 2
+        assert attempts[0] < attempts[1]
+        assert await kinds(store) == ["SlotSet", "OperatorJoined", "ConversationPaused"]
+        await handling.say(other.get("ada"), ADA, text="Hi.", message_id="1")
+        with pytest.raises(HandlerConflict):
+            await handling.take(one.get("ada"), BO)
+
+
+async def test_replacement_ends_with_an_error_if_others_always_write_first(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If other servers change the log during every attempt, the request fails, and the log is not replaced."""
+    works = store.replace
+    async with opened(store) as one, opened(store) as other:
+        await say(one, "hello")
+
+        async def note_first(append: Append, *, expected_epoch: str, expected_version: int) -> None:
+            await handling.note(other.get("ada"), ADA, "a note")
+            await works(append, expected_epoch=expected_epoch, expected_version=expected_version)
+
+        monkeypatch.setattr(store, "replace", note_first)
+        with pytest.raises(VersionConflict):
+            await operations.replace_events(one.get("ada"), [])
+        assert (await kinds(store)).count("Note") == MAX_ATTEMPTS
+        assert shown(await say(one, "hello"))[-1] == "Hello."
+
+
 async def test_outdated_record_is_no_conflict(store: MemoryStore) -> None:
-    """A server whose memory still shows another operator reads the present head before it refuses."""
+    """A server whose memory is outdated reads the current head before it rejects a request."""
     async with opened(store) as one, opened(store) as other:
         await say(one, "hello")
         await handling.take(one.get("ada"), ADA)
@@ -184,7 +235,7 @@ async def test_outdated_record_is_no_conflict(store: MemoryStore) -> None:
 
 
 async def test_message_on_another_server_finds_the_operator(store: MemoryStore) -> None:
-    """A server that has not seen the take yet does not answer the visitor either."""
+    """A server that was not notified of the operator does not answer the visitor either."""
     async with opened(store) as one, opened(store) as other:
         await say(other, "hello")
         await handling.take(one.get("ada"), ADA)
@@ -194,7 +245,7 @@ async def test_message_on_another_server_finds_the_operator(store: MemoryStore) 
 async def test_restart_does_not_end_the_handling(
     conversations: Conversations, conversation: Conversation, store: MemoryStore
 ) -> None:
-    """The visitor's /restart is only a message; a restart from outside keeps the operator and the pause."""
+    """The visitor's `/restart` is only a message. After a posted `restart` event, the operator and the pause remain."""
     await handling.take(conversation, ADA)
     assert shown(await say(conversations, "/restart")) == ["/restart"]
     await operations.apply_events(conversation, [Restarted()])
@@ -205,7 +256,7 @@ async def test_restart_does_not_end_the_handling(
 
 
 async def test_trigger_lets_the_bot_speak(conversation: Conversation, store: MemoryStore) -> None:
-    """A hand-back with a trigger is one append: the bot resumes, and acts on the intent."""
+    """After a hand-back with a trigger, the bot acts on the intent. Both are in one append."""
     await handling.take(conversation, ADA)
     before = await version(store)
     await handling.hand_back(conversation, ADA, trigger="ping", note="all done")
@@ -218,8 +269,8 @@ async def test_trigger_lets_the_bot_speak(conversation: Conversation, store: Mem
     assert refused.value.code == "unknown_intent"
 
 
-async def test_trigger_and_action_from_outside_wait(conversation: Conversation, store: MemoryStore) -> None:
-    """An intent that is triggered meanwhile waits as a reminder; an action is refused."""
+async def test_triggers_wait_and_actions_are_rejected(conversation: Conversation, store: MemoryStore) -> None:
+    """While an operator has the conversation, an external trigger waits as a reminder, and an action is rejected."""
     await handling.take(conversation, ADA)
     assert await operations.trigger(conversation, "ping") == []
     with pytest.raises(HandlerConflict, match="a person handles the conversation"):
@@ -233,7 +284,7 @@ async def test_trigger_and_action_from_outside_wait(conversation: Conversation, 
 async def test_waiting_trigger_fires_after_the_hand_back(
     conversations: Conversations, conversation: Conversation, store: MemoryStore
 ) -> None:
-    """The reminders fire what waited, soon after the hand-back and once."""
+    """A waiting trigger fires once, soon after the hand-back."""
     reminders = Reminders(conversations)
     await reminders.open()
     try:
@@ -260,8 +311,10 @@ async def test_action_requests_a_person(conversation: Conversation, store: Memor
     assert (await kinds(store))[-2:] == ["HandoffRequested", "ConversationPaused"]
 
 
-async def test_nobody_is_there(conversations: Conversations, conversation: Conversation, store: MemoryStore) -> None:
-    """Without anybody at the desk the bot says so and stays; with `when_away: queue` the conversation waits."""
+async def test_handoff_without_operators(
+    conversations: Conversations, conversation: Conversation, store: MemoryStore
+) -> None:
+    """Without operators, the bot sends a message and continues. With `when_away: queue`, the conversation waits."""
     conversations.engine.handoff = Handoff(is_staffed=lambda _: False)
     entries = await operations.execute(conversation, "action_human_handoff")
     assert shown(entries) == ["Nobody is available right now. Please try again later, or continue with me."]
@@ -274,7 +327,7 @@ async def test_nobody_is_there(conversations: Conversations, conversation: Conve
 
 
 async def test_queue_expires(conversation: Conversation, store: MemoryStore) -> None:
-    """Whoever waits too long gets a message and the bot back; whoever does not wait is left alone."""
+    """A conversation that waits too long returns to the bot with a message. Others do not change."""
     await handling.request_handoff(conversation)
     assert (await handling.expire(conversation, waiting_s=60.0)).handling.handler == "queue"
     assert (await handling.expire(conversation, waiting_s=0.0)).handling.handler == "bot"
@@ -304,7 +357,7 @@ async def test_failure_requests_a_person_once_an_hour(store: MemoryStore) -> Non
 async def test_notes_labels_and_ratings_change_nothing_else(
     conversations: Conversations, conversation: Conversation, store: MemoryStore
 ) -> None:
-    """They are in the log, invisible, without a session or a turn, and the conversation does not become newer."""
+    """Notes, labels and ratings are internal events. They start no session and do not change `updated`."""
     before = await store.head("ada")
     assert before is not None
     await handling.note(conversation, ADA, "is angry")
@@ -320,8 +373,8 @@ async def test_notes_labels_and_ratings_change_nothing_else(
 
 
 @pytest.mark.parametrize(("score", "of"), [(0, None), (6, None), (3, 10_000)])
-async def test_impossible_ratings_are_refused(conversation: Conversation, score: int, of: int | None) -> None:
-    """A score is 1 to 5, and the rated message must exist."""
+async def test_invalid_ratings_are_rejected(conversation: Conversation, score: int, of: int | None) -> None:
+    """A rating must be from 1 to 5, and the rated message must exist."""
     with pytest.raises(RequestError) as refused:
         await handling.rate(conversation, score, of=of)
     assert refused.value.code == "bad_request"
@@ -330,7 +383,7 @@ async def test_impossible_ratings_are_refused(conversation: Conversation, score:
 async def test_closed_conversation_opens_again(
     conversations: Conversations, conversation: Conversation, store: MemoryStore
 ) -> None:
-    """Closing hands back and is remembered until the visitor's next message."""
+    """A conversation is closed until the visitor's next message."""
     await handling.take(conversation, ADA)
     head = await handling.close(conversation, ADA, note="done")
     assert head.handling.handler == "bot"
@@ -342,7 +395,7 @@ async def test_closed_conversation_opens_again(
 
 
 async def test_subscribers_learn_of_changes(conversation: Conversation) -> None:
-    """Sockets get the operator's words, who handles the conversation, and typing."""
+    """Subscribers receive the operator's messages, the handler and typing."""
 
     class Socket:
         def __init__(self) -> None:
@@ -366,7 +419,7 @@ async def test_subscribers_learn_of_changes(conversation: Conversation) -> None:
 
 
 async def test_other_servers_learn_of_changes(store: MemoryStore) -> None:
-    """A server that catches up notifies its sockets of the new handler, too."""
+    """A server that catches up notifies its subscribers of the new handler, too."""
     news: list[News] = []
 
     class Socket:
@@ -388,15 +441,15 @@ async def test_other_servers_learn_of_changes(store: MemoryStore) -> None:
     assert changes == [ADA]
 
 
-async def test_unknown_conversations_are_refused(conversations: Conversations) -> None:
-    """Operators create no conversations."""
+async def test_unknown_conversations_are_rejected(conversations: Conversations) -> None:
+    """Requests of operators do not create conversations."""
     with pytest.raises(RequestError) as refused:
         await handling.take(conversations.get("nobody"), ADA)
     assert refused.value.code == "unknown_conversation"
 
 
 async def test_actions_do_not_see_the_desk(store: MemoryStore) -> None:
-    """An action server gets pause, resume and the agent's words with Rasa's keys, and no note."""
+    """An action server receives `pause`, `resume` and `agent` in Rasa's format, and no notes."""
     actions = Actions()
     async with opened(store, actions=actions) as conversations:
         await say(conversations, "hello")
@@ -418,7 +471,7 @@ async def test_actions_do_not_see_the_desk(store: MemoryStore) -> None:
 async def test_expired_session_starts_again_when_an_operator_joins(
     conversations: Conversations, conversation: Conversation, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A take after the session has expired starts a new one; messages while a person is there start none."""
+    """If an operator takes a conversation whose session has expired, a new one starts. Later messages start none."""
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 7200)
     conversations.engine._env = replace(conversations.engine._env, now=lambda: now + 7200)

@@ -1,4 +1,4 @@
-"""The leases of a server: renewed together, by the store's clock, and given up when it stops."""
+"""The leases of a server: they are renewed together, use the store's clock, and are released when the server stops."""
 
 import asyncio
 import logging
@@ -19,14 +19,14 @@ from support.small_talk import Actions, home, message, until
 
 
 class Elsewhere(MemoryStore):
-    """A store whose clock is ahead of this server's, and which can be away."""
+    """A store whose clock is ahead of this server's clock, and that can be unavailable."""
 
     ahead_s = 0.0
     away = False
     renewals = 0
 
     async def renew_leases(self, owner: str, *, for_s: float) -> float:
-        """Renew by the other clock."""
+        """Renew the leases by the store's clock."""
         self.renewals += 1
         if self.away:
             raise StoreError("store_unreachable", "the database cannot be reached")
@@ -35,7 +35,7 @@ class Elsewhere(MemoryStore):
 
 
 async def opened(store: MemoryStore, duration_s: float = 60.0) -> Leases:
-    """Leases at work on an open store."""
+    """Run the leases of a server on an open store."""
     await store.open()
     leases = Leases(store, metrics=Metrics(), duration_s=duration_s)
     await leases.open()
@@ -43,8 +43,8 @@ async def opened(store: MemoryStore, duration_s: float = 60.0) -> Leases:
 
 
 @pytest.mark.parametrize("ahead_s", [21.0, -21.0])
-async def test_the_clock_of_the_store_counts(ahead_s: float, caplog: pytest.LogCaptureFixture) -> None:
-    """Leases are measured with the store's clock; a clock that differs by much is reported once."""
+async def test_leases_use_the_clock_of_the_store(ahead_s: float, caplog: pytest.LogCaptureFixture) -> None:
+    """Leases use the store's clock. A large difference between the clocks is logged once."""
     store = Elsewhere()
     store.ahead_s = ahead_s
     with caplog.at_level(logging.WARNING, "manent.leases"):
@@ -61,7 +61,7 @@ async def test_the_clock_of_the_store_counts(ahead_s: float, caplog: pytest.LogC
 
 
 async def test_lease_of_a_dead_process_is_over() -> None:
-    """A lease that has not ended is free if its process has certainly ended, and only then."""
+    """A valid lease is free only if its process has certainly ended."""
     leases = await opened(MemoryStore())
     gone = replace(own_name(), pid=2**22 + 1)
     until_ = leases.now() + 60
@@ -73,7 +73,7 @@ async def test_lease_of_a_dead_process_is_over() -> None:
 
 
 async def test_one_statement_renews_all_turns() -> None:
-    """Ten turns whose actions take longer than the lease keep it, with one call of the store an interval."""
+    """One statement in each interval renews the leases of ten turns with long actions."""
     store = Elsewhere()
     actions = Actions(hold=asyncio.Event())
     conversations = home(store, actions)
@@ -94,7 +94,7 @@ async def test_one_statement_renews_all_turns() -> None:
 
 
 async def test_outage_of_the_store_takes_no_turns_from_other_servers() -> None:
-    """After the store was away for longer than a lease, a server waits for the others to renew before it takes over."""
+    """After an outage of the store, a server waits until others can renew their leases before it takes over turns."""
     store = Elsewhere()
     leases = await opened(store, 0.3)
     over = Lease(owner="other", until=leases.now() - 5)
@@ -109,7 +109,7 @@ async def test_outage_of_the_store_takes_no_turns_from_other_servers() -> None:
 
 
 async def test_drain_releases_the_turns_that_it_gives_up() -> None:
-    """At the end of its drain a server releases its leases, and another one finishes the turn at once."""
+    """At the end of its drain, a server releases its leases, so that another server finishes the turns at once."""
     store = MemoryStore()
     hangs = Actions(hold=asyncio.Event())
     first = home(store, hangs)
@@ -132,7 +132,7 @@ async def test_drain_releases_the_turns_that_it_gives_up() -> None:
 async def test_release_that_fails_does_not_stop_the_shutdown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """If the store is away at the end of the drain, the server reports it and stops; the leases expire."""
+    """If the store is unavailable at the end of the drain, the server logs this and stops."""
     store = MemoryStore()
     hangs = Actions(hold=asyncio.Event())
     server: Conversations = home(store, hangs)
@@ -153,7 +153,7 @@ def _is_open(store: MemoryStore) -> bool:
 
 
 def test_default_takes_over_within_ten_seconds() -> None:
-    """A turn is free at most one lease after the crash, and found at most one search later."""
+    """With the default values, a turn is taken over less than ten seconds after a crash."""
     from manent.runtime.conversation import registry
 
     assert leases_module.LEASE_S + registry.RECOVERY_INTERVAL_S <= 8.0

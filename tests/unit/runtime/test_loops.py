@@ -1,4 +1,4 @@
-"""Background loops: no error ends one, and each failure is logged, counted and shown."""
+"""Background loops continue after every error, and each failure is logged and counted."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 async def test_loop_survives_every_error(error: BaseException) -> None:
-    """After any error of a round, a cancelled future included, the loop continues and counts the failure."""
+    """After any error of a round, even a cancelled future, the loop continues and counts the failure."""
     rounds = 0
 
     async def work() -> float:
@@ -122,7 +122,7 @@ async def test_close_just_after_a_wake_ends_the_loop() -> None:
 
 
 async def test_wake_ends_a_pause() -> None:
-    """A loop that rests for an hour begins its next round when it is woken."""
+    """`wake` ends a pause of one hour."""
     rounds = 0
 
     async def work() -> float:
@@ -139,16 +139,16 @@ async def test_wake_ends_a_pause() -> None:
 
 
 class Broker:
-    """A broker that takes everything."""
+    """A broker that accepts everything."""
 
     async def connect(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     async def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 Part = Conversations | Leases | RateSharing | Reminders | Retention | Revocations | Publisher | Wakeups
@@ -191,7 +191,7 @@ def _parts(conversations: Conversations, metrics: Metrics) -> dict[str, Callable
 async def test_every_loop_survives_a_statement_that_raises(
     loop: str, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When a statement of a loop raises anything, the loop continues, and the metrics show its failures."""
+    """If a statement of a loop raises any error, the loop continues, and the metrics show its failures."""
     store = MemoryStore()
     await store.open()
     conversations = home(store)

@@ -1,4 +1,4 @@
-"""What is done to a conversation from outside, and trackers read from the log."""
+"""Requests that change a conversation from outside, and trackers that are read from the log."""
 
 import time
 
@@ -12,8 +12,8 @@ from manent.stores.memory import MemoryStore
 from support.small_talk import assistant, message, opened, say, shown
 
 
-async def test_trigger_is_answered_and_not_the_visitors_word() -> None:
-    """A trigger makes the bot speak; the visitor sees what it says, and not the trigger."""
+async def test_trigger_is_answered_but_not_shown() -> None:
+    """The bot answers a trigger. The visitor sees the answer, but not the trigger."""
     store = MemoryStore()
     async with opened(store) as conversations:
         entries = await operations.trigger(conversations.get("ada"), "name", {"who": "Bob"})
@@ -25,7 +25,7 @@ async def test_trigger_is_answered_and_not_the_visitors_word() -> None:
 
 
 async def test_execute_runs_one_action() -> None:
-    """One action runs, with the policy it is said to come from; nothing is predicted after it."""
+    """`execute` runs one action, records the given policy, and predicts no further action."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await say(conversations, "hello")
@@ -41,7 +41,7 @@ async def test_execute_runs_one_action() -> None:
 
 
 async def test_logged_message_fills_slots_and_is_not_answered() -> None:
-    """A message that is only recorded fills its slots; the bot says nothing."""
+    """A message that is only logged fills its slots, and the bot does not answer it."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await operations.log_message(conversations.get("ada"), message("I am Ada"))
@@ -54,7 +54,7 @@ async def test_logged_message_fills_slots_and_is_not_answered() -> None:
 
 
 async def test_posted_events_are_in_the_state_and_the_order() -> None:
-    """Events from outside count at once; bot events among them are seen, user events are not."""
+    """Posted events change the state at once. Visitors see posted bot messages, but not posted user messages."""
     store = MemoryStore()
     async with opened(store) as conversations:
         entries = await operations.apply_events(
@@ -67,8 +67,8 @@ async def test_posted_events_are_in_the_state_and_the_order() -> None:
     assert answer[-1] == "Hello, Eve."
 
 
-async def test_replaced_log_is_another_one() -> None:
-    """The new events are all there is, under another epoch; the conversation goes on from them."""
+async def test_replaced_log_has_a_new_epoch() -> None:
+    """A replaced log contains only the new events and has a new epoch."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await say(conversations, "I am Ada")
@@ -83,13 +83,13 @@ async def test_replaced_log_is_another_one() -> None:
 
 
 async def test_unknown_conversation_reads_as_none() -> None:
-    """There is nothing to read where nobody spoke."""
+    """Reading the tracker of an unknown conversation returns None."""
     async with opened(MemoryStore()) as conversations:
         assert await tracker_reader.read(conversations.engine.store, assistant(), "nobody") is None
 
 
 async def test_empty_conversation_shows_the_session_it_will_begin() -> None:
-    """A conversation without events is shown with a session start, which is not saved."""
+    """The tracker of an empty conversation shows a session start, which is not stored."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await conversations.create("ada")
@@ -107,7 +107,7 @@ async def test_empty_conversation_shows_the_session_it_will_begin() -> None:
 
 
 async def test_verbosity_chooses_events() -> None:
-    """None, those that still apply, those after the last restart, or all."""
+    """The verbosity selects no events, those that still apply, those after the last restart, or all."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await say(conversations, "hello")
@@ -129,7 +129,7 @@ async def test_verbosity_chooses_events() -> None:
 
 
 async def test_until_shows_the_past() -> None:
-    """A tracker as of a time knows nothing of what came later."""
+    """A tracker up to a time contains no later events."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await say(conversations, "hello")

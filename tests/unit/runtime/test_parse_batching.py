@@ -1,4 +1,4 @@
-"""Texts that come in together are understood together."""
+"""Texts that arrive at the same time are parsed together."""
 
 import asyncio
 
@@ -11,14 +11,14 @@ from support.small_talk import assistant
 
 
 class Noting(Pipeline):
-    """A pipeline that notes what it parses, and cannot parse "bad"."""
+    """A pipeline that records the texts that it parses, and fails for "bad"."""
 
     def __init__(self) -> None:
         self.inner = assistant().pipeline
         self.parsed: list[str] = []
 
     def parse(self, text: str, **_: object) -> Json:
-        """Parse, or fail."""
+        """Parse the text, or fail."""
         self.parsed.append(text)
         if text == "bad":
             raise ValueError(text)
@@ -26,7 +26,7 @@ class Noting(Pipeline):
 
 
 async def test_texts_of_one_round_are_parsed_one_after_another() -> None:
-    """Nothing is parsed at once; then all is, each text for whoever asked, and a failure is one asker's own."""
+    """All waiting texts are parsed in the next round of the event loop. A failure affects only its own text."""
     pipeline, together = Noting(), ParseBatcher()
     asked = [together.parse(pipeline, text) for text in ("hello", "bad", "count")]
     assert pipeline.parsed == []
@@ -38,8 +38,8 @@ async def test_texts_of_one_round_are_parsed_one_after_another() -> None:
         asked[1].result()
 
 
-async def test_nobody_is_kept_from_the_event_loop_for_long() -> None:
-    """Many texts are parsed in several rounds, in the order in which they came."""
+async def test_many_texts_are_parsed_in_several_rounds() -> None:
+    """Many texts are parsed in several rounds of the event loop, in the order of the calls."""
     pipeline, together = Noting(), ParseBatcher()
     texts = [f"hello {number}" for number in range(2 * MAX_BATCH + 1)]
     asked = [together.parse(pipeline, text) for text in texts]
@@ -52,8 +52,8 @@ async def test_nobody_is_kept_from_the_event_loop_for_long() -> None:
     assert [one.result()["text"] for one in asked] == texts == pipeline.parsed
 
 
-async def test_what_nobody_waits_for_is_not_parsed() -> None:
-    """Whoever has gone costs nothing."""
+async def test_cancelled_texts_are_not_parsed() -> None:
+    """A text is not parsed if its caller was cancelled."""
     pipeline, together = Noting(), ParseBatcher()
     gone, there = together.parse(pipeline, "hello"), together.parse(pipeline, "count")
     gone.cancel()

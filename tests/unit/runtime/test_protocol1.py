@@ -21,17 +21,17 @@ SECRET = b"0123456789abcdef"
 
 
 def follow(_: Conversation, __: Admission) -> None:
-    """Follow nothing."""
+    """Do nothing."""
 
 
 async def join(sessions: Sessions, **request: object) -> Json:
-    """Ask for a session."""
+    """Send a `session_request`."""
     joined: Joined = await sessions.join({"protocol": 1, "session_id": "ada", **request}, follow)
     return joined.answer
 
 
-async def test_first_join_makes_an_empty_conversation() -> None:
-    """A new conversation has an epoch, no messages, and is not resumed; joining again finds the same one."""
+async def test_first_join_creates_an_empty_conversation() -> None:
+    """A new conversation has an epoch and no messages, and is not resumed. The next request returns the same one."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         first = await join(sessions)
@@ -47,8 +47,8 @@ async def test_first_join_makes_an_empty_conversation() -> None:
     )
 
 
-async def test_a_new_visitor_costs_the_store_no_reading() -> None:
-    """An id that was made just now is in no store: neither joining nor the first message asks for it."""
+async def test_a_new_visitor_needs_no_reads_of_the_store() -> None:
+    """For a new minted id, neither the join nor the first message reads the store."""
     asked: list[str] = []
 
     class Noting(MemoryStore):
@@ -74,8 +74,8 @@ async def test_a_new_visitor_costs_the_store_no_reading() -> None:
     assert (again["epoch"], again["resumed"], asked) == (answer["epoch"], True, [answer["session_id"]])
 
 
-async def test_whoever_begins_a_conversation_second_goes_on_with_it() -> None:
-    """Two servers take the same new id for empty; what is said on the one is not lost on the other."""
+async def test_two_servers_begin_the_same_conversation() -> None:
+    """If two servers assume that a conversation is empty, the messages on both servers are stored."""
     store = MemoryStore()
     async with opened(store) as one, opened(store) as other:
         begun = await join(Sessions(one, Identity()))
@@ -88,8 +88,8 @@ async def test_whoever_begins_a_conversation_second_goes_on_with_it() -> None:
     assert after["epoch"] == begun["epoch"]
 
 
-async def test_join_with_cursor_gets_what_is_newer() -> None:
-    """A cursor gets exactly the events after it, and no gap."""
+async def test_join_with_cursor_returns_newer_messages() -> None:
+    """A cursor returns exactly the messages after it, without a gap."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "hello")
@@ -105,7 +105,7 @@ async def test_join_with_cursor_gets_what_is_newer() -> None:
     "cursor", [{"epoch": "other", "seq": 1}, {"epoch": None, "seq": 10_000}, {"epoch": None, "seq": 2**200}]
 )
 async def test_cursor_of_another_log_is_a_gap(cursor: Json, tmp_path: Path) -> None:
-    """Another epoch, or a number beyond the head, gets the newest page and `gap`."""
+    """A cursor with another epoch, or beyond the head, returns the newest page and `gap`."""
     async with opened(SqliteStore(tmp_path / "conversations.db")) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "hello")
@@ -116,8 +116,8 @@ async def test_cursor_of_another_log_is_a_gap(cursor: Json, tmp_path: Path) -> N
     assert len(answer["messages"]) == 2
 
 
-async def test_too_far_behind_is_a_gap_that_pages_fill() -> None:
-    """More news than the limit: the newest page, a gap, and history pages that lead back without a hole."""
+async def test_history_fills_a_gap() -> None:
+    """If there are more new messages than the limit, the answer has a gap, which history pages fill completely."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         epoch = (await join(sessions))["epoch"]
@@ -134,7 +134,7 @@ async def test_too_far_behind_is_a_gap_that_pages_fill() -> None:
 
 
 async def test_page_never_cuts_an_event() -> None:
-    """The limit counts events: a reply of three parts comes whole."""
+    """The limit counts events, so a reply of three parts is returned as a whole."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "/picture")
@@ -157,8 +157,8 @@ async def test_page_never_cuts_an_event() -> None:
         ({"protocol": 1, "session_id": "x" * 256}, "bad_session_id"),
     ],
 )
-async def test_bad_session_requests_are_named(request_: Json, code: str) -> None:
-    """What cannot be served is refused with a code that says why."""
+async def test_bad_session_requests_are_rejected(request_: Json, code: str) -> None:
+    """An invalid request is rejected with a code."""
     async with opened(MemoryStore()) as conversations:
         with pytest.raises(RequestError) as refused:
             await Sessions(conversations, Identity()).join(request_, follow)
@@ -179,8 +179,8 @@ async def test_bad_session_requests_are_named(request_: Json, code: str) -> None
         {"message": "hi", "message_id": "m"},
     ],
 )
-async def test_bad_messages_are_refused_before_they_wait(request_: Json) -> None:
-    """A message with a missing or wrong key never enters the mailbox."""
+async def test_bad_messages_are_rejected_before_they_wait(request_: Json) -> None:
+    """A message with a missing or wrong key does not enter the mailbox."""
     async with opened(MemoryStore()) as conversations:
         with pytest.raises(RequestError) as refused:
             await Sessions(conversations, Identity()).submit(request_, input_channel="socketio")
@@ -189,7 +189,7 @@ async def test_bad_messages_are_refused_before_they_wait(request_: Json) -> None
 
 
 async def test_title_of_a_button_is_found() -> None:
-    """A payload that the last bot message offered as a button shows as what was clicked; another one as a payload."""
+    """If the last bot message has a button with the payload, the message has its title. Otherwise it has `payload`."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "count")
@@ -203,7 +203,7 @@ async def test_title_of_a_button_is_found() -> None:
 
 
 async def test_reset_leaves_the_old_conversation() -> None:
-    """A reset begins another conversation; the old one stays readable by whoever may."""
+    """A reset begins another conversation. The old conversation can still be read."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "hello")
@@ -216,7 +216,7 @@ async def test_reset_leaves_the_old_conversation() -> None:
 
 
 async def test_erase_in_open_mode_keeps_the_id() -> None:
-    """Erasing leaves nothing but the id, under another epoch; a message for the old epoch is refused."""
+    """An erase keeps the id and creates a new epoch. A message for the old epoch is rejected."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity())
         await say(conversations, "hello")
@@ -233,7 +233,7 @@ async def test_erase_in_open_mode_keeps_the_id() -> None:
 
 
 async def test_erase_in_minted_mode_changes_the_id() -> None:
-    """Where ids are minted, an erased one never comes back."""
+    """In the mode `minted`, an erase removes the conversation and creates a new id."""
     async with opened(MemoryStore()) as conversations:
         sessions = Sessions(conversations, Identity(mode="minted", secret=SECRET))
         first = (await sessions.join({"protocol": 1}, follow)).answer
@@ -245,8 +245,8 @@ async def test_erase_in_minted_mode_changes_the_id() -> None:
     assert joined.answer["session_token"]
 
 
-async def test_followers_are_told_where_it_goes_on() -> None:
-    """Whoever follows a conversation is told of its end, but for the one who ended it."""
+async def test_subscribers_are_notified_of_the_successor() -> None:
+    """All subscribers except the one that reset the conversation are notified of the new conversation."""
     told: dict[str, Json] = {}
 
     class Following:
@@ -275,8 +275,8 @@ async def test_followers_are_told_where_it_goes_on() -> None:
     }
 
 
-def test_refusal_says_when_to_come_back() -> None:
-    """A refusal carries code, sentence and, when it passes, the time to wait."""
+def test_refusal_contains_the_time_to_wait() -> None:
+    """A refusal contains the code, the message and, if the client can retry, the time to wait."""
     error = RequestError("busy", "too many", retry_after=2.0)
 
     assert refusal(error) == {"ok": False, "error": {"code": "busy", "message": "too many", "retry_after": 2.0}}

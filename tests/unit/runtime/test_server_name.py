@@ -1,4 +1,4 @@
-"""A process counts as dead only if it ran here, in this PID namespace, and has certainly ended."""
+"""A process is dead only if it ran on this machine, in this PID namespace, and has certainly ended."""
 
 import dataclasses
 import os
@@ -17,7 +17,7 @@ NAME = "from manent.runtime.server_name import own_name; print(own_name(), flush
 
 @pytest.fixture
 def other() -> Iterator[tuple[subprocess.Popen[str], ServerName]]:
-    """Another process that runs, and its name."""
+    """Return another process that runs, and its name."""
     process = subprocess.Popen([sys.executable, "-c", NAME], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     name = parse_name(process.stdout.readline().strip())
@@ -28,7 +28,7 @@ def other() -> Iterator[tuple[subprocess.Popen[str], ServerName]]:
 
 
 def test_own_process_lives() -> None:
-    """A name has the process id and can be read again; its process is not dead."""
+    """A server's name contains its process id and can be parsed. The own process is not dead."""
     name = own_name()
 
     assert parse_name(str(name)) == name
@@ -38,7 +38,7 @@ def test_own_process_lives() -> None:
 
 
 def test_process_that_was_killed_is_dead(other: tuple[subprocess.Popen[str], ServerName]) -> None:
-    """Another process is alive until it is killed, and dead even before its parent notices."""
+    """A process is dead as soon as it was killed, even before its parent has noticed."""
     process, name = other
     assert not is_dead(str(name))
     process.kill()
@@ -49,13 +49,13 @@ def test_process_that_was_killed_is_dead(other: tuple[subprocess.Popen[str], Ser
 
 
 def test_process_id_that_was_used_again_is_another_process() -> None:
-    """A process with the id, but another start time, is not the process of the name."""
+    """A process with the same id but another start time is another process."""
     assert is_dead(str(replace(own_name(), started="1")))
 
 
 @pytest.mark.parametrize("part", ["host", "boot", "namespace"])
 def test_process_elsewhere_is_left_to_its_lease(part: str) -> None:
-    """A process id says nothing about another host, another start of the machine, or another PID namespace."""
+    """A process on another host, of another boot, or in another PID namespace is not regarded as dead."""
     gone = replace(own_name(), pid=2**22 + 1)
     parts = dataclasses.asdict(gone)
     assert is_dead(str(gone))
@@ -65,12 +65,12 @@ def test_process_elsewhere_is_left_to_its_lease(part: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "host", "host:12:99:nonce", "a:b:c:d:e:f", "host:boot:ns:-1:5:nonce"])
 def test_unknown_names_are_left_to_their_lease(text: str) -> None:
-    """A name of another form, such as that of an older version, is never judged by its process id."""
+    """A name in another format, for example of an older version, is not regarded as dead."""
     assert not is_dead(text)
 
 
 def test_process_in_another_namespace_is_not_judged() -> None:
-    """Two processes with one hostname and different PID namespaces do not take each other for dead."""
+    """Two processes with the same hostname in different PID namespaces do not regard each other as dead."""
     unshare = shutil.which("unshare")
     command = [unshare or "unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c"]
     if unshare is None or subprocess.run([*command, ""], check=False, capture_output=True).returncode:

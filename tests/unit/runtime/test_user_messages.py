@@ -10,7 +10,7 @@ from manent.runtime.user_messages import checked_text, user_message
 
 
 def test_text_is_stripped_and_storable() -> None:
-    """Blanks around a message go; half a character becomes one that can be stored; too long is refused."""
+    """White space around a text is removed, lone surrogates are replaced, and a text that is too long is rejected."""
     assert checked_text("  a \ud800 ", 10) == "a ?"
     with pytest.raises(RequestError) as refused:
         checked_text("x" * 11, 10)
@@ -56,6 +56,6 @@ def test_invalid_values_are_rejected_with_a_code(values: dict[str, Any], code: s
 
 
 def test_too_long_a_text_names_length_and_limit() -> None:
-    """The error of a text that is too long says how long it is and how long it may be."""
+    """The error for a text that is too long contains its length and the limit."""
     with pytest.raises(RequestError, match=r"message too long: 70,000 characters \(limit 64,000\)"):
         checked_text("x" * 70_000, 64_000)

@@ -1,4 +1,4 @@
-"""What a visitor sees of an event."""
+"""The messages that a visitor sees of an event."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ SHOWN_BUTTONS = [
     ],
 )
 def test_bot_event_as_payloads(text: str | None, data: Json, parts: list[Json] | None) -> None:
-    """A bot event shows as Rasa's Socket.IO channel shows it, key by key and in its order."""
+    """Plain clients receive the payloads of Rasa's Socket.IO channel, with the same keys in the same order."""
     shown = bot_parts(BotUttered(text=text, data=data), plain=True)
     if parts is None:
         assert [sorted(part) for part in shown] == [["text"], ["custom"], ["attachment"]]
@@ -68,7 +68,7 @@ def test_bot_event_as_payloads(text: str | None, data: Json, parts: list[Json] |
     ],
 )
 def test_a_button_with_an_address(button: Json, shown: Json, shown_plain: Json | None) -> None:
-    """Protocol 1 gets the address of every button; plain clients get it if the button has no payload."""
+    """Protocol 1 receives the URL of every button. Plain clients receive it if the button has no payload."""
     event = BotUttered(text="Where?", data={"buttons": [button]})
 
     (part,) = bot_parts(event)
@@ -80,7 +80,7 @@ def test_a_button_with_an_address(button: Json, shown: Json, shown_plain: Json |
 
 
 def test_a_text_is_one_message() -> None:
-    """Blank lines do not tear code or a list apart, except for plain clients."""
+    """Blank lines split a text into several messages only for plain clients."""
     text = "Run:\n\n```\na\n\nb\n```\n\n- one\n\n- two"
 
     assert bot_parts(BotUttered(text=text)) == [{"text": text}]
@@ -92,22 +92,22 @@ def test_a_text_is_one_message() -> None:
     [({"a": 1}, {"a": 1}), ({"data": {"b": 2}, "room": "x"}, {"b": 2}), ([1, 2], [1, 2])],
 )
 def test_custom_json_for_plain_clients(custom: Any, payload: Any) -> None:
-    """Plain clients get custom JSON itself, out of its `data` when it has one; protocol 1 gets it whole."""
+    """Plain clients receive `data` of custom JSON, if it exists. Protocol 1 receives the whole value."""
     (part,) = bot_parts(BotUttered(data={"custom": custom}))
 
     assert part == {"custom": custom}
     assert plain_payload(part) == payload
 
 
-def test_only_what_shows_is_visible() -> None:
-    """A bot event without anything to show is internal, as is every other event."""
+def test_events_without_content_are_internal() -> None:
+    """A bot message without content is internal, and so are other events."""
     assert is_visible(BotUttered(text="Hello."))
     assert not is_visible(BotUttered(text=""))
     assert not is_visible(ActionExecuted(name="action_listen"))
 
 
 def test_parts_share_their_event() -> None:
-    """The parts of one event have its number and count, ids of their own, and the divider on the first."""
+    """The parts of an event have its `seq`, the number of parts, and different ids. The first has the divider."""
     entry = LogEntry(
         seq=7, event=BotUttered(timestamp=1.5, text="a", data={"image": "b"}), view=View(prev=3, divider="restart")
     )
@@ -127,13 +127,13 @@ def test_parts_share_their_event() -> None:
 
 
 def test_internal_events_have_no_messages() -> None:
-    """Asking for the messages of an internal event is a mistake of the program."""
+    """`messages_of` raises ValueError for an internal event."""
     with pytest.raises(ValueError, match="not visible"):
         messages_of(LogEntry(seq=1, event=UserUttered(text="EXTERNAL: x")))
 
 
 def test_title_comes_from_the_newest_question() -> None:
-    """The title of a payload is that of the last bot message's button, not of one before an earlier user turn."""
+    """The title comes from a button of the last bot message, not of one before the user's last message."""
     asked = BotUttered(text="?", data={"buttons": BUTTONS})
 
     assert title_of("/yes", [asked]) == "Yes"

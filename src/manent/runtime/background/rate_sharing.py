@@ -1,8 +1,8 @@
 """Shares rate limits between the servers of one store.
 
-Once a second, each server reports the tokens that its clients have taken, and receives what the other servers have
-reported for the same clients. No request waits for the store. While the store is not available, each server limits its
-clients alone. `server/app.py` opens and closes this task if a limit is shared (`server/edge/limits.py`).
+Once a second, each server reports the tokens that its clients have taken, and receives the totals of all servers for
+these clients. No request waits for the store. While the store is not available, each server limits its clients alone.
+`server/app.py` opens and closes this task if a limit is shared (`server/edge/limits.py`).
 """
 
 import hashlib

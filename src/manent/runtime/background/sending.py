@@ -19,7 +19,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from manent.core.conversation_log import Lease, LogEntry
+from manent.core.conversation_log import Head, Lease, LogEntry
 from manent.core.errors import ManentError, StoreError
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route, Undelivered
@@ -63,6 +63,9 @@ RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 MAX_RETRY_AFTER_S: Final = 3_600.0
 GIVE_UP_S: Final = 86_400.0
 """Age in seconds at which an unsent message becomes undeliverable."""
+
+MAX_FAULTS: Final = 3
+"""Number of attempts after which a part that causes an error in the channel's code becomes undeliverable."""
 
 MAX_REASON: Final = 300
 """Maximum number of characters of a stored reason."""
@@ -276,8 +279,8 @@ class Sender:
             return route, True
         if route.epoch == "":
             route = replace(route, epoch=head.epoch)
-        elif route.epoch != head.epoch:  # the log was replaced, and the visitor has already seen its messages
-            return replace(route, epoch=head.epoch, seq=head.version, part=0, failures=0), True
+        elif route.epoch != head.epoch:  # the log was replaced, and the store has moved the position behind it
+            return await self._position_in_new_log(route, head)
         entries = await self._store.entries(route.sender_id, after=route.seq, limit=PAGE)
         for entry in entries:
             said = spoken(entry.event) if entry.view is not None else None
@@ -292,9 +295,18 @@ class Sender:
                 route = replace(route, seq=entry.seq, part=0)
         return route, len(entries) < PAGE
 
+    async def _position_in_new_log(self, route: Route, head: Head) -> tuple[Route, bool] | None:
+        found = await self._store.routes([route.sender_id])
+        if not found or found[0].lease is None or found[0].lease.owner != self._owner:
+            return None
+        if found[0].epoch == head.epoch:
+            return found[0], False
+        # an earlier version of Manent, which did not move the position, has replaced the log
+        return replace(route, epoch=head.epoch, seq=head.version, part=0, failures=0), True
+
     async def _send_message(self, lane: Lane, route: Route, seq: int, event: BotUttered) -> Route | None:
         """Send the parts of a bot message that have not been sent yet. Return None if the lease was released."""
-        parts = lane.messenger.parts(event)
+        parts = _parts_of(lane.messenger, event)
         for number in range(min(route.part, len(parts)), len(parts)):
             undelivered: Undelivered | None = None
             uncertain: Undelivered | None = None
@@ -313,10 +325,10 @@ class Sender:
                 with suppress(StoreError):  # the log of the server has it
                     await self._store.move_route(route, owner=self._owner, undelivered=uncertain)
                 raise
-            except (Undeliverable, SendLater, TimeoutError) as error:
-                failure: ManentError = SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s", may_have_arrived=True)
-                if isinstance(error, ManentError):
-                    failure = error
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001  # `_failure` logs it
+                failure = _failure(error, route)
                 age_s = time.time() - (event.timestamp or time.time())
                 if isinstance(failure, SendLater) and not (age_s > GIVE_UP_S and route.failures >= len(RETRY_S)):
                     if failure.may_have_arrived:
@@ -334,7 +346,9 @@ class Sender:
             )
             if not await self._move_after_send(route, undelivered):
                 log.warning(
-                    "another server is sending the messages of this conversation", extra={"sender_id": route.sender_id}
+                    "could not store a position, because another server sends to this conversation or its log was"
+                    " replaced",
+                    extra={"sender_id": route.sender_id},
                 )
                 return None
         return replace(route, seq=seq, part=0)
@@ -404,6 +418,28 @@ class Sender:
             after = page.upto
             await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - began))
         return SEARCH_INTERVAL_S
+
+
+def _parts_of(messenger: Messenger, event: BotUttered) -> Sequence[Json]:
+    """Return the parts of a message. If the channel cannot make them, return one part that is not shown."""
+    try:
+        return messenger.parts(event)
+    except Exception as error:
+        log.exception("could not divide a message into parts", extra={"channel": messenger.name})
+        return [{NOT_SHOWN: f"the channel cannot show this message ({type(error).__name__}: {error})"}]
+
+
+def _failure(error: Exception, route: Route) -> ManentError:
+    """Return why a part was not sent, or why it is not known whether it was."""
+    if isinstance(error, Undeliverable | SendLater):
+        return error
+    if isinstance(error, TimeoutError):
+        return SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s", may_have_arrived=True)
+    reason = f"an error in the channel ({type(error).__name__}: {error})"
+    log.error("could not send", extra={"sender_id": route.sender_id, "channel": route.channel}, exc_info=error)
+    if route.failures + 1 >= MAX_FAULTS:
+        return Undeliverable(reason)
+    return SendLater(reason, may_have_arrived=True)
 
 
 async def _send(messenger: Messenger, route: Route, part: Json, key: str) -> None:

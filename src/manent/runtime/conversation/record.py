@@ -21,13 +21,16 @@ from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.numbering import Copied, Numbering
 from manent.runtime.conversation.reminder_changes import changes_of
 from manent.runtime.conversation.ticket import TurnCause
-from manent.runtime.ports.store import Loaded
+from manent.runtime.ports.store import Loaded, VersionConflict
 
 SNAPSHOT_EVERY = 200
 """Number of events between two snapshots.
 
 A load reads one snapshot (about 30 kB) and at most this many events, which takes about 2 ms.
 """
+
+MAX_ATTEMPTS = 5
+"""Maximum number of attempts to write, if other servers write to the same conversation first."""
 
 _ALL_SNAPSHOTS = 1_000_000
 """A number greater than the number of snapshots of any conversation."""
@@ -262,30 +265,39 @@ class Record:
     async def replace(self, events: Sequence[Event]) -> Head:
         """Replace the log by a log with these events and a new epoch. Return its head.
 
-        The handler remains the same: the new log ends with the events that name it.
+        The handler remains the same: the new log ends with the events that name it. If another server changes the log
+        at the same time, for example because an operator joins, the replacement is repeated.
 
         Raises:
-            VersionConflict: another server replaced the log first.
+            VersionConflict: another server changed the log during every attempt. Nothing was written.
             StoreError: nothing was written.
         """
-        old, _ = await self.load()
-        await self._engine.store.create(old)
-        newest = await self._engine.store.head(self.sender_id) or old  # an operator on another server may have joined
+        store = self._engine.store
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            old = await store.head(self.sender_id) or await store.create(self._new_head(self.owner))
+            append = self._replacement(old, events)
+            try:
+                await store.replace(append, expected_epoch=old.epoch, expected_version=old.version)
+            except VersionConflict:
+                if attempt == MAX_ATTEMPTS:
+                    raise
+            else:
+                break
+        self.forget()
+        self.plain_seq = 0
+        return append.head
+
+    def _replacement(self, old: Head, events: Sequence[Event]) -> Append:
+        """Return the log that replaces an old one: the events, and those that name the handler."""
         now = time.time()
-        carried = handler.carried(newest.handling)
+        carried = handler.carried(old.handling)
         events = [*events, *(replace(event, timestamp=event.timestamp or now) for event in carried)]
         empty, tracker = self._new_head(old.owner), self._new_tracker()
         for event in events:
             tracker.update(event)
         numbering = Numbering(empty, tracker)
         entries = numbering.entries(events)
-        head = numbering.head_after(empty, started=old.started)
-        await self._engine.store.replace(
-            Append(head=head, expected_version=0, entries=entries), expected_epoch=old.epoch
-        )
-        self.forget()
-        self.plain_seq = 0
-        return head
+        return Append(head=numbering.head_after(empty, started=old.started), expected_version=0, entries=entries)
 
     async def write_plain_seq(self) -> None:
         """Write `plain_seq` without appending events, unless another server has erased or replaced the log."""

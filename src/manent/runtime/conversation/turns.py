@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from manent.core.conversation_log import Accepted, Head
 from manent.core.errors import ActionError, InternalError, ManentError
@@ -21,7 +21,7 @@ from manent.runtime.assistant import Assistant
 from manent.runtime.conversation.engine import Engine
 from manent.runtime.conversation.feed import Failed, Feed, Typing
 from manent.runtime.conversation.numbering import Copied
-from manent.runtime.conversation.record import Record
+from manent.runtime.conversation.record import MAX_ATTEMPTS, Record
 from manent.runtime.conversation.ticket import (
     BusyElsewhere,
     Erased,
@@ -36,9 +36,6 @@ from manent.runtime.metrics import turn_id
 from manent.runtime.ports.store import DuplicateMessage, VersionConflict
 
 log = logging.getLogger("manent.conversation")
-
-MAX_ATTEMPTS = 5
-"""Maximum number of attempts to run a turn if other servers write to the log first."""
 
 TYPING_AFTER_S = 0.3
 TYPING_INTERVAL_S = 5.0
@@ -200,6 +197,30 @@ class TurnRunner:
         head, tracker = await self._record.load()
         if head.open_turn:
             await self._finish(head, tracker)
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Finish the open turn, if any, and let no other server append during the block.
+
+        Other servers reject messages with `busy` during the block. If this server stops, they continue after the lease.
+
+        Raises:
+            RequestError: `busy`: another running server is processing a turn.
+            VersionConflict: other servers wrote first in all attempts.
+            StoreError: the lease was not acquired, or not released.
+        """
+
+        async def work(head: Head, tracker: Tracker) -> None:
+            if head.open_turn:
+                await self._finish(head, tracker)
+            await self._feed.commit((), TurnCause(), open_turn=True)
+
+        await self._until_decided(work)
+        try:
+            yield
+        finally:
+            if self._record.head is not None and self._record.head.open_turn:
+                await self._feed.commit((), TurnCause(), open_turn=False)
 
     def interrupt(self) -> None:
         """Stop waiting for an action that the current turn calls. The turn then fails with `Erased`."""

@@ -98,20 +98,38 @@ class Claims:
         head = await store.head(anonymous.sender_id)
         if head is None or head.owner is not None:
             return
-        anonymous.owner = subject
-        if head.version == 0:  # the first event of a log must be the session start
-            await store.erase(anonymous.sender_id, new_epoch=None)
-            # with the old epoch, a server that knows the empty log could append to it, and so remove the owner
-            await store.create(replace(head, epoch=secrets.token_hex(8), owner=subject))
-            anonymous.record.forget()
+        if head.version == 0 and await self._replace_empty(anonymous, subject):
             return
+        anonymous.owner = subject
         await anonymous.turns.append(lambda _: ([StoryExported(timestamp=time.time())], None))
+
+    async def _replace_empty(self, anonymous: Conversation, subject: str) -> bool:
+        """Replace an empty log by an empty log of the subject. Return False if the log is not empty any more.
+
+        The first event of a log must be the session start, so no event can be appended. With the old epoch, a server
+        that knows the empty log could append to it, and so remove the owner.
+        """
+        store = self.conversations.engine.store
+        async with anonymous.turns.held():
+            head = await store.head(anonymous.sender_id)
+            if head is None or head.version > 0:
+                return False
+            await store.erase(anonymous.sender_id, new_epoch=None)
+            await store.create(replace(head, epoch=secrets.token_hex(8), owner=subject, open_turn=False, lease=None))
+            anonymous.record.forget()
+        return True
 
     async def _merge(self, anonymous: Conversation, own: Conversation, subject: str, *, copies: bool) -> None:
         """Copy the conversation, then erase the original.
 
         After a crash between the two steps, the existing copy is detected, and only the erase is repeated.
         """
+        head = await self.conversations.engine.store.head(anonymous.sender_id)
+        if head is not None and head.owner is None:
+            async with anonymous.turns.held():  # a message that another server accepted meanwhile would be erased
+                await self._move(anonymous, own, subject, copies=copies)
+
+    async def _move(self, anonymous: Conversation, own: Conversation, subject: str, *, copies: bool) -> None:
         store = self.conversations.engine.store
         head = await store.head(anonymous.sender_id)
         if head is None or head.owner is not None:

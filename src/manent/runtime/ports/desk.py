@@ -315,7 +315,7 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Canned(msgspec.Struct, frozen=True, kw_only=True):
-    """A prepared reply. Its text may contain `{slot}` for a slot of that name, and `{operator}`."""
+    """A canned reply. Its text may contain `{slot}` for a slot of that name, and `{operator}`."""
 
     key: str
     text: str
@@ -380,12 +380,16 @@ class BridgeLink(msgspec.Struct, frozen=True, kw_only=True):
         sender_id: the conversation.
         remote: its id in the other help desk. "": it does not exist there.
         data: what the bridge needs to continue.
+        failures: number of failed attempts in a row to compare the conversation with its counterpart.
+        retry_at: time of the next attempt, in seconds since the epoch. 0: the last attempt did not fail.
     """
 
     bridge: str
     sender_id: str
     remote: str = ""
     data: Json = {}
+    failures: int = 0
+    retry_at: float = 0.0
 
 
 class DeskStore(Protocol):
@@ -400,8 +404,13 @@ class DeskStore(Protocol):
     async def member(self, member_id: str) -> Member | None:
         """Return a member, also a removed one."""
 
-    async def put_member(self, member: Member) -> None:
-        """Store a member, or replace the member with this id."""
+    async def put_member(self, member: Member, *, readmits: bool = True) -> bool:
+        """Store a member, or replace the member with this id. Return whether the member is stored.
+
+        Args:
+            member: the member.
+            readmits: whether to replace a removed member, too. If not, nothing is stored for a removed member.
+        """
 
     async def remove_member(self, member_id: str, *, now: float) -> bool:
         """Remove a member together with the sessions and invitations. Return whether the member existed."""
@@ -500,10 +509,10 @@ class DeskStore(Protocol):
         """Return who has the desk open, on all servers."""
 
     async def canned(self) -> list[Canned]:
-        """Return the prepared replies in order of their keys."""
+        """Return the canned replies in order of their keys."""
 
     async def put_canned(self, canned: Canned) -> None:
-        """Store a prepared reply. An empty string removes it."""
+        """Store a canned reply. An empty string removes it."""
 
     async def webhooks(self) -> list[Webhook]:
         """Return the webhooks."""
@@ -530,7 +539,16 @@ class DeskStore(Protocol):
         """Return the `sender_id` of the conversation with this id in another help desk."""
 
     async def put_link(self, link: BridgeLink) -> None:
-        """Store a link, or replace it."""
+        """Store a link, or replace `remote` and `data` of the stored one."""
+
+    async def postpone_link(self, bridge: str, sender_id: str, *, failures: int, retry_at: float) -> None:
+        """Set `failures` and `retry_at` of a link. If the conversation has no link, store an empty one with them."""
+
+    async def settle_link(self, bridge: str, sender_id: str) -> None:
+        """Set `failures` and `retry_at` of a link to 0, if the conversation has a link."""
+
+    async def due_links(self, bridge: str, *, now: float, limit: int) -> list[str]:
+        """Return the conversations whose `retry_at` is set and not later than `now`, in order of that time."""
 
     async def remove_links(self, sender_id: str) -> None:
         """Remove the links of a conversation."""

@@ -244,7 +244,7 @@ class Postbox(Protocol):
     async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
         """Write a route's position, retry time and lease, and record a part as undelivered.
 
-        Returns: Whether the write succeeded. It fails if `owner` no longer has the lease.
+        Returns: Whether the write succeeded. It fails if `owner` no longer has the lease, or if the log was replaced.
         """
 
     async def record_undelivered(self, sender_id: str, undelivered: Undelivered) -> None:
@@ -313,8 +313,19 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
         With `new_epoch`, create an empty conversation.
         """
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
+        """Replace the log with another log that has a new epoch (`append.head.epoch`).
+
+        The position of the conversation's route moves behind the new log.
+
+        Args:
+            append: the new log.
+            expected_epoch: epoch of the log to replace.
+            expected_version: version of the log to replace.
+
+        Raises:
+            VersionConflict: the log has another epoch or version, or does not exist. Nothing was written.
+        """
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100

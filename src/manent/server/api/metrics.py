@@ -197,6 +197,13 @@ class _Collector:
             "turns_failed": ("Turns that failed after their message was accepted.", metrics.failed),
             **self.counters,
         }
+        if metrics.bridge_waiting is not None:
+            counters["bridge_messages_rejected"] = ("Messages that the help desk rejected.", metrics.bridge_rejected)
+            yield GaugeMetricFamily(
+                "manent_bridge_conversations_waiting",
+                "Conversations whose last comparison with the help desk failed.",
+                value=metrics.bridge_waiting,
+            )
         for name, (text, value) in counters.items():
             yield CounterMetricFamily(f"manent_{name}", text, value=value)
         refused = CounterMetricFamily("manent_messages_refused", "Rejected messages by error code.", labels=["code"])

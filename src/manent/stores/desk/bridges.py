@@ -43,13 +43,20 @@ def move_bridge(bridge: Bridge, expected: Bridge) -> Operation[bool]:
 def find_link(bridge: str, sender_id: str) -> Operation[BridgeLink | None]:
     """See `DeskStore.link`."""
     found = yield (
-        "SELECT remote, data FROM desk_links WHERE bridge = $1 AND sender_id = $2",
+        "SELECT remote, data, failures, retry_at FROM desk_links WHERE bridge = $1 AND sender_id = $2",
         (bridge, sender_id),
     )
     if not found:
         return None
-    remote, data = found[0]
-    return BridgeLink(bridge=bridge, sender_id=sender_id, remote=remote, data=msgspec.json.decode(data))
+    remote, data, failures, retry_at = found[0]
+    return BridgeLink(
+        bridge=bridge,
+        sender_id=sender_id,
+        remote=remote,
+        data=msgspec.json.decode(data),
+        failures=failures,
+        retry_at=retry_at,
+    )
 
 
 def find_linked(bridge: str, remote: str) -> Operation[str | None]:
@@ -67,6 +74,38 @@ def put_link(link: BridgeLink) -> Operation[None]:
         ),
         (link.bridge, link.sender_id, link.remote, msgspec.json.encode(link.data).decode()),
     )
+
+
+def postpone_link(bridge: str, sender_id: str, failures: int, retry_at: float) -> Operation[None]:
+    """See `DeskStore.postpone_link`."""
+    yield (
+        (
+            "INSERT INTO desk_links (bridge, sender_id, remote, data, failures, retry_at) "
+            "VALUES ($1, $2, '', '{}', $3, $4) ON CONFLICT (bridge, sender_id) "
+            "DO UPDATE SET failures = excluded.failures, retry_at = excluded.retry_at"
+        ),
+        (bridge, sender_id, failures, retry_at),
+    )
+
+
+def settle_link(bridge: str, sender_id: str) -> Operation[None]:
+    """See `DeskStore.settle_link`."""
+    yield (
+        "UPDATE desk_links SET failures = 0, retry_at = 0 WHERE bridge = $1 AND sender_id = $2",
+        (bridge, sender_id),
+    )
+
+
+def find_due_links(bridge: str, now: float, limit: int) -> Operation[list[str]]:
+    """See `DeskStore.due_links`."""
+    found = yield (
+        (
+            "SELECT sender_id FROM desk_links WHERE bridge = $1 AND retry_at > 0 AND retry_at <= $2 "
+            "ORDER BY retry_at LIMIT $3"
+        ),
+        (bridge, now, limit),
+    )
+    return [sender_id for (sender_id,) in found]
 
 
 def remove_links(sender_id: str) -> Operation[None]:

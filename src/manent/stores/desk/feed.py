@@ -1,4 +1,4 @@
-"""The feed, who is present, the numbers, prepared replies and webhooks."""
+"""The feed, who is present, the numbers, canned replies and webhooks."""
 
 from collections.abc import Sequence
 

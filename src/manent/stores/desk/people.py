@@ -25,16 +25,18 @@ def find_member(member_id: str) -> Operation[Member | None]:
     return _member(found[0]) if found else None
 
 
-def put_member(member: Member) -> Operation[None]:
+def put_member(member: Member, *, readmits: bool) -> Operation[bool]:
     """See `DeskStore.put_member`."""
-    yield (
+    condition = "" if readmits else "WHERE desk_members.removed IS NULL "
+    found = yield (
         (
             f"INSERT INTO desk_members ({_MEMBER}) VALUES ($1, $2, $3, $4, $5, $6) "
             "ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, avatar = excluded.avatar, "
-            "removed = excluded.removed"
+            f"removed = excluded.removed {condition}RETURNING id"
         ),
         (member.id, member.name, member.role, member.avatar, member.created, member.removed),
     )
+    return bool(found)
 
 
 def remove_member(member_id: str, now: float) -> Operation[bool]:

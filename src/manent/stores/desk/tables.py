@@ -70,9 +70,9 @@ class DeskTables:
         """See `DeskStore.member`."""
         return await self._store.run_operation(people.find_member(member_id), is_read=True)
 
-    async def put_member(self, member: Member) -> None:
+    async def put_member(self, member: Member, *, readmits: bool = True) -> bool:
         """See `DeskStore.put_member`."""
-        await self._store.run_operation(people.put_member(member))
+        return await self._store.run_operation(people.put_member(member, readmits=readmits))
 
     async def remove_member(self, member_id: str, *, now: float) -> bool:
         """See `DeskStore.remove_member`."""
@@ -231,6 +231,18 @@ class DeskTables:
     async def put_link(self, link: BridgeLink) -> None:
         """See `DeskStore.put_link`."""
         await self._store.run_operation(bridges.put_link(link))
+
+    async def postpone_link(self, bridge: str, sender_id: str, *, failures: int, retry_at: float) -> None:
+        """See `DeskStore.postpone_link`."""
+        await self._store.run_operation(bridges.postpone_link(bridge, sender_id, failures, retry_at))
+
+    async def settle_link(self, bridge: str, sender_id: str) -> None:
+        """See `DeskStore.settle_link`."""
+        await self._store.run_operation(bridges.settle_link(bridge, sender_id))
+
+    async def due_links(self, bridge: str, *, now: float, limit: int) -> list[str]:
+        """See `DeskStore.due_links`."""
+        return await self._store.run_operation(bridges.find_due_links(bridge, now, limit), is_read=True)
 
     async def remove_links(self, sender_id: str) -> None:
         """See `DeskStore.remove_links`."""

@@ -33,7 +33,7 @@ from manent.runtime.metrics import Metrics
 from manent.runtime.ports.store import Behind, DuplicateMessage, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, entry_to_row, row_to_entry
 from manent.stores.failed_writes import FailedWrites
-from manent.stores.files import FileTables, forget_conversation, keep_accepted
+from manent.stores.files import FileTables, forget_conversation, prepare_replacement
 from manent.stores.head_row import empty_head, head_of_row, head_values, owner_of
 from manent.stores.operation import Operation
 from manent.stores.postgresql import published, sql
@@ -257,16 +257,16 @@ class PostgresqlStore(FileTables):
         self._notify(sender_id)
         return head is not None
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
+        """See `ConversationStore.replace`."""
         check_append(append)
         sender_id = append.head.sender_id
         async with self._transaction() as connection:
             await connection.execute(_LONG_STATEMENT)
             head = await _locked_head(connection, sender_id)
-            if head is None or head.epoch != expected_epoch:
+            if head is None or (head.epoch, head.version) != (expected_epoch, expected_version):
                 raise VersionConflict(sender_id)
-            await _run_operation(connection, keep_accepted(sender_id))
+            await _run_operation(connection, prepare_replacement(append.head))
             await connection.execute(sql.DELETE, [sender_id], timeout=UPGRADE_TIMEOUT_S)
             await _append(connection, append)
         self._notify(sender_id)

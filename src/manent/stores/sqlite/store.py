@@ -34,7 +34,7 @@ from manent.core.errors import StoreError
 from manent.runtime.ports.store import Behind, Loaded, VersionConflict
 from manent.stores.codec import check_append, current_json, row_to_entry
 from manent.stores.failed_writes import FailedWrites
-from manent.stores.files import FileTables, forget_conversation, keep_accepted
+from manent.stores.files import FileTables, forget_conversation, prepare_replacement
 from manent.stores.head_row import HEAD_COLUMNS, empty_head, head_of_row, lease_values
 from manent.stores.operation import Operation, run_on_sqlite
 from manent.stores.sqlite import published, shared_models
@@ -167,11 +167,11 @@ class SqliteStore(FileTables):
         await self._writing().scrub()
         return found
 
-    async def replace(self, append: Append, *, expected_epoch: str) -> None:
-        """Replace the log with another log that has a new epoch (`append.head.epoch`)."""
+    async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
+        """See `ConversationStore.replace`."""
         check_append(append)
         work = append_work(append)
-        await self._write(lambda cursor: _replace(cursor, work, expected_epoch))
+        await self._write(lambda cursor: _replace(cursor, work, (expected_epoch, expected_version)))
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100
@@ -466,11 +466,11 @@ def _erase(cursor: sqlite3.Cursor, sender_id: str, new_epoch: str | None) -> boo
     return head is not None
 
 
-def _replace(cursor: sqlite3.Cursor, work: AppendWork, expected_epoch: str) -> None:
+def _replace(cursor: sqlite3.Cursor, work: AppendWork, expected: tuple[str, int]) -> None:
     head = _head(cursor, work.append.head.sender_id)
-    if head is None or head.epoch != expected_epoch:
+    if head is None or (head.epoch, head.version) != expected:
         raise VersionConflict(work.append.head.sender_id)
-    run_on_sqlite(cursor, keep_accepted(head.sender_id))
+    run_on_sqlite(cursor, prepare_replacement(work.append.head))
     _delete(cursor, head.sender_id)
     append_to_new(cursor, work)
 

@@ -9,11 +9,12 @@ import pytest
 from manent.core.errors import StoreError
 from manent.core.events import BotUttered, Json, UserUttered
 from manent.core.postbox import ReceivedMessage, Route, Undelivered
-from manent.runtime import choices
+from manent.runtime import choices, operations
 from manent.runtime.background import receiving, sending
 from manent.runtime.background.receiving import Receiver
 from manent.runtime.background.sending import Sender
 from manent.runtime.conversation.registry import Conversations
+from manent.runtime.ports.channel import SendLater
 from manent.stores.memory import MemoryStore
 from support.small_talk import opened, until
 
@@ -103,6 +104,41 @@ def test_malformed_buttons_are_no_choices(buttons: object) -> None:
     assert choices.buttons_of(BotUttered(text="?", data={"buttons": buttons})) == []
 
 
+@pytest.mark.parametrize("fails_in", ["parts", "send_part"])
+async def test_reply_that_the_channel_cannot_send_does_not_stop_later_ones(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails_in: str
+) -> None:
+    """A reply that causes an error in the channel's code is recorded as undeliverable, and later replies are sent."""
+    monkeypatch.setattr(sending, "RETRY_S", (0.01,))
+
+    class Broken(Platform):
+        def parts(self, event: BotUttered) -> Sequence[Json]:
+            if fails_in == "parts" and event.text == "Hello.":
+                raise TypeError("broken")
+            return super().parts(event)
+
+        async def send_part(self, route: Route, part: Json, key: str) -> None:
+            if part.get("text") == "Hello.":
+                raise TypeError("broken")
+            await super().send_part(route, part, key)
+
+    store, platform = MemoryStore(), Broken()
+    async with (
+        opened(store) as conversations,
+        receiving_from(platform, conversations) as receiver,
+        sending_to(platform, conversations),
+    ):
+        await receiver.receive(received(1, "hello"))
+        await receiver.receive(received(2, "count"))
+        await until(lambda: bool(platform.sent))
+        [undelivered] = await store.undelivered("ada")
+
+    assert platform.sent == ["One.\n\nTwo."]
+    assert "TypeError: broken" in undelivered.reason
+    assert not undelivered.is_uncertain
+    assert "broken" in caplog.text
+
+
 async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -130,3 +166,33 @@ async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
         await until(lambda: "One.\n\nTwo." in platform.sent)
 
     assert platform.sent == ["Hello.", "One.\n\nTwo."]
+
+
+async def test_reply_is_sent_although_the_log_was_replaced_before_it() -> None:
+    """While the platform is unavailable, the log is replaced and the bot replies; later, the reply is sent."""
+
+    class Down(Platform):
+        is_down = False
+
+        async def send_part(self, route: Route, part: Json, key: str) -> None:
+            if self.is_down:
+                self.is_down = False
+                raise SendLater("unavailable", retry_after=0.5)
+            await super().send_part(route, part, key)
+
+    store, platform = MemoryStore(), Down()
+    async with (
+        opened(store) as conversations,
+        receiving_from(platform, conversations) as receiver,
+        sending_to(platform, conversations),
+    ):
+        await receiver.receive(received(1, "hello"))
+        await until(lambda: platform.sent == ["Hello."])
+        platform.is_down = True
+        await receiver.receive(received(2, "hello"))
+        await until(lambda: not platform.is_down)
+        sender_id = (await store.conversations())[0].sender_id
+        events = [entry.event for entry in await store.entries(sender_id)]
+        await operations.replace_events(conversations.get(sender_id), events)
+        await receiver.receive(received(3, "count"))
+        await until(lambda: "One.\n\nTwo." in platform.sent)

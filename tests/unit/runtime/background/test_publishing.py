@@ -1,4 +1,4 @@
-"""Publishing: what was committed reaches the broker, in order, once unless something breaks in between."""
+"""Publishing: committed events reach the broker in order, at least once, also after failures."""
 
 import asyncio
 import contextlib
@@ -24,16 +24,19 @@ from support.small_talk import home, opened, say, until
 
 @dataclass
 class Listener:
-    """A broker that a test looks into.
+    """A broker that keeps the messages it receives, and that tests can let fail.
 
     Attributes:
-        got: what it was given.
-        away: it cannot be reached.
-        breaks: it takes what it is given and then fails, so many times.
-        lost: its connection is, until it is asked to connect.
-        hold: it does not answer before this is set.
-        most: it does not answer in time when it is given more than this.
-        batches: sizes of what it was given.
+        got: the received messages.
+        away: whether every call fails.
+        breaks: number of calls of `publish` that fail after the messages were received.
+        hold: if set, `publish` waits for this event.
+        most: number of messages above which `publish` does not return in time.
+        lost: whether `publish` fails until the next call of `connect`.
+        attempts: number of calls of `connect`.
+        batches: number of messages in each call of `publish`.
+        closed: whether the broker was closed.
+
     """
 
     got: list[Outgoing] = field(default_factory=list)
@@ -47,14 +50,14 @@ class Listener:
     closed: bool = False
 
     async def connect(self) -> None:
-        """Be there or not."""
+        """Connect, or fail if the broker is away."""
         self.attempts += 1
         if self.away:
             raise BrokerError("broker_away", "nobody is there")
         self.lost = False
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Take messages."""
+        """Keep the messages, or fail."""
         if self.hold is not None:
             await self.hold.wait()
         if self.away or self.lost:
@@ -68,11 +71,11 @@ class Listener:
             raise BrokerError("broker_broke", "the line is cut")
 
     async def close(self) -> None:
-        """Be gone."""
+        """Note that the broker was closed."""
         self.closed = True
 
     def events(self, sender_id: str = "ada") -> list[dict[str, Any]]:
-        """What it was told of a conversation."""
+        """Return the received messages of a conversation."""
         return [msgspec.json.decode(one.body) for one in self.got if one.sender_id == sender_id]
 
 
@@ -80,7 +83,7 @@ class Listener:
 async def publishing_to(
     broker: Listener, store: ConversationStore, *, owner: str = "h:1:1:a"
 ) -> AsyncIterator[Publisher]:
-    """A publisher at work on an open store."""
+    """Run a publisher on an open store."""
     publisher = Publisher(store, broker, owner=owner)
     await publisher.open()
     try:
@@ -91,14 +94,14 @@ async def publishing_to(
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look and retry more often than a server does."""
+    """Search and retry at shorter intervals than a server does."""
     monkeypatch.setattr(publishing, "GATHER_S", 0.01)
     monkeypatch.setattr(publishing, "SEARCH_INTERVAL_S", 0.1)
     monkeypatch.setattr(publishing, "RETRY_S", (0.02,))
 
 
 async def test_a_turn_is_published_as_it_was_committed() -> None:
-    """The broker is told each event of the log, in order, as JSON with the sender's id; each under a key of its own."""
+    """The broker receives each event of the log in order, as JSON with the sender's id and a key of its own."""
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
         conversations.engine.log_readers.append(publisher.note)
@@ -116,7 +119,7 @@ async def test_a_turn_is_published_as_it_was_committed() -> None:
 
 
 async def test_long_logs_are_published_in_parts_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Conversations with more events than go out at once come whole and in order."""
+    """Conversations with more events than fit into one batch are published completely and in order."""
     monkeypatch.setattr(publishing, "EVENTS_AT_ONCE", 7)
     broker, store = Listener(), MemoryStore()
     await store.open()
@@ -130,8 +133,8 @@ async def test_long_logs_are_published_in_parts_and_in_order(monkeypatch: pytest
     assert max(broker.batches) <= 7
 
 
-async def test_broker_that_is_slow_is_given_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broker that can't take so much in time is asked for less at once, and gets everything in the end."""
+async def test_batches_for_a_slow_broker_get_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the broker does not accept a batch in time, smaller batches are sent until all events are published."""
     monkeypatch.setattr(publishing, "PUBLISH_S", 0.2)
     broker, store = Listener(most=50), MemoryStore()
     await store.open()
@@ -142,8 +145,8 @@ async def test_broker_that_is_slow_is_given_less(monkeypatch: pytest.MonkeyPatch
     assert publisher.failures > 1
 
 
-async def test_what_was_said_before_there_was_a_broker_is_not_published() -> None:
-    """A broker is told what is said from the day on that it is there."""
+async def test_events_before_the_first_publisher_are_not_published() -> None:
+    """Only events that are appended after the first start of a publisher are published."""
     broker, store = Listener(), MemoryStore()
     await store.open()
     head = await talk(store, empty(), 1)
@@ -154,8 +157,8 @@ async def test_what_was_said_before_there_was_a_broker_is_not_published() -> Non
     assert [one.key for one in broker.got] == ["e1:5", "e1:6", "e1:7", "e1:8"]
 
 
-async def test_what_another_server_left_is_found() -> None:
-    """Nobody tells of a conversation whose server is gone: it is found by looking."""
+async def test_events_that_another_server_did_not_publish_are_found() -> None:
+    """The search finds events about which this server was not notified."""
     broker, store = Listener(), MemoryStore()
     await store.open()
     async with publishing_to(broker, store):
@@ -164,7 +167,7 @@ async def test_what_another_server_left_is_found() -> None:
 
 
 async def test_lease_of_a_dead_server_is_taken_over_at_once() -> None:
-    """What a server had in hand when it was killed goes out without waiting for its lease; a living one's waits."""
+    """If the owner of a lease is dead, its events are published at once. The lease of a living owner is respected."""
     broker, store = Listener(), MemoryStore()
     await store.open()
     await store.begin_publishing()
@@ -179,8 +182,10 @@ async def test_lease_of_a_dead_server_is_taken_over_at_once() -> None:
     assert {one.sender_id for one in broker.got} == {"ada"}
 
 
-async def test_broker_that_is_away_is_said_once_and_told_later(caplog: pytest.LogCaptureFixture) -> None:
-    """Turns are answered as ever; the outage is one line of the log and a number; everything comes afterwards."""
+async def test_outage_of_the_broker_is_logged_once_and_its_events_are_published_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """During an outage, the bot answers, the log has one warning, and the events are published after the outage."""
     broker, store = Listener(away=True), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
         conversations.engine.log_readers.append(publisher.note)
@@ -198,8 +203,8 @@ async def test_broker_that_is_away_is_said_once_and_told_later(caplog: pytest.Lo
     assert len(broker.events()) == count == publisher.published
 
 
-async def test_connection_that_was_lost_in_a_quiet_hour() -> None:
-    """It is made again before it is used: that is no outage."""
+async def test_connection_lost_while_idle_is_no_failure() -> None:
+    """The publisher connects again before it publishes, so a connection lost while idle is not a failure."""
     broker, store = Listener(), MemoryStore()
     await store.open()
     async with publishing_to(broker, store) as publisher:
@@ -211,8 +216,8 @@ async def test_connection_that_was_lost_in_a_quiet_hour() -> None:
     assert publisher.failures == 0
 
 
-async def test_what_may_have_got_there_is_given_again() -> None:
-    """A broker that fails after it has taken the messages is given them again, in the same order, under their keys."""
+async def test_batch_with_an_unknown_result_is_published_again() -> None:
+    """If the broker fails after it received a batch, the batch is published again with the same keys."""
     broker, store = Listener(breaks=1), MemoryStore()
     await store.open()
     await store.begin_publishing()
@@ -224,8 +229,8 @@ async def test_what_may_have_got_there_is_given_again() -> None:
     assert (publisher.published, publisher.failures) == (4, 1)
 
 
-async def test_erased_conversation_is_told_once_and_its_rest_never() -> None:
-    """Of an erased log comes one notice, and none of the events that had not gone out; then what is said anew."""
+async def test_erased_conversation_has_one_notice_and_no_later_events() -> None:
+    """After an erase, the broker receives one notice, no unpublished events of the old log, and then new events."""
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
         conversations.engine.log_readers.append(publisher.note)
@@ -247,8 +252,8 @@ async def test_erased_conversation_is_told_once_and_its_rest_never() -> None:
     assert [one["text"] for one in told if one["event"] == "user"] == ["hello", "hello"]
 
 
-async def test_purged_conversation_is_told_and_leaves_no_cursor() -> None:
-    """What retention removes is told within a look, and then nothing is left of it."""
+async def test_purged_conversation_has_a_notice_and_leaves_no_cursor() -> None:
+    """The search finds a purged conversation, publishes a notice, and removes its cursor."""
     broker, store = Listener(), MemoryStore()
     await store.open()
     await store.begin_publishing()
@@ -263,8 +268,8 @@ async def test_purged_conversation_is_told_and_leaves_no_cursor() -> None:
     assert broker.events()[-1]["event"] == "conversation_erased"
 
 
-async def test_replaced_log_is_told_anew() -> None:
-    """A log that was put in the place of another is preceded by the notice."""
+async def test_replaced_log_is_published_after_a_notice() -> None:
+    """If a log is replaced, the broker receives a notice and then all events of the new log."""
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations, publishing_to(broker, store) as publisher:
         conversations.engine.log_readers.append(publisher.note)
@@ -280,7 +285,7 @@ async def test_replaced_log_is_told_anew() -> None:
 
 
 async def test_two_servers_publish_everything_once() -> None:
-    """Two servers that answer the same conversations in turn give each event once, each conversation in order."""
+    """Two servers that append to the same conversations publish each event once, in the order of each log."""
     broker, store = Listener(), MemoryStore()
     await store.open()
     names = [f"s{number}" for number in range(8)]
@@ -300,8 +305,8 @@ async def test_two_servers_publish_everything_once() -> None:
         assert keys == [f"e1:{seq}" for seq in range(1, heads[name].version + 1)]
 
 
-async def test_server_that_was_held_up_leaves_it_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a server has read is not published when its lease may run out before the broker has it."""
+async def test_server_whose_lease_ends_soon_does_not_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server does not publish events if its lease can end before the broker has confirmed them."""
     monkeypatch.setattr(publishing, "LEASE_S", 0.9 * publishing.PUBLISH_S)
     broker, store = Listener(), MemoryStore()
     await store.open()
@@ -315,8 +320,8 @@ async def test_server_that_was_held_up_leaves_it_to_others(monkeypatch: pytest.M
         await until(lambda: len(broker.got) == 4)
 
 
-async def test_server_that_cannot_reach_its_broker_keeps_nothing_from_others() -> None:
-    """Between attempts it lets go of its leases: another server, which can, publishes."""
+async def test_server_without_a_broker_releases_its_leases() -> None:
+    """A server that cannot reach the broker releases its leases, so that another server can publish."""
     cut_off, broker, store = Listener(breaks=1_000_000), Listener(), MemoryStore()
     await store.open()
     await store.begin_publishing()
@@ -328,8 +333,8 @@ async def test_server_that_cannot_reach_its_broker_keeps_nothing_from_others() -
             await until(lambda: one.waiting == 0)
 
 
-async def test_closing_publishes_what_waits() -> None:
-    """A server that is told to stop leaves nothing behind that its broker takes."""
+async def test_closing_publishes_waiting_events() -> None:
+    """`close` publishes the events that wait, if the broker accepts them."""
     broker, store = Listener(), MemoryStore()
     async with opened(store) as conversations:
         async with publishing_to(broker, store) as publisher:
@@ -339,7 +344,7 @@ async def test_closing_publishes_what_waits() -> None:
 
 
 async def test_waiting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """During an outage only so many conversations are remembered; the others are found when the broker is back."""
+    """A limited number of conversations waits in memory. The search finds the others when the broker is available."""
     monkeypatch.setattr(publishing, "MAX_WAITING", 3)
     broker, store = Listener(away=True), MemoryStore()
     await store.open()
@@ -352,8 +357,8 @@ async def test_waiting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         await until(lambda: len(broker.got) == 40)
 
 
-async def test_store_in_trouble_is_waited_for() -> None:
-    """A store that cannot serve stops nothing for good."""
+async def test_publishing_continues_after_a_failure_of_the_store() -> None:
+    """After a failure of the store, publishing continues."""
     broker, store = Listener(), MemoryStore()
     await store.open()
     async with publishing_to(broker, store) as publisher:
@@ -365,6 +370,6 @@ async def test_store_in_trouble_is_waited_for() -> None:
         await until(lambda: len(broker.got) == 4)
 
 
-def test_without_a_broker_nobody_reads_along() -> None:
-    """A server without an event broker does nothing more for a commit than before."""
+def test_no_log_readers_without_a_broker() -> None:
+    """Without an event broker, commits notify no log readers."""
     assert home(MemoryStore()).engine.log_readers == []

@@ -1,4 +1,4 @@
-"""Reminders: on time, once, not when they have become void, and after a restart."""
+"""Reminders: they fire once, on time and after a restart, and not after they were cancelled."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ SOON = 0.5
 
 
 def schedules(after_s: float = SOON, **fields: object) -> Actions:
-    """An action that schedules a reminder."""
+    """Return an action that schedules a reminder."""
 
     def work(_: ActionCall) -> ActionResult:
         due = dt.datetime.fromtimestamp(time.time() + after_s, dt.UTC).isoformat()
@@ -49,7 +49,7 @@ def schedules(after_s: float = SOON, **fields: object) -> Actions:
 
 @contextlib.asynccontextmanager
 async def ticking(store: ConversationStore, actions: Actions) -> AsyncIterator[Conversations]:
-    """Conversations of one process with their clock."""
+    """Run the conversations of one server together with its reminders."""
     async with opened(store, actions) as conversations:
         reminders = Reminders(conversations)
         await reminders.open()
@@ -60,13 +60,13 @@ async def ticking(store: ConversationStore, actions: Actions) -> AsyncIterator[C
 
 
 async def pings(store: ConversationStore, sender_id: str = "ada") -> int:
-    """How often the conversation was reminded."""
+    """Return how often a reminder fired in the conversation."""
     entries = await store.entries(sender_id)
     return sum(isinstance(entry.event, UserUttered) and entry.event.text == "EXTERNAL: ping" for entry in entries)
 
 
 async def reminded(store: ConversationStore, sender_id: str = "ada") -> None:
-    """Wait until the conversation was reminded and has its answer, and as long as a second time would take."""
+    """Wait until a reminder has fired and the bot has answered, and 0.3 s longer, in case it fires again."""
     async with asyncio.timeout(30):
         while (head := await store.head(sender_id)) is None or await pings(store, sender_id) == 0 or head.open_turn:  # noqa: ASYNC110  # the store has no event
             await asyncio.sleep(0.02)
@@ -74,7 +74,7 @@ async def reminded(store: ConversationStore, sender_id: str = "ada") -> None:
 
 
 async def test_reminder_fires_once_and_on_time() -> None:
-    """The bot speaks when the reminder is due, not before, and only once; nobody sees the trigger itself."""
+    """The bot sends its message when the reminder is due, and only once. Visitors do not see the trigger."""
     store = MemoryStore()
     async with ticking(store, schedules()) as conversations:
         await say(conversations, "work")
@@ -89,7 +89,7 @@ async def test_reminder_fires_once_and_on_time() -> None:
 
 
 async def test_two_servers_fire_one_reminder_once() -> None:
-    """Of two servers on one store one acts on a reminder."""
+    """If two servers use one store, only one of them fires a reminder."""
     store = MemoryStore()
     async with ticking(store, schedules()) as one, ticking(store, Actions()):
         await say(one, "work")
@@ -112,8 +112,8 @@ async def test_reminder_survives_a_restart(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_message_kills_a_reminder() -> None:
-    """A message after it makes a reminder void, unless it was to be kept."""
+async def test_message_cancels_a_reminder() -> None:
+    """A later message of the visitor cancels a reminder, unless `kill_on_user_msg` is false."""
     killed, kept = MemoryStore(), MemoryStore()
     async with (
         ticking(killed, schedules()) as one,
@@ -129,7 +129,7 @@ async def test_message_kills_a_reminder() -> None:
 
 
 async def test_same_name_in_two_conversations() -> None:
-    """A name belongs to its conversation: two conversations are both reminded."""
+    """Reminders with the same name in two conversations both fire."""
     store = MemoryStore()
     async with ticking(store, schedules()) as conversations:
         await asyncio.gather(say(conversations, "work", "ada"), say(conversations, "work", "bob"))
@@ -142,8 +142,8 @@ async def test_same_name_in_two_conversations() -> None:
     assert await pings(store) == 1
 
 
-async def test_a_reminder_that_is_acted_on_holds_up_no_other() -> None:
-    """While one conversation's reminder waits for its turn, another's, due a little later, comes on time."""
+async def test_a_busy_conversation_delays_no_other_reminder() -> None:
+    """While one conversation's reminder waits for its turn, the reminder of another conversation fires on time."""
     store = MemoryStore()
     async with ticking(store, schedules()) as conversations:
         await say(conversations, "work")
@@ -163,7 +163,7 @@ async def test_a_reminder_that_is_acted_on_holds_up_no_other() -> None:
 
 
 async def test_posted_reminders_count_only_with_side_effects() -> None:
-    """Reminder events that are brought in from outside are history, unless they are asked to have effects."""
+    """Reminder events from a request schedule a reminder only if the request asks for side effects."""
     store = MemoryStore()
     due = dt.datetime.fromtimestamp(time.time() + 60, dt.UTC).isoformat()
     events = [ReminderScheduled(intent="ping", date_time=due, name="tea")]
@@ -175,7 +175,7 @@ async def test_posted_reminders_count_only_with_side_effects() -> None:
 
 
 async def test_reminder_reaches_the_channel_that_scheduled_it() -> None:
-    """A channel that sends on its own is given what the bot says."""
+    """A channel that can send without a request receives the bot's message."""
     sent: list[tuple[str, list[str | None]]] = []
 
     class Out:
@@ -192,8 +192,8 @@ async def test_reminder_reaches_the_channel_that_scheduled_it() -> None:
     assert sent == [("ada", ["Ping."])]
 
 
-async def test_reminders_that_cannot_fire_yet_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Due reminders of busy conversations, more than one read returns, do not keep a later one from firing."""
+async def test_reminders_that_cannot_fire_yet_delay_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If more reminders of busy conversations are due than one read returns, a later reminder still fires."""
     monkeypatch.setattr(reminders_module, "DUE_AT_ONCE", 2)
     store = MemoryStore()
     busy = [f"busy {number}" for number in range(4)]
@@ -212,7 +212,7 @@ async def test_reminders_that_cannot_fire_yet_hold_up_no_other(monkeypatch: pyte
 
 
 async def test_reminder_is_due_by_the_clock_of_the_store() -> None:
-    """A reminder fires when the store's clock says so, whatever this server's clock says."""
+    """The store's clock decides when a reminder is due, not the server's clock."""
 
     class Ahead(MemoryStore):
         async def renew_leases(self, owner: str, *, for_s: float) -> float:
@@ -239,7 +239,7 @@ OTHER = UserUttered(text="EXTERNAL: ping", metadata={"is_external": True})
 
 
 def is_void(reminder: Reminder, events: Sequence[Event]) -> bool:
-    """Whether these events after it cancel the reminder, read one by one."""
+    """Return whether these later events cancel the reminder, if they are read one by one."""
     check = VoidCheck(reminder)
     for event in events:
         check.read([event])
@@ -247,8 +247,8 @@ def is_void(reminder: Reminder, events: Sequence[Event]) -> bool:
 
 
 @pytest.mark.parametrize("event", [Restarted(), SessionStarted(), UserUttered(text="hello")])
-def test_what_makes_a_reminder_void(event: Event) -> None:
-    """A restart, a new session or a message make it void; nothing at all does not."""
+def test_events_that_cancel_a_reminder(event: Event) -> None:
+    """A restart, a new session or a message cancels a reminder. The rest of its own turn does not."""
     assert is_void(REMINDER, [event])
     assert not is_void(REMINDER, OVER)
 
@@ -265,7 +265,7 @@ def test_what_makes_a_reminder_void(event: Event) -> None:
     ],
 )
 def test_session_that_another_reminder_starts_keeps_a_reminder(events: Sequence[Event], *, void: bool) -> None:
-    """Only a session that the visitor starts makes a reminder void, not one that another reminder or trigger starts."""
+    """A session that the visitor starts cancels a reminder. One that another reminder or a trigger starts does not."""
     assert is_void(KEPT, events) is void
 
 
@@ -273,7 +273,7 @@ def test_session_that_another_reminder_starts_keeps_a_reminder(events: Sequence[
 async def test_reminders_that_are_due_after_the_session_has_expired_all_fire(
     monkeypatch: pytest.MonkeyPatch, apart_s: float
 ) -> None:
-    """The first of two reminders starts a new session; the second fires all the same."""
+    """If two reminders are due after the session has expired, the first one starts a session, and both fire."""
 
     def work(_: ActionCall) -> ActionResult:
         dues = [
@@ -295,7 +295,7 @@ async def test_reminders_that_are_due_after_the_session_has_expired_all_fire(
 
 
 def test_unreadable_time_schedules_nothing() -> None:
-    """A date that is none is left out rather than fired at once."""
+    """A reminder with an invalid date is not scheduled."""
     entries = [LogEntry(seq=1, event=ReminderScheduled(intent="ping", date_time="tomorrow"))]
 
     assert changes_of("ada", entries, lambda: "rest") == ()

@@ -1,4 +1,4 @@
-"""What rested too long is removed, by the clock."""
+"""Conversations that have not changed for `retention_days` are removed."""
 
 import asyncio
 import sqlite3
@@ -15,8 +15,8 @@ from manent.testing.logs import empty, talk, turn
 KEPT = 90
 
 
-async def test_ninety_days_by_a_moved_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A conversation stays for ninety days after its last word, not a day longer; younger ones stay."""
+async def test_conversations_are_removed_after_ninety_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation is removed ninety days after its last event. Newer conversations remain."""
     store = SqliteStore(tmp_path / "conversations.db")
     await store.open()
     old = await talk(store, empty("old"), 3, snapshot_every=1)
@@ -25,7 +25,7 @@ async def test_ninety_days_by_a_moved_clock(tmp_path: Path, monkeypatch: pytest.
     await store.append(turn(rested))
 
     async def names_at(days: float) -> list[str]:
-        """Look in with a clock that says so; wait until the first removal is over."""
+        """Return the conversations that remain after the first removal at this time."""
         over = asyncio.Event()
 
         async def purge(*, older_than: float) -> int:
@@ -49,8 +49,8 @@ async def test_ninety_days_by_a_moved_clock(tmp_path: Path, monkeypatch: pytest.
             assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
 
 
-async def test_nothing_is_removed_unless_asked_for(tmp_path: Path) -> None:
-    """Without `retention_days` the oldest conversation stays."""
+async def test_nothing_is_removed_without_the_option(tmp_path: Path) -> None:
+    """Without `retention_days`, the oldest conversation remains."""
     store = SqliteStore(tmp_path / "conversations.db")
     await store.open()
     await talk(store, empty("old"), 1)

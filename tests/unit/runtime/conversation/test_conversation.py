@@ -1,4 +1,4 @@
-"""One conversation at a time: order, duplicates, conflicts between servers, crashes."""
+"""One conversation: the order of its messages, duplicates, conflicts between servers, and crashes."""
 
 import asyncio
 import dataclasses
@@ -21,7 +21,7 @@ from unit.runtime.followers import Follower
 
 
 async def test_messages_are_answered_in_the_order_they_came() -> None:
-    """Ten messages at once are accepted and answered one after the other."""
+    """The bot answers ten messages that arrive together one after the other."""
     store = MemoryStore()
     async with opened(store) as conversations:
         conversation = conversations.get("ada")
@@ -37,7 +37,7 @@ async def test_messages_are_answered_in_the_order_they_came() -> None:
 
 
 async def test_a_turn_without_actions_is_one_append() -> None:
-    """What a simple message adds to the log becomes durable in one step."""
+    """All events of a turn without actions are written in one append."""
     appended = []
 
     class Counting(MemoryStore):
@@ -53,7 +53,7 @@ async def test_a_turn_without_actions_is_one_append() -> None:
 
 
 async def test_nothing_is_delivered_before_it_is_stored() -> None:
-    """When a follower is given an entry, the store has it already."""
+    """When a subscriber receives an entry, the store already contains it."""
     store = MemoryStore()
     missing: list[int] = []
 
@@ -73,7 +73,7 @@ async def test_nothing_is_delivered_before_it_is_stored() -> None:
 
 
 async def test_same_id_again_is_the_same_message() -> None:
-    """A message sent again is not a second one: same number, same replies, whether the first waits or is done."""
+    """A repeated message has the `seq` and the replies of the first one, also while the first one waits."""
     store = MemoryStore()
     async with opened(store) as conversations:
         conversation = conversations.get("ada")
@@ -90,8 +90,8 @@ async def test_same_id_again_is_the_same_message() -> None:
     assert sum(isinstance(entry.event, UserUttered) for entry in await store.entries("ada")) == 1
 
 
-async def test_same_id_for_another_text_is_refused() -> None:
-    """An id that was used for another text is a conflict, while the first waits and afterwards."""
+async def test_same_id_for_another_text_is_rejected() -> None:
+    """A message whose id was used for another text is rejected, also while the first message waits."""
     async with opened(MemoryStore()) as conversations:
         conversation = conversations.get("ada")
         first = conversation.submit(message("hello", message_id="m1"))
@@ -106,7 +106,7 @@ async def test_same_id_for_another_text_is_refused() -> None:
 
 
 async def test_two_servers_on_one_conversation_lose_nothing() -> None:
-    """Two processes answer one conversation in turns of their own; the log has each turn whole, in some order."""
+    """If two servers answer messages of one conversation at the same time, the log contains each turn as a whole."""
     store = MemoryStore()
     async with opened(store) as one, opened(store) as other:
         await asyncio.gather(*(say(server, "count") for _ in range(5) for server in (one, other)))
@@ -118,7 +118,7 @@ async def test_two_servers_on_one_conversation_lose_nothing() -> None:
 
 
 async def test_a_message_for_an_erased_log_is_not_stored() -> None:
-    """A message that names another epoch than the log's is refused, and leaves no trace."""
+    """A message that names another epoch is rejected, and nothing is written."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await say(conversations, "hello")
@@ -132,7 +132,7 @@ async def test_a_message_for_an_erased_log_is_not_stored() -> None:
 
 
 async def test_an_accepted_message_whose_log_is_erased_elsewhere_fails() -> None:
-    """Another server erases the conversation while its action is at work: its sender learns that; nothing is left."""
+    """If another server erases the log during an action, the sender receives an error, and the log stays empty."""
     store, actions = MemoryStore(), Actions(hold=asyncio.Event())
     async with opened(store, actions) as one, opened(store) as other:
         conversation = one.get("ada")
@@ -155,7 +155,7 @@ async def test_an_accepted_message_whose_log_is_erased_elsewhere_fails() -> None
 
 
 async def test_erase_during_an_action_does_not_run_it_again() -> None:
-    """A command of an operator that waits behind the action does not finish the turn before the erase."""
+    """A job that waits behind the action does not finish the turn before the erase."""
     store, actions = MemoryStore(), Actions(hold=asyncio.Event())
     async with opened(store, actions) as conversations:
         conversation = conversations.get("ada")
@@ -175,8 +175,8 @@ async def test_erase_during_an_action_does_not_run_it_again() -> None:
     assert await store.head("ada") is None
 
 
-async def test_a_message_that_waits_while_its_log_is_erased_elsewhere_begins_the_next_one() -> None:
-    """What was not accepted yet is a message to the log that there is when its turn is decided."""
+async def test_a_message_that_waits_during_an_erase_begins_the_new_log() -> None:
+    """If another server erases the log while a message waits, the message becomes the first one of the new log."""
     store = MemoryStore()
     async with opened(store) as one, opened(store) as other:
         await say(one, "count")
@@ -192,7 +192,7 @@ async def test_a_message_that_waits_while_its_log_is_erased_elsewhere_begins_the
 
 
 async def test_only_ids_of_clients_are_kept() -> None:
-    """A message without an id gets one of ours, which nobody can send again, so that no store has to know it."""
+    """The store keeps the id of a message only if the client sent the id, because only then it can be repeated."""
     kept = []
 
     class Noting(MemoryStore):
@@ -212,8 +212,8 @@ async def test_only_ids_of_clients_are_kept() -> None:
     assert kept == [[], ["m1"]]
 
 
-async def test_too_many_waiting_messages_are_refused() -> None:
-    """Beyond the bound a message is told to come back later; those that wait are answered."""
+async def test_too_many_waiting_messages_are_rejected() -> None:
+    """If too many messages wait, further ones are rejected with `retry_after`. The waiting messages are answered."""
     actions = Actions(hold=asyncio.Event())
     async with opened(MemoryStore(), actions) as conversations:
         conversations.engine.limits = dataclasses.replace(conversations.engine.limits, waiting_per_conversation=2)
@@ -233,8 +233,8 @@ async def test_too_many_waiting_messages_are_refused() -> None:
     assert answers == ["Done.", "Hello.", "Hello."]
 
 
-async def test_a_slow_action_holds_up_only_its_own_conversation() -> None:
-    """While one conversation waits for its action, another is answered."""
+async def test_a_slow_action_delays_only_its_own_conversation() -> None:
+    """While one conversation waits for an action, the bot answers in another one."""
     actions = Actions(hold=asyncio.Event())
     async with opened(MemoryStore(), actions) as conversations:
         slow = conversations.get("ada").submit(message("work"))
@@ -246,8 +246,8 @@ async def test_a_slow_action_holds_up_only_its_own_conversation() -> None:
         await slow.finished
 
 
-async def test_a_failed_action_is_told_and_ends_the_turn() -> None:
-    """The visitor is told, the action is not recorded, and the next message is answered."""
+async def test_a_failed_action_ends_the_turn_with_a_message() -> None:
+    """If an action fails, the bot sends a message, the log does not contain the action, and the next turn succeeds."""
     store = MemoryStore()
     async with opened(store, Actions(work=failing)) as conversations:
         answer = shown(await say(conversations, "work"))
@@ -260,8 +260,8 @@ async def test_a_failed_action_is_told_and_ends_the_turn() -> None:
     assert after == ["hello", "Hello."]
 
 
-async def test_followers_learn_of_a_failed_action_but_not_its_particulars() -> None:
-    """They get the code, with the message that it was for and the one that the bot said instead."""
+async def test_subscribers_receive_the_code_of_a_failed_action_without_details() -> None:
+    """Subscribers receive the error code, the id of the message, and the `seq` of the bot message."""
     async with opened(MemoryStore(), Actions(work=failing)) as conversations:
         follower = Follower(conversations)
         ticket = conversations.get("ada").submit(message("work", message_id="m1"))
@@ -273,7 +273,7 @@ async def test_followers_learn_of_a_failed_action_but_not_its_particulars() -> N
 
 
 async def test_another_process_finishes_an_unfinished_turn() -> None:
-    """A turn whose process died in its action goes on elsewhere; the action is run again under the same key."""
+    """If a server dies during an action, another server finishes the turn. The action runs again with the same key."""
     store = MemoryStore()
     dead = Actions(hold=asyncio.Event())
     first = home(store, dead)
@@ -303,7 +303,7 @@ async def test_another_process_finishes_an_unfinished_turn() -> None:
     assert [call.idempotency_key for call in alive.calls] == [call.idempotency_key for call in dead.calls]
 
 
-async def test_an_action_that_hangs_holds_up_no_other_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_action_that_hangs_delays_no_other_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the action of a dead server's turn hangs, other open turns are finished, also those found later."""
     monkeypatch.setattr(registry, "RECOVERY_INTERVAL_S", 0.05)
     store = MemoryStore()
@@ -326,7 +326,7 @@ async def test_an_action_that_hangs_holds_up_no_other_recovery(monkeypatch: pyte
 
 
 async def leave_open(store: MemoryStore, *names: str) -> None:
-    """Let a server die in the actions of these conversations."""
+    """Leave open turns in these conversations, as a server that dies during their actions does."""
     actions = Actions(hold=asyncio.Event())
     server = home(store, actions)
     for name in names:
@@ -341,12 +341,12 @@ async def leave_open(store: MemoryStore, *names: str) -> None:
 
 
 def heads(store: MemoryStore) -> list[Head]:
-    """The heads of all conversations."""
+    """Return the heads of all conversations."""
     return [found.head for found in store._conversations.values()]
 
 
 async def test_a_living_server_keeps_its_turn() -> None:
-    """A turn under a lease that has not run out is nobody else's to finish; a message meanwhile must come back."""
+    """While a turn has a valid lease, no other server finishes it, and messages to other servers are rejected."""
     store = MemoryStore()
     actions = Actions(hold=asyncio.Event())
     async with opened(store, actions) as one, opened(store, Actions()) as other:
@@ -362,8 +362,8 @@ async def test_a_living_server_keeps_its_turn() -> None:
     assert refused.value.retry_after is not None
 
 
-async def test_typing_is_shown_while_an_action_takes_its_time() -> None:
-    """Followers learn that the bot is at work when a turn is slow."""
+async def test_typing_is_shown_during_a_slow_action() -> None:
+    """Subscribers are notified that the bot is working if a turn is slow."""
     actions = Actions(hold=asyncio.Event())
     async with opened(MemoryStore(), actions) as conversations:
         follower = Follower(conversations)
@@ -376,8 +376,8 @@ async def test_typing_is_shown_while_an_action_takes_its_time() -> None:
     assert follower.typed[0] is True
 
 
-async def test_closing_refuses_what_is_new_and_finishes_what_is_not() -> None:
-    """At the end a message that is at work is answered, a new one is told to come back."""
+async def test_closing_finishes_turns_and_rejects_new_messages() -> None:
+    """While the server closes, running turns are finished, and new messages are rejected."""
     actions = Actions(hold=asyncio.Event())
     conversations = home(MemoryStore(), actions)
     await conversations.open()
@@ -395,8 +395,8 @@ async def test_closing_refuses_what_is_new_and_finishes_what_is_not() -> None:
     assert shown(await ticket.finished) == ["work", "Done."]
 
 
-async def test_work_that_is_cut_off_is_told_to_whoever_waits() -> None:
-    """When the server ends before a piece of work does, its caller is cancelled and does not wait for ever."""
+async def test_callers_of_cancelled_work_are_cancelled() -> None:
+    """If the server stops before a job ends, the caller of the job is cancelled and does not wait forever."""
     actions = Actions(hold=asyncio.Event())
     conversations = home(MemoryStore(), actions)
     await conversations.open()
@@ -408,7 +408,7 @@ async def test_work_that_is_cut_off_is_told_to_whoever_waits() -> None:
 
 
 async def test_an_old_conversation_is_read_from_a_snapshot() -> None:
-    """After many turns a fresh process reads a snapshot and a bounded rest, and knows the slots."""
+    """A new server reads a long conversation from a snapshot and a limited number of events."""
     store = MemoryStore()
     async with opened(store) as conversations:
         await say(conversations, "I am Ada")
@@ -428,7 +428,7 @@ async def test_an_old_conversation_is_read_from_a_snapshot() -> None:
 
 
 async def test_model_is_swapped_between_turns() -> None:
-    """Without a model messages are refused with a code; with one again they are answered."""
+    """Without a model, messages are rejected with a code. With a model again, they are answered."""
     async with opened(MemoryStore()) as conversations:
         model, conversations.engine.model = conversations.engine.model, None
         with pytest.raises(RequestError) as refused:
@@ -439,8 +439,8 @@ async def test_model_is_swapped_between_turns() -> None:
     assert (refused.value.code, refused.value.status) == ("no_model", 409)
 
 
-async def test_action_events_reach_the_log() -> None:
-    """What a custom action returns is recorded after the action."""
+async def test_events_of_actions_are_logged() -> None:
+    """The events that a custom action returns are in the log."""
 
     def work(_: ActionCall) -> ActionResult:
         return ActionResult(events=({"event": "slot", "name": "who", "value": "Bob"},))
@@ -454,8 +454,8 @@ async def test_action_events_reach_the_log() -> None:
     assert [(slot.name, slot.value) for slot in slots] == [("who", "Bob")]
 
 
-async def test_measures_count_what_happened() -> None:
-    """Accepted, repeated and refused messages, and the time of turns, are counted."""
+async def test_metrics_count_messages_and_turns() -> None:
+    """Metrics count accepted, repeated and rejected messages, and measure the time of turns."""
     async with opened(MemoryStore()) as conversations:
         conversation = conversations.get("ada")
         await conversation.submit(message("hello", message_id="m1")).finished
@@ -469,8 +469,8 @@ async def test_measures_count_what_happened() -> None:
     assert measures.turns.total_s > 0
 
 
-async def test_only_so_many_trackers_are_loaded() -> None:
-    """Beyond the bound the least recently used tracker goes; conversations that are followed stay, the others don't."""
+async def test_number_of_loaded_trackers_is_limited() -> None:
+    """Above the limit, the least recently used tracker is dropped. Conversations with subscribers stay in memory."""
     store = MemoryStore()
     async with opened(store) as conversations:
         conversations.engine.limits = dataclasses.replace(conversations.engine.limits, cached_trackers=3)
@@ -494,7 +494,7 @@ async def test_only_so_many_trackers_are_loaded() -> None:
 
 
 async def test_a_conversation_in_use_has_no_second_object() -> None:
-    """While code refers to a conversation, it is found again, even after the registry has removed it."""
+    """While code refers to a conversation, the registry returns the same object, even after it was released."""
     async with opened(MemoryStore()) as conversations:
         held = conversations.get("ada")
         conversations.release(held)
@@ -524,3 +524,23 @@ async def test_failed_erase_rejects_no_messages() -> None:
         entries = await waiting.finished
 
     assert shown(entries) == ["hello", "Hello."]
+
+
+async def test_interrupted_action_of_a_client_does_not_repeat_the_answer_before() -> None:
+    """A server stops while it runs an action that a client selected; the next server predicts nothing."""
+    store, actions = MemoryStore(), Actions(hold=asyncio.Event())
+    stopping = home(store, actions)
+    await stopping.open()
+    await say(stopping, "hello")
+    execution = asyncio.create_task(operations.execute(stopping.get("ada"), "action_work"))
+    await until(lambda: bool(actions.calls))
+    await stopping.close(within_s=0.01)
+    await asyncio.gather(execution, return_exceptions=True)
+    await store.open()
+    async with opened(store):
+        async with asyncio.timeout(30):
+            while (head := await store.head("ada")) is None or head.open_turn:  # noqa: ASYNC110  # no event to wait for
+                await asyncio.sleep(0.01)
+        said = [entry.event for entry in await store.entries("ada")]
+
+    assert [event.text for event in said if isinstance(event, BotUttered)] == ["Hello."]

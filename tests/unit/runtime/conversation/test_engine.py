@@ -21,18 +21,18 @@ def engine(**parts: Any) -> Engine:
 
 
 class Generator:
-    """A text generator that keeps its calls."""
+    """A text generator that records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Json, str]] = []
 
     async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
-        """Keep the call."""
+        """Record the call."""
         self.calls.append((response, arguments, channel))
         return {"text": f"to {tracker['sender_id']}"}
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 async def test_an_action_receives_the_session_and_a_key() -> None:
@@ -64,7 +64,7 @@ async def test_session_events_beyond_the_limit_start_at_a_user_event() -> None:
 
 
 async def test_a_generator_receives_arguments_and_channel() -> None:
-    """A response that another server generates is requested with its arguments and its channel."""
+    """The request for a generated response contains its arguments and its channel."""
     generator = Generator()
     async with opened(MemoryStore()) as conversations:
         await say(conversations, "hello")
@@ -99,7 +99,7 @@ def test_without_a_model_there_is_no_assistant() -> None:
 
 
 def test_ids_are_unique() -> None:
-    """A thousand ids are a thousand different ones of 32 hexadecimal digits."""
+    """A thousand ids are different and have 32 hexadecimal digits each."""
     made = engine()
     ids = {made.new_id() for _ in range(1000)}
 

@@ -1,4 +1,4 @@
-"""Subscribers receive what is committed, here and on other servers."""
+"""Subscribers receive committed entries, also those of other servers."""
 
 import pytest
 
@@ -23,7 +23,7 @@ async def test_every_subscriber_receives_the_same_entries() -> None:
 
 
 async def test_an_excluded_subscriber_receives_nothing() -> None:
-    """News that exclude a subscriber reach the others only."""
+    """If a subscriber is excluded from news, only the others receive them."""
     async with opened(MemoryStore()) as conversations:
         one, other = Follower(conversations), Follower(conversations)
         conversations.get("ada").feed.notify(Moved({"reason": "reset"}), exclude=one)
@@ -32,7 +32,7 @@ async def test_an_excluded_subscriber_receives_nothing() -> None:
 
 
 async def test_a_subscriber_may_leave_while_it_is_notified() -> None:
-    """A subscriber that removes itself does not keep the next one from the news."""
+    """If a subscriber removes itself while it is notified, the next subscriber still receives the news."""
 
     class Leaving(Follower):
         def notify(self, news: News) -> None:
@@ -49,7 +49,7 @@ async def test_a_subscriber_may_leave_while_it_is_notified() -> None:
 
 
 async def test_catching_up_publishes_what_another_server_appended() -> None:
-    """Entries of another server are published once, and before the next entries of this one."""
+    """Entries of another server are published once, before this server's next entries."""
     store = MemoryStore()
     here, there = home(store), home(store)
     await store.open()
@@ -81,7 +81,7 @@ async def test_a_commit_publishes_earlier_entries_of_another_server_first() -> N
 
 
 async def test_another_epoch_means_erased() -> None:
-    """If the store has another epoch, subscribers learn that the log was erased, and nothing of it stays in memory."""
+    """If the store has another epoch, subscribers are notified of an erase, and the log is removed from memory."""
     async with opened(MemoryStore()) as conversations:
         follower = Follower(conversations)
         await say(conversations, "hello")
@@ -93,7 +93,7 @@ async def test_another_epoch_means_erased() -> None:
 
 
 async def test_subscribers_on_another_server_learn_the_successor() -> None:
-    """A reset is an internal event in the log: servers that catch up tell their subscribers, with a token if needed."""
+    """A reset is an event in the log, so servers that catch up notify their subscribers, with a token if needed."""
     store = MemoryStore()
     here, there = home(store), home(store)
     await store.open()
@@ -113,7 +113,7 @@ async def test_subscribers_on_another_server_learn_the_successor() -> None:
 
 
 async def test_an_empty_log_names_no_successor() -> None:
-    """The event is not written to an empty log, because the first event must be the session start."""
+    """The successor is not written to an empty log, because the first event must be the session start."""
     async with opened(MemoryStore()) as conversations:
         await conversations.create("ada")
         await operations.name_successor(conversations.get("ada"), Successor("new", "e2", has_token=False))
@@ -123,7 +123,7 @@ async def test_an_empty_log_names_no_successor() -> None:
 
 
 def test_news_are_values() -> None:
-    """News with the same content are equal, so that a subscriber may compare them."""
+    """News with the same content are equal."""
     assert Committed(()) == Committed(())
     assert Moved({"reason": "reset"}) != Moved({"reason": "erased"})
 

@@ -1,4 +1,4 @@
-"""What a conversation reads of its log: a snapshot and a bounded rest, unless somebody goes back beyond it."""
+"""The record of a conversation reads a snapshot and a limited number of events, unless a turn reverts older events."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from unit.runtime.followers import Follower
 
 @dataclass
 class Watched(MemoryStore):
-    """A store that notes which snapshots it was asked for."""
+    """A store that keeps the snapshots that it returned."""
 
     loads: list[Snapshot | None] = field(default_factory=list)
 
@@ -36,7 +36,7 @@ class Watched(MemoryStore):
 
 
 def going_back(turns: int, kind: str) -> Actions:
-    """A custom action that takes so many user turns back."""
+    """Return a custom action that reverts this number of user turns."""
 
     def work(_: ActionCall) -> ActionResult:
         return ActionResult(events=tuple({"event": kind} for _ in range(turns)))
@@ -45,7 +45,7 @@ def going_back(turns: int, kind: str) -> Actions:
 
 
 async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -> None:
-    """Whoever answers late because its lease ran out says nothing: the heir is at work, and its answer comes."""
+    """If another server took over a turn, the late server shows no error, because the other server answers."""
     store, hold = MemoryStore(), asyncio.Event()
     async with opened(store, Actions(hold=hold)) as conversations:
         conversation = conversations.get("ada")
@@ -70,7 +70,7 @@ async def test_turn_that_another_server_took_over_is_no_error_to_the_visitor() -
 
 
 async def test_loaded_tracker_stays_small() -> None:
-    """However long a conversation gets, its tracker keeps at most twice as many actions as a turn needs."""
+    """In a long conversation, the tracker keeps at most twice as many actions as a turn needs."""
     async with opened(MemoryStore(), Actions()) as conversations:
         conversation, needed = conversations.get("ada"), conversations.engine.assistant.dialogue.window
         for _ in range(3 * needed):
@@ -83,7 +83,7 @@ async def test_loaded_tracker_stays_small() -> None:
 
 @pytest.mark.parametrize(("turns", "kind"), [(3, "rewind"), (60, "rewind"), (250, "rewind"), (200, "undo")])
 async def test_going_back_reads_from_an_older_snapshot(monkeypatch: pytest.MonkeyPatch, turns: int, kind: str) -> None:
-    """However far an action goes back, the tracker is what a replay of the whole log gives, at hand and read anew."""
+    """If an action reverts many turns, the tracker is the same as after a replay of the whole log."""
     monkeypatch.setattr(record, "SNAPSHOT_EVERY", 40)
     store = Watched()
     async with opened(store, going_back(turns, kind)) as conversations:

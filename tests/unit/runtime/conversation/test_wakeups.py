@@ -1,4 +1,4 @@
-"""Changes by other servers reach the subscribers of this one, and erased logs leave its memory."""
+"""Subscribers are notified of changes by other servers, and erased logs are removed from memory."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from unit.runtime.followers import Follower
 
 
 class Scripted(MemoryStore):
-    """A store that reports the changes it is told to, then none."""
+    """A store that reports the given changes, and then none."""
 
     def __init__(self, *changes: Collection[str] | None) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Scripted(MemoryStore):
 
 
 async def test_a_reported_change_is_published(tmp_path: Path) -> None:
-    """What another server appends reaches a subscriber here."""
+    """A subscriber receives what another server appends."""
     file = tmp_path / "conversations.db"
     async with opened(SqliteStore(file)) as here, opened(SqliteStore(file)) as there:
         follower = Follower(here)
@@ -43,7 +43,7 @@ async def test_a_reported_change_is_published(tmp_path: Path) -> None:
 
 
 async def test_an_erased_log_leaves_the_memory() -> None:
-    """A cached log that another server erased is forgotten, although nobody subscribes to it."""
+    """If another server erases a log, it is removed from memory, even without subscribers."""
     store = MemoryStore()
     conversations = home(store)
     watch = Wakeups(conversations)
@@ -59,7 +59,7 @@ async def test_an_erased_log_leaves_the_memory() -> None:
 
 
 async def test_subscribers_learn_of_an_erase() -> None:
-    """Subscribers of a log that another server erased are notified once."""
+    """If another server erases a log, its subscribers are notified once."""
     store = MemoryStore()
     conversations = home(store)
     watch = Wakeups(conversations)
@@ -73,8 +73,8 @@ async def test_subscribers_learn_of_an_erase() -> None:
     assert follower.told == [{"reason": "erased", "session_id": "ada", "epoch": ""}]
 
 
-async def test_listeners_are_called_if_anything_may_have_changed() -> None:
-    """A listener is called when the store cannot name the conversations, and not when it names them."""
+async def test_listeners_are_called_if_the_changed_logs_are_unknown() -> None:
+    """A listener is called only if the store cannot name the changed conversations."""
     for change, expected in ((None, 1), (("ada",), 0)):
         store, calls = Scripted(change), list[int]()
         conversations = home(store)
@@ -89,7 +89,7 @@ async def test_listeners_are_called_if_anything_may_have_changed() -> None:
         assert len(calls) == expected
 
 
-async def test_a_store_that_fails_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_changes_are_read_again_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """After an error of the store, changes are read again."""
     monkeypatch.setattr(wakeups, "MAX_RETRY_S", 0.01)
     store = Scripted(None)

@@ -1,9 +1,9 @@
-"""An anonymous conversation is merged into the owner's while people handle one of the two."""
+"""An anonymous conversation is merged into the conversation of its owner while a person handles one of the two."""
 
 import pytest
 
-from manent.core.conversation_log import Head
-from manent.core.errors import RequestError
+from manent.core.conversation_log import Head, LogEntry
+from manent.core.errors import RequestError, StoreError
 from manent.core.events import Operator, OperatorJoined
 from manent.core.handler import HandlerConflict
 from manent.runtime import handling
@@ -28,8 +28,8 @@ async def handler_of(store: MemoryStore, sender_id: str) -> str | None:
     return head.handling.operator.name if head.handling.operator is not None else None
 
 
-async def test_the_person_goes_along_with_the_visitor() -> None:
-    """The operator of the anonymous conversation handles the owner's afterwards, and the bot stays silent."""
+async def test_the_operator_handles_the_merged_conversation() -> None:
+    """The operator of the anonymous conversation then handles the owner's conversation, and the bot stays silent."""
     store = MemoryStore()
     async with opened(store) as conversations:
         conversations.get("owner").owner = "subject"
@@ -44,8 +44,8 @@ async def test_the_person_goes_along_with_the_visitor() -> None:
         assert shown(list(page.entries)) == ["hello", "Hello.", "hello", "Hello.", "Hi.", "hello"]
 
 
-async def test_the_owner_keeps_one_person() -> None:
-    """If people handle both conversations, the owner's person continues, and nobody joins without a leave before."""
+async def test_the_operator_of_the_owner_keeps_the_conversation() -> None:
+    """If operators handle both conversations, the operator of the owner's conversation keeps it."""
     store = MemoryStore()
     async with opened(store) as conversations:
         conversations.get("owner").owner = "subject"
@@ -80,3 +80,62 @@ async def test_claim_of_an_unused_conversation_is_not_undone_by_another_server()
         with pytest.raises(RequestError, match="no access"):
             await ticket.accepted
         assert await store.head("visitor") == claimed
+
+
+@pytest.mark.parametrize("during", ["entries", "erase"])
+async def test_message_on_another_server_during_the_merge_is_not_lost(during: str) -> None:
+    """It is rejected, so that its sender repeats it, or it is in the owner's conversation."""
+
+    class Racing(MemoryStore):
+        accepted: bool | None = None
+
+        async def _race(self, method: str) -> None:
+            if method == during and self.accepted is None:
+                self.accepted = False
+                ticket = other.get("visitor").submit(message("count", "visitor"))
+                try:
+                    await ticket.accepted
+                except RequestError:
+                    return
+                self.accepted = True
+
+        async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
+            found = await super().entries(sender_id, after=after, limit=limit)
+            await self._race("entries" if sender_id == "visitor" else "")
+            return found
+
+        async def erase(self, sender_id: str, *, new_epoch: str | None) -> bool:
+            await self._race("erase")
+            return await super().erase(sender_id, new_epoch=new_epoch)
+
+    store = Racing()
+    async with opened(store) as one, opened(store) as other:
+        other.engine.leases.owner = "elsewhere:1:other"
+        one.get("owner").owner = "subject"
+        await say(one, "hello", "owner")
+        await say(one, "hello", "visitor")
+        await merge(one)
+        page = await store.page("owner", limit=10)
+
+    assert page is not None
+    assert store.accepted is not None
+    assert ("count" in shown(list(page.entries))) is store.accepted
+    assert await store.head("visitor") is None
+
+
+async def test_failed_merge_leaves_the_conversation_usable() -> None:
+    """If the copy cannot be written, another server can continue the anonymous conversation immediately."""
+
+    class Failing(MemoryStore):
+        async def move_files(self, sender_id: str, new_sender_id: str) -> None:
+            raise StoreError("store_unavailable", f"cannot move files from {sender_id} to {new_sender_id}")
+
+    store = Failing()
+    async with opened(store) as one, opened(store) as other:
+        other.engine.leases.owner = "elsewhere:1:other"
+        one.get("owner").owner = "subject"
+        await say(one, "hello", "owner")
+        await say(one, "hello", "visitor")
+        with pytest.raises(StoreError):
+            await merge(one)
+        assert shown(await say(other, "hello", "visitor")) == ["hello", "Hello."]

@@ -1,4 +1,4 @@
-"""Revocations of other servers, whatever their clocks say."""
+"""Revocations by other servers are applied, even if the clocks of the servers differ."""
 
 import time
 from pathlib import Path
@@ -9,8 +9,8 @@ from manent.runtime.identity.tokens import VerifiedToken
 from manent.stores.sqlite.store import SqliteStore
 
 
-async def test_a_clock_that_is_ahead_hides_nothing(tmp_path: Path) -> None:
-    """After a revocation from the future, one that is made now is noticed all the same."""
+async def test_revocation_after_one_from_the_future_is_applied(tmp_path: Path) -> None:
+    """A revocation is applied even if an earlier one has a later time."""
     store = SqliteStore(tmp_path / "conversations.db")
     await store.open()
     revocations = Revocations(store)

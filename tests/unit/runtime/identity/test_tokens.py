@@ -1,4 +1,4 @@
-"""Which tokens prove what."""
+"""Which JSON web tokens are accepted."""
 
 import asyncio
 from typing import Any
@@ -28,20 +28,20 @@ KEYS: dict[str, Any] = {
 
 
 def pem(key: Any) -> str:
-    """The public half of a key, as a configuration has it."""
+    """Return the public key in the PEM format."""
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return str(public.decode())
 
 
 def verifier(key: str = SHARED_KEY, method: str = "HS256", **rules: Any) -> TokenVerifier:
-    """A verifier with one constant key."""
+    """Return a verifier with one constant key."""
     methods = frozenset({method})
     return TokenVerifier(TokenRules(methods=methods, **rules), constant_keys(key, methods))
 
 
 @pytest.mark.parametrize("method", KEYS)
-async def test_each_method_takes_its_own_kind_of_key_only(method: str) -> None:
-    """A token signed with the private half passes; the same subject under any other method does not."""
+async def test_only_the_configured_method_is_accepted(method: str) -> None:
+    """A token that is signed with the configured method is accepted. Tokens of all other methods are rejected."""
     checks = verifier(pem(KEYS[method]), method)
 
     assert (await checks.verify(jwt.encode({"sub": "ada"}, KEYS[method], method))).subject == "ada"
@@ -63,14 +63,14 @@ async def test_each_method_takes_its_own_kind_of_key_only(method: str) -> None:
         ("-----BEGIN something", {"HS256"}),
     ],
 )
-def test_keys_of_another_kind_are_refused_at_start(key: str, methods: set[str]) -> None:
-    """No configuration makes a public key a shared one, or lets one kind of key serve another kind of method."""
+def test_keys_of_another_kind_are_rejected(key: str, methods: set[str]) -> None:
+    """A key that does not fit the method is rejected, for example a public key for HS256."""
     with pytest.raises(ValueError, match=r"key|method"):
         constant_keys(key, frozenset(methods))
 
 
-async def test_subject_may_stand_elsewhere() -> None:
-    """The claim is configurable, numbers are taken as text, and what is no name is refused."""
+async def test_subject_claim() -> None:
+    """The claim of the subject is configurable. A number is read as text, and invalid subjects are rejected."""
     checks = verifier(subject_claim="user_id")
 
     assert (await checks.verify(jwt.encode({"user_id": 7}, SHARED_KEY))).subject == "7"
@@ -80,8 +80,8 @@ async def test_subject_may_stand_elsewhere() -> None:
         assert refused.value.code == "jwt_no_subject"
 
 
-async def test_leeway_forgives_clocks_that_differ() -> None:
-    """Within the leeway an expired token passes, beyond it no more; `check` agrees with `verify`."""
+async def test_leeway_accepts_expired_tokens() -> None:
+    """A token that has expired within the leeway is accepted, and is rejected after the leeway."""
     now = 2_000_000_000.0
     lenient, strict = verifier(leeway_s=9e9), verifier()
     old = jwt.encode({"sub": "ada", "exp": 1_000_000_000}, SHARED_KEY)
@@ -95,7 +95,7 @@ async def test_leeway_forgives_clocks_that_differ() -> None:
 
 
 def test_revocations_by_subject_by_token_and_by_time() -> None:
-    """Each kind hits what it names; `before` spares newer tokens; lifting one lets them in again."""
+    """A revocation rejects the tokens of a subject, older tokens of a subject, or one token, and can be lifted."""
     revoked = Revoked()
     ada_old = VerifiedToken(subject="ada", token_id="1", issued_at=10.0)  # noqa: S106
     ada_new = VerifiedToken(subject="ada", token_id="2", issued_at=30.0)  # noqa: S106
@@ -113,20 +113,20 @@ def test_revocations_by_subject_by_token_and_by_time() -> None:
 
 
 class Rotating:
-    """A key source with several keys that takes its time."""
+    """A key source that returns several keys after a pause."""
 
     async def find(self, kid: str | None, method: str) -> list[Any]:
-        """Both keys, whichever is asked for."""
+        """Return both keys."""
         del kid, method
         await asyncio.sleep(0)
         return [KEYS["EdDSA"].public_key(), RSA.public_key()]
 
     async def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
-async def test_each_key_that_may_be_meant_is_tried() -> None:
-    """A token without a key id passes when one of the keys fits."""
+async def test_all_possible_keys_are_tried() -> None:
+    """A token without a key id is accepted if one of the keys fits."""
     checks = TokenVerifier(TokenRules(methods=PUBLIC), Rotating())
 
     assert (await checks.verify(jwt.encode({"sub": "ada"}, RSA, "RS256"))).subject == "ada"
@@ -135,14 +135,14 @@ async def test_each_key_that_may_be_meant_is_tried() -> None:
 
 
 @pytest.mark.parametrize("expiry", ["99999999999", [1], "soon"])
-async def test_an_expiry_that_is_no_number_is_refused(expiry: Any) -> None:
-    """A number as text would pass as one when it is compared, and never end the socket."""
+async def test_expiry_that_is_not_a_number_is_rejected(expiry: Any) -> None:
+    """A token whose `exp` is not a number is rejected."""
     with pytest.raises(RequestError, match="not valid"):
         await verifier().verify(jwt.encode({"sub": "ada", "exp": expiry}, SHARED_KEY, "HS256"))
 
 
 async def test_tokens_that_never_expire(caplog: pytest.LogCaptureFixture) -> None:
-    """They are accepted with a warning a day, or rejected if the options require `exp`."""
+    """Tokens without `exp` are accepted with one warning a day, or rejected if the options require `exp`."""
     times = [0.0, 10.0, 80_000.0, 90_000.0]
     lasting = LastingTokens("jwt_require_exp", iter(times).__next__)
     rules, keys = TokenRules(methods=frozenset({"HS256"})), constant_keys(SHARED_KEY, frozenset({"HS256"}))

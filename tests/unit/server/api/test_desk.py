@@ -305,7 +305,7 @@ async def test_numbers(tmp_path: Path) -> None:
 
 
 async def test_prepared_replies_and_webhooks(tmp_path: Path) -> None:
-    """Operators store prepared replies; only administrators see webhooks, and nobody sees their secrets."""
+    """Operators store canned replies; only administrators see webhooks, and nobody sees their secrets."""
     async with (
         running(tmp_path, endpoints="desk: {}\nallow_private_addresses: true\n") as server,
         operator(server) as ada,

@@ -196,7 +196,8 @@ async def test_erase_in_place_and_replacement_leave_no_bytes(tmp_path: Path) -> 
         head = await store.head(name)
         assert head is not None
         await store.append(turn(head, f"secret of {name}", snapshot=b"secret of " + name.encode()))
-    await store.replace(turn(Head(sender_id="replaced", epoch="e2", updated=1e9), "other"), expected_epoch="e1")
+    other = turn(Head(sender_id="replaced", epoch="e2", updated=1e9), "other")
+    await store.replace(other, expected_epoch="e1", expected_version=12)
     assert await store.purge(older_than=100.0) == 1
     await store.erase("erased", new_epoch="e2")
 

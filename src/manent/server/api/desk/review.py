@@ -1,4 +1,4 @@
-"""Search, review, numbers, prepared replies, members and webhooks."""
+"""Search, review, numbers, canned replies, members and webhooks."""
 
 import re
 import secrets
@@ -57,7 +57,7 @@ class AnnotateRequest(msgspec.Struct, kw_only=True):
 
 
 class CannedRequest(msgspec.Struct, kw_only=True):
-    """A prepared reply. An empty string removes it."""
+    """A canned reply. An empty string removes it."""
 
     text: str
 
@@ -145,18 +145,18 @@ class ReviewRequests:
         return numbers_json(counts, since=since, until=until, bucket=cast("Bucket", bucket))
 
     async def canned(self, _: Request, __: Person) -> Json:
-        """Return the prepared replies."""
+        """Return the canned replies."""
         return {"canned": [msgspec.to_builtins(one) for one in await self.desk.tables.canned()]}
 
     async def put_canned(self, request: Request, person: Person) -> Json:
-        """Store a prepared reply."""
+        """Store a canned reply."""
         key = request.path_params["key"]
         body = await body_of(request, CannedRequest)
         if not _KEY.fullmatch(key):
             raise RequestError("bad_request", "the key must have 1 to 64 letters, digits, dots, hyphens or underscores")
         text = checked_text(body.text, MAX_TEXT, field="text")
         if text and len(await self.desk.tables.canned()) >= MAX_CANNED:
-            raise RequestError("too_many", f"there are {MAX_CANNED:,} prepared replies, which is the limit", status=409)
+            raise RequestError("too_many", f"there are {MAX_CANNED:,} canned replies, which is the limit", status=409)
         await self.desk.tables.put_canned(Canned(key=key, text=text))
         await self.desk.identity.audit(person.member, "canned", key=key)
         return {"ok": True}
