@@ -29,8 +29,11 @@ def with_story_examples(data: NluData, stories: Stories) -> NluData:
 
 
 def _user_steps(stories: Stories) -> Iterator[UserStep]:
-    for part in (*stories.stories, *stories.rules):
-        for step in part.steps:
+    for story in stories.stories:
+        for step in story.steps:
+            yield from _alternatives(step)
+    for rule in stories.rules:
+        for step in rule.steps:
             yield from _alternatives(step)
 
 
