@@ -47,8 +47,13 @@ async def test_parse_results_have_the_requested_format(http: httpx.AsyncClient) 
 
     assert (plain["text"], plain["intent"]["name"], plain["entities"][0]["value"]) == ("I am Ada", "name", "Ada")
     assert (wit["intents"][0]["name"], wit["entities"]["who:who"][0]["body"]) == ("name", "Ada")
+    assert wit["intents"][0].keys() == {"name", "confidence"}
     assert (luis["prediction"]["topIntent"], luis["prediction"]["entities"]["who"]) == ("name", ["Ada"])
     assert flow["queryResult"]["parameters"] == {"who": ["Ada"]}
+    assert flow["responseId"]
+
+    empty = (await http.post("/model/parse?emulation_mode=LUIS", json={"text": "hello"})).json()
+    assert empty["prediction"]["entities"] == {"$instance": {}}
 
 
 async def test_diagnostics_of_a_parse(http: httpx.AsyncClient) -> None:

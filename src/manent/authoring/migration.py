@@ -67,7 +67,7 @@ def plan_migration(
     root = Path(root)
     project = read_project(root, domain=domain, data=data, config=config)
     report = Report(root)
-    raw = read_domain_files(find_files(domain_paths(root, domain)), report)
+    raw = read_domain_files(find_files(domain_paths(root, domain), subdirectories_last=True), report)
     retrieval = list(dict.fromkeys(one.intent.partition("/")[0] for one in project.nlu.examples if "/" in one.intent))
     if project.is_format_1:
         convert_domain_1(raw, retrieval, report)

@@ -16,7 +16,7 @@ def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
     buttons = data.get("quick_replies") or data.get("buttons")
     pieces: list[Json] = []
     if buttons:
-        pieces.append({**({"text": event.text} if event.text else {}), "buttons": list(buttons)})
+        pieces.append({**({"text": event.text} if event.text is not None else {}), "buttons": list(buttons)})
     elif event.text:
         pieces += [{"text": part} for part in event.text.strip().split("\n\n")]
     if custom := data.get("custom"):

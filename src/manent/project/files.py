@@ -23,17 +23,25 @@ _NLU_KEYS = ("nlu:", "responses:")
 _STORY_KEYS = ("stories:", "rules:")
 
 
-def find_files(paths: Iterable[Path], suffixes: Sequence[str] = YAML_SUFFIXES) -> list[Path]:
+def find_files(
+    paths: Iterable[Path], suffixes: Sequence[str] = YAML_SUFFIXES, *, subdirectories_last: bool = False
+) -> list[Path]:
     """Return the files in some paths, in order of their names.
 
     Searches directories recursively and follows links. Skips hidden files. A path to a single file can have any name.
     Each file is returned once.
+
+    Args:
+        paths: files and directories.
+        suffixes: the suffixes of the files to return.
+        subdirectories_last: whether a directory's own files come before its subdirectories. This is Rasa's order of
+            domain files, of which the first definition of a name is used.
     """
     found: dict[Path, None] = {}
     seen: set[Path] = set()
     for path in paths:
         if path.is_dir():
-            for file in _walk(path, seen):
+            for file in _walk(path, seen, subdirectories_last=subdirectories_last):
                 if file.suffix in suffixes:
                     found[file] = None
         elif path.exists():
@@ -41,17 +49,17 @@ def find_files(paths: Iterable[Path], suffixes: Sequence[str] = YAML_SUFFIXES) -
     return list(found)
 
 
-def _walk(directory: Path, seen: set[Path]) -> Iterable[Path]:
+def _walk(directory: Path, seen: set[Path], *, subdirectories_last: bool) -> Iterable[Path]:
     real = directory.resolve()
     if real in seen:
         return
     seen.add(real)
-    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+    for entry in sorted(os.scandir(directory), key=lambda entry: (subdirectories_last and entry.is_dir(), entry.name)):
         if entry.name.startswith("."):
             continue
         path = Path(entry.path)
         if entry.is_dir():
-            yield from _walk(path, seen)
+            yield from _walk(path, seen, subdirectories_last=subdirectories_last)
         elif entry.is_file():
             yield path
 

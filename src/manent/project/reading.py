@@ -24,6 +24,7 @@ from manent.project.data.markdown_stories import stories_document
 from manent.project.data.nlu import NluFiles, add_nlu_document
 from manent.project.data.nlu_json import add_json_nlu, is_json_nlu
 from manent.project.data.stories import StoryFiles, add_stories_document
+from manent.project.data.story_examples import with_story_examples
 from manent.project.domain.definition import build_domain
 from manent.project.domain.format_1 import convert_domain_1, may_be_format_1, rename_retrieval_actions
 from manent.project.domain.format_2 import convert_domain
@@ -217,10 +218,11 @@ def _read(
     conversion = convert_domain(raw_domain)
     built = build_domain(raw_domain, is_legacy=conversion.is_legacy, legacy_forms=conversion.forms)
     assistant, stories = convert_policies(assistant, stories, conversion.triggers, report)
+    nlu_data = nlu.data(_retrieval_responses(raw_domain))
     project = Project(
         root=report.root,
         domain=_with_training_data(built, nlu, stories),
-        nlu=nlu.data(_retrieval_responses(raw_domain)),
+        nlu=nlu_data if is_format_1 else with_story_examples(nlu_data, stories),
         stories=stories,
         config=assistant,
         is_format_1=is_format_1,
@@ -262,7 +264,7 @@ def find_config(root: Path, given: Path | None) -> Path:
 
 def _read_domain(paths: list[Path], imports: list[Path], report: Report) -> RawDomain:
     imported = [path for path in find_files(imports) if is_domain(path)]
-    raw = read_domain_files(find_files([*paths, *imported]), report)
+    raw = read_domain_files(find_files([*paths, *imported], subdirectories_last=True), report)
     raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
     return raw
 

@@ -105,10 +105,10 @@ def _active_form(state: State, domain: Domain) -> Json:
     }
 
 
-def _latest_action(state: State) -> Json | None:
+def _latest_action(state: State) -> Json:
     action = state.latest_action
     if action is None:
-        return None
+        return {}
     if action.action_text is not None:
         return {"action_text": action.action_text}
     return {"action_name": action.name}

@@ -30,6 +30,8 @@ URL = "/webhooks/rest/webhook"
             {"image": "i", "custom": {"c": 1}, "attachment": {"a": 1}},
             [{"text": "t"}, {"custom": {"c": 1}}, {"image": "i"}, {"attachment": {"a": 1}}],
         ),
+        ("", {"buttons": [{"title": "b"}]}, [{"text": "", "buttons": [{"title": "b"}]}]),
+        (None, {"buttons": [{"title": "b"}]}, [{"buttons": [{"title": "b"}]}]),
         (
             None,
             {"elements": [{"title": "T", "subtitle": "S", "buttons": [{"title": "b"}]}, {"title": "U"}]},

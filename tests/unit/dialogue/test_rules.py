@@ -196,6 +196,22 @@ rules:
     assert ("rule.incomplete", "rules.s") in {(problem.code, problem.path) for problem in found}
 
 
+def test_last_action_without_waiting_needs_no_slot(tmp_path: Path) -> None:
+    """Nothing that the slot could affect follows the action; but what the rule sets, other rules must mention."""
+    found = problems_of(
+        tmp_path,
+        """
+rules:
+  - {rule: r, steps: [{intent: a}, {action: utter_one}, {slot_was_set: [{flag: true}]}, {action: action_restart}]}
+  - {rule: s, wait_for_user_input: false, steps: [{intent: b}, {action: utter_one}]}
+  - {rule: t, wait_for_user_input: false, steps: [{intent: c}, {action: utter_two}, {slot_was_set: [{flag: true}]}]}
+  - {rule: u, steps: [{intent: d}, {action: utter_two}]}
+""",
+    )
+
+    assert [problem.path for problem in found if problem.code == "rule.incomplete"] == ["rules.u"]
+
+
 def test_an_incomplete_rule_hides_no_other_mistake(tmp_path: Path) -> None:
     """Contradictions between complete rules are reported together with an incomplete rule."""
     found = problems_of(

@@ -56,6 +56,42 @@ def test_an_example_that_is_no_expression_is_taken_literally() -> None:
     assert keywords.parse("what (exactly")["intent"]["name"] == "ask"
 
 
+def test_keywords_of_a_retrieval_intent_find_the_retrieval_intent() -> None:
+    """Rules contain `faq`, not `faq/hours`; a text of two of its responses is not ambiguous."""
+    nlu = data({"faq/hours": ["opening hours", "when"], "faq/days": ["opening days", "when"]})
+    keywords = trained(nlu, {"name": "KeywordIntentClassifier"})
+
+    assert keywords.parse("your opening hours")["intent"] == {"name": "faq", "confidence": 1.0}
+    assert keywords.parse("when")["intent"]["name"] == "faq"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("gamma", None),  # "gamma ray" is another intent's
+        ("what", None),  # a regular expression that matches in "what is it"
+        ("gamma ray", "other"),
+        ("in", "one"),  # not a word of "inside"
+        ("go on", "one"),  # "go on now" is of the same intent
+        ("GAMMA", "one"),  # another spelling
+    ],
+)
+def test_a_keyword_that_another_intents_keyword_contains_is_ignored(text: str, name: str | None) -> None:
+    """Only the longer keyword finds its intent."""
+    one = ["gamma", "what?", "in", "go on", "go on now", "GAMMA"]
+    nlu = data({"one": one, "other": ["gamma ray", "what is it", "inside"]})
+
+    assert trained(nlu, {"name": "KeywordIntentClassifier"}).parse(text)["intent"]["name"] == name
+
+
+def test_contained_keywords_mind_case_unless_told_otherwise() -> None:
+    """Without `case_sensitive`, other spellings are contained, too."""
+    keywords = {"name": "KeywordIntentClassifier", "case_sensitive": False}
+    pipeline = trained(data({"one": ["Gamma"], "other": ["gamma ray"]}), keywords)
+
+    assert pipeline.parse("gamma")["intent"]["name"] is None
+
+
 # Patterns and synonyms -----------------------------------------------------------------------------------------------
 
 _TOWNS: dict[str, Any] = {
@@ -100,6 +136,26 @@ def test_an_invalid_regex_is_reported_and_skipped() -> None:
     )
 
     assert any("is not a valid regular expression" in line for line in told)
+
+
+def test_patterns_are_tried_by_name_and_pattern() -> None:
+    """The order of the entities, of which the last fills a slot, is not the order in the files."""
+    nlu = data(
+        {"ask": ["[1](b) [2](a)"]},
+        regexes=(("b", r"\d+"), ("b", "[A-Z]1"), ("a", "1")),
+        lookups={"b": ("x",), "a": ("x",)},
+    )
+    found = trained(nlu, TOKENIZER, {"name": "RegexEntityExtractor"}).parse("1 Z1 x")["entities"]
+
+    assert [(entity["entity"], entity["value"]) for entity in found] == [
+        ("a", "1"),
+        ("a", "1"),
+        ("b", "Z1"),
+        ("b", "1"),
+        ("b", "1"),
+        ("b", "x"),
+        ("a", "x"),
+    ]
 
 
 def test_synonyms_replace_values_and_say_so() -> None:
@@ -303,6 +359,15 @@ def test_chinese_works_without_a_word_list() -> None:
     nlu = data({"greet": ["你好", "您好", "早上好"], "bye": ["再见", "明天见", "下次再见"]})
 
     assert trained(nlu, *DEFAULT, language="zh").parse("再见了")["intent"]["name"] == "bye"
+
+
+def test_fallback_adds_no_ranking_where_there_is_none() -> None:
+    """Clients see a ranking only if a classifier ranks intents; keywords do not."""
+    nlu = data({"hello": ["hello"]})
+    result = trained(nlu, {"name": "KeywordIntentClassifier"}, {"name": "FallbackClassifier"}).parse("what")
+
+    assert result["intent"]["name"] == "nlu_fallback"
+    assert "intent_ranking" not in result
 
 
 def test_fallback_is_also_for_close_calls() -> None:

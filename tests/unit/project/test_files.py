@@ -23,6 +23,17 @@ def test_walks_and_follows_links(tmp_path: Path) -> None:
     ]
 
 
+def test_subdirectories_last(tmp_path: Path) -> None:
+    """The files of a domain's directory come before those of its subdirectories, whatever their names."""
+    for name in ("a/x.yml", "a/b/y.yml", "a/z.yml", "z.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    found = find_files([tmp_path], subdirectories_last=True)
+
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["z.yml", "a/x.yml", "a/z.yml", "a/b/y.yml"]
+
+
 def test_sniffing() -> None:
     """A file is what some line of it begins with, and may be both."""
     assert is_nlu("version: '3.1'\n  nlu:\n")

@@ -178,6 +178,36 @@ def test_retrieval_intents(make_project: MakeProject) -> None:
     assert project.warnings == ()
 
 
+def test_texts_of_stories_are_examples(make_project: MakeProject) -> None:
+    """A user turn with a text and an intent is also an NLU example, in stories, rules and alternatives."""
+    stories = """stories:
+- story: one
+  steps:
+  - {user: "see you, [Kimmy](name:Kim)", intent: bye}
+  - action: utter_greet
+  - or:
+    - {user: hi there, intent: greet}
+    - {user: and me, intent: bye}
+  - {user: only a text}
+  - {user: /bye, intent: bye}
+  - {user: hi there, intent: greet}
+rules:
+- rule: two
+  steps:
+  - {user: in a rule, intent: bye}
+  - action: utter_greet
+"""
+    domain = "intents: [greet, bye]\nentities: [name]\nresponses:\n  utter_greet: [{text: hi}]\n"
+    root = make_project({"data/test_stories.yml": stories, "domain.yml": domain})
+    (root / "data/rules.yml").unlink()
+
+    nlu = read_project(root).nlu
+
+    found = [(each.text, each.intent) for each in nlu.examples if each.where.file == "data/test_stories.yml"]
+    assert found == [("see you, Kimmy", "bye"), ("hi there", "greet"), ("and me", "bye"), ("in a rule", "bye")]
+    assert nlu.synonyms["kimmy"] == "Kim"
+
+
 def test_newer_data_is_skipped(make_project: MakeProject) -> None:
     """Training data of a newer format is left out with a warning."""
     project = read_project(make_project({"data/new.yml": 'version: "4.0"\nnlu:\n- anything: else\n'}))

@@ -262,6 +262,7 @@ class _RuleAction:
         sets: featurised slots that the rule sets after the action.
         sets_loop: whether the rule activates or ends a loop after the action.
         state: all conditions of the rule up to and including these slots and this loop.
+        is_open: whether anything can follow the action, because it ends a rule with `wait_for_user_input: false`.
     """
 
     rule: str
@@ -270,6 +271,7 @@ class _RuleAction:
     sets: frozenset[str]
     sets_loop: bool
     state: RuleState
+    is_open: bool
 
 
 def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_RuleAction]:
@@ -283,9 +285,17 @@ def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_R
                 sets.add(name)
             case ActiveLoop():
                 sets_loop = True
-            case ActionExecuted():
+            case ActionExecuted(name=following):
                 if action is not None and fold.previous not in (None, ANYTHING, LISTEN):
-                    yield _RuleAction(rule.name, fold.previous, action.where, frozenset(sets), sets_loop, fold.state())
+                    yield _RuleAction(
+                        rule.name,
+                        fold.previous,
+                        action.where,
+                        frozenset(sets),
+                        sets_loop,
+                        fold.state(),
+                        is_open=following == ANYTHING,
+                    )
                 action, sets, sets_loop = placed, set(), False
             case _:
                 pass
@@ -295,7 +305,8 @@ def _rule_actions(featurizer: Featurizer, rule: TrainingSequence) -> Iterator[_R
 def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> list[Problem]:
     """Find actions that two rules contain, where only one of the rules sets a slot or a loop afterwards.
 
-    A slot with an initial value is already set, so a rule does not have to mention it.
+    A slot with an initial value is already set, so a rule does not have to mention it. The last action of a rule with
+    `wait_for_user_input: false` has no next action that the slot could affect, so the rule need not mention it, either.
     """
     initial = _initial_slots(featurizer).keys()
     actions = [each for rule in rules for each in _rule_actions(featurizer, rule)]
@@ -305,6 +316,8 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
     with_loop = {each.action for each in actions if each.sets_loop}
     problems = []
     for each in actions:
+        if each.is_open:
+            continue
         mentioned = {name for name, _ in each.state.slots} | {*each.state.unset}
         missing = sorted(slots[each.action] - mentioned - initial)
         if each.action in with_loop and each.state.loop is None and not each.state.no_loop:
@@ -317,7 +330,8 @@ def _incomplete(featurizer: Featurizer, rules: Sequence[TrainingSequence]) -> li
                 code="rule.incomplete",
                 found=f'nothing about "{name}" after "{each.action}"',
                 expected=f'the slot or loop "{name}", which other rules set after this action',
-                suggestion=f"Set {name} after this action, or set it to null",
+                suggestion=f"Set {name} after this action, or set it to null. If the action is the rule's last one, "
+                "`wait_for_user_input: false` is also possible",
             )
             for name in missing
         ]

@@ -23,7 +23,8 @@ class Fallback:
             return
         intent = {"name": FALLBACK_INTENT, "confidence": self._threshold}
         message.intent = intent
-        message.intent_ranking = [dict(intent), *(message.intent_ranking or ())]
+        if message.intent_ranking is not None:
+            message.intent_ranking = [dict(intent), *message.intent_ranking]
 
     def _is_unclear(self, message: Message) -> bool:
         best = float(message.intent["confidence"]) if message.intent else 0.0

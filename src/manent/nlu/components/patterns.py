@@ -61,10 +61,14 @@ class PatternFeatures(Idle):
 
 
 def collect(data: NluData, options: Json, only: frozenset[str] | None = None) -> Named:
-    """Return the patterns to use, regexes first. If `only` is given, return only patterns with these names."""
+    """Return the patterns to use, first the regexes by name and pattern, then the lookup tables in their order.
+
+    The order determines the order of the entities: the last entity of a name fills its slot. If `only` is given,
+    return only patterns with these names.
+    """
     found: Named = []
     if options["use_regexes"]:
-        found += data.regexes
+        found += sorted(data.regexes)
     if options["use_lookup_tables"]:
         found += [(name, _alternatives(entries, options)) for name, entries in data.lookups.items() if entries]
     return [(name, pattern) for name, pattern in found if only is None or name in only]

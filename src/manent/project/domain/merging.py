@@ -3,7 +3,8 @@
 Each entry keeps its line number. `reading` calls `read_domain`, and `definition` interprets the result.
 
 Merge rules (contract §1): dict sections merge by key, list sections by name. The first definition of a name is used,
-and any other causes a warning. Files are read in the order of their names.
+and any other causes a warning. Files are read in the order of their names, and those of a directory before its
+subdirectories.
 """
 
 from collections.abc import Iterable

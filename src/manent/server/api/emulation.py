@@ -1,5 +1,6 @@
 """Converts NLU results to the formats that clients of other services expect (`/model/parse?emulation_mode=…`)."""
 
+import uuid
 from collections.abc import Callable, Mapping
 
 from manent.core.events import Json
@@ -8,11 +9,10 @@ from manent.core.events import Json
 def to_wit(parse: Json) -> Json:
     """Return an NLU result in the format of Wit.ai."""
     entities: Json = {}
-    for number, entity in enumerate(parse.get("entities") or []):
+    for entity in parse.get("entities") or []:
         name, role = entity["entity"], entity.get("role") or entity["entity"]
         entities.setdefault(f"{name}:{role}", []).append(
             {
-                "id": str(number),
                 "name": name,
                 "role": role,
                 "start": entity.get("start"),
@@ -27,10 +27,7 @@ def to_wit(parse: Json) -> Json:
     ranked = parse.get("intent_ranking") or [intent]
     return {
         "text": parse.get("text"),
-        "intents": [
-            {"id": str(number), "name": each.get("name"), "confidence": each.get("confidence")}
-            for number, each in enumerate(ranked)
-        ],
+        "intents": [{"name": each.get("name"), "confidence": each.get("confidence")} for each in ranked],
         "entities": entities,
     }
 
@@ -62,7 +59,7 @@ def to_luis(parse: Json) -> Json:
             "normalizedQuery": parse.get("text"),
             "topIntent": intent.get("name"),
             "intents": {str(_null(each.get("name"))): {"score": each.get("confidence")} for each in ranked},
-            "entities": {"$instance": instances, **values} if values else {},
+            "entities": {"$instance": instances, **values},
         },
     }
 
@@ -74,7 +71,7 @@ def to_dialogflow(parse: Json) -> Json:
     for entity in parse.get("entities") or []:
         parameters.setdefault(entity["entity"], []).append(entity.get("value"))
     return {
-        "responseId": parse.get("message_id"),
+        "responseId": str(uuid.uuid4()),
         "queryResult": {
             "queryText": parse.get("text"),
             "action": intent.get("name"),

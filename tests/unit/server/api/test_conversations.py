@@ -105,6 +105,14 @@ async def test_story(http: httpx.AsyncClient) -> None:
     )
 
 
+async def test_no_latest_action_is_an_empty_object(http: httpx.AsyncClient) -> None:
+    """After a restart there is no latest action. Clients of Rasa expect an object there, too."""
+    await say(http, "hello")
+    tracker = (await http.post("/conversations/ada/tracker/events", json={"event": "restart"})).json()
+
+    assert (tracker["latest_action"], tracker["latest_action_name"]) == ({}, None)
+
+
 async def test_execute_and_trigger_answer_with_what_is_said(http: httpx.AsyncClient) -> None:
     """Both answer with the messages and the tracker after them."""
     await say(http, "hello")
