@@ -1,4 +1,4 @@
-"""Reads and writes plain scalars by the rules of YAML 1.2. Called by `documents`. It does no I/O."""
+"""Reads and writes plain scalars as Rasa does. Called by `documents`. It does no I/O."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ _WORDS: dict[str, Any] = {
 }
 _NUMBER_START = frozenset("0123456789+-.")
 _INT = re.compile(r"[-+]?[0-9]+")
-_RADIX = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
+_RADIX = re.compile(r"([-+]?)0(?:b([01]+)|o([0-7]+)|x([0-9a-fA-F]+))")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 
@@ -26,7 +26,8 @@ _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 def read_scalar(text: str) -> Any:
     """Read a plain scalar by the core schema of YAML 1.2 as null, bool, int, float or string.
 
-    Integers beyond 64 bits become floats, because JSON libraries reject them.
+    As Rasa does, it also reads binary numbers (`0b101`), signs before `0b`, `0o` and `0x`, and underscores between
+    digits (`1_000`). Integers beyond 64 bits become floats, because JSON libraries reject them.
 
     Source: YAML 1.2.2, §10.3.2.
     """
@@ -34,16 +35,23 @@ def read_scalar(text: str) -> Any:
         return _WORDS[text]
     if text[0] not in _NUMBER_START:
         return text
+    return _read_number(text.replace("_", ""), text)
+
+
+def _read_number(text: str, original: str) -> Any:
+    """Return the number, or the original text if it is not a number."""
     if _INT.fullmatch(text):
         return int(text) if len(text) < 19 else float(text)  # noqa: PLR2004  # 18 digits and a sign fit in 64 bits
     if match := _RADIX.fullmatch(text):
-        number = int(match[1], 8) if match[1] else int(match[2], 16)
-        return number if number < 1 << 63 else float(min(number, 1 << 1000))
+        sign, digits = match[1], match[2] or match[3] or match[4]
+        number = min(int(digits, 2 if match[2] else 8 if match[3] else 16), 1 << 1000)
+        number = -number if sign == "-" else number
+        return number if abs(number) < 1 << 63 else float(number)
     if _FLOAT.fullmatch(text):
         return float(text)
     if match := _INFINITE.fullmatch(text):
         return float(f"{match[1]}inf")
-    return float("nan") if text in (".nan", ".NaN", ".NAN") else text
+    return float("nan") if text in (".nan", ".NaN", ".NAN") else original
 
 
 def scalar_text(value: Any) -> str:
