@@ -55,7 +55,7 @@ class Metrics:
         failed: number of turns that failed after their message was accepted.
         background_failures: number of failed rounds since the start, by background loop.
         background_failing: error code of each loop whose last round failed, by loop name.
-        bridge_waiting: conversations whose last comparison with another help desk failed. None: there is no bridge.
+        bridge_waiting: number of conversations that wait because the other help desk failed. None: no bridge.
         bridge_rejected: number of messages that another help desk has permanently rejected.
         works: number of writes in these transactions. If there are more writes than transactions, turns share commits.
     """

@@ -24,7 +24,7 @@ def test_walks_and_follows_links(tmp_path: Path) -> None:
 
 
 def test_subdirectories_last(tmp_path: Path) -> None:
-    """The files of a domain's directory come before those of its subdirectories, whatever their names."""
+    """A directory is read before its subdirectories. The names of the files do not matter."""
     for name in ("a/x.yml", "a/b/y.yml", "a/z.yml", "z.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

@@ -65,7 +65,7 @@ GIVE_UP_S: Final = 86_400.0
 """Age in seconds at which an unsent message becomes undeliverable."""
 
 MAX_FAULTS: Final = 3
-"""Number of attempts after which a part that causes an error in the channel's code becomes undeliverable."""
+"""Number of failed attempts of any kind after which an error in the channel's code makes a part undeliverable."""
 
 MAX_REASON: Final = 300
 """Maximum number of characters of a stored reason."""

@@ -64,6 +64,17 @@ async def sending_to(platform: Platform, conversations: Conversations) -> AsyncI
         await sender.close()
 
 
+@contextlib.asynccontextmanager
+async def relaying(store: MemoryStore, platform: Platform) -> AsyncIterator[tuple[Conversations, Receiver, Sender]]:
+    """Run a server that receives messages from a platform and sends replies to it."""
+    async with (
+        opened(store) as conversations,
+        receiving_from(platform, conversations) as receiver,
+        sending_to(platform, conversations) as sender,
+    ):
+        yield conversations, receiver, sender
+
+
 def received(number: int, text: str) -> ReceivedMessage:
     """Return a message as the platform delivers it."""
     return ReceivedMessage(channel="paper", address="ada", message_id=f"m{number}", text=text)
@@ -123,11 +134,7 @@ async def test_reply_that_the_channel_cannot_send_does_not_stop_later_ones(
             await super().send_part(route, part, key)
 
     store, platform = MemoryStore(), Broken()
-    async with (
-        opened(store) as conversations,
-        receiving_from(platform, conversations) as receiver,
-        sending_to(platform, conversations),
-    ):
+    async with relaying(store, platform) as (_, receiver, _):
         await receiver.receive(received(1, "hello"))
         await receiver.receive(received(2, "count"))
         await until(lambda: bool(platform.sent))
@@ -155,11 +162,7 @@ async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
             return await super().move_route(route, owner=owner, undelivered=undelivered)
 
     store, platform = Failing(), Platform()
-    async with (
-        opened(store) as conversations,
-        receiving_from(platform, conversations) as receiver,
-        sending_to(platform, conversations) as sender,
-    ):
+    async with relaying(store, platform) as (_, receiver, sender):
         await receiver.receive(received(1, "hello"))
         await until(lambda: not store.failures and not sender.waiting)
         await receiver.receive(received(2, "count"))
@@ -181,11 +184,7 @@ async def test_reply_is_sent_although_the_log_was_replaced_before_it() -> None:
             await super().send_part(route, part, key)
 
     store, platform = MemoryStore(), Down()
-    async with (
-        opened(store) as conversations,
-        receiving_from(platform, conversations) as receiver,
-        sending_to(platform, conversations),
-    ):
+    async with relaying(store, platform) as (conversations, receiver, _):
         await receiver.receive(received(1, "hello"))
         await until(lambda: platform.sent == ["Hello."])
         platform.is_down = True

@@ -1,5 +1,8 @@
 """An anonymous conversation is merged into the conversation of its owner while a person handles one of the two."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 
 from manent.core.conversation_log import Head, LogEntry
@@ -14,6 +17,17 @@ from support.small_talk import message, opened, say, shown
 
 ADA = Operator(id="1", name="Ada")
 BO = Operator(id="2", name="Bo")
+
+
+@contextlib.asynccontextmanager
+async def visited(store: MemoryStore) -> AsyncIterator[tuple[Conversations, Conversations]]:
+    """Run two servers of one store, with a conversation of a subject and an anonymous one."""
+    async with opened(store) as one, opened(store) as other:
+        other.engine.leases.owner = "elsewhere:1:other"
+        one.get("owner").owner = "subject"
+        await say(one, "hello", "owner")
+        await say(one, "hello", "visitor")
+        yield one, other
 
 
 async def merge(conversations: Conversations) -> None:
@@ -109,11 +123,7 @@ async def test_message_on_another_server_during_the_merge_is_not_lost(during: st
             return await super().erase(sender_id, new_epoch=new_epoch)
 
     store = Racing()
-    async with opened(store) as one, opened(store) as other:
-        other.engine.leases.owner = "elsewhere:1:other"
-        one.get("owner").owner = "subject"
-        await say(one, "hello", "owner")
-        await say(one, "hello", "visitor")
+    async with visited(store) as (one, other):
         await merge(one)
         page = await store.page("owner", limit=10)
 
@@ -131,11 +141,7 @@ async def test_failed_merge_leaves_the_conversation_usable() -> None:
             raise StoreError("store_unavailable", f"cannot move files from {sender_id} to {new_sender_id}")
 
     store = Failing()
-    async with opened(store) as one, opened(store) as other:
-        other.engine.leases.owner = "elsewhere:1:other"
-        one.get("owner").owner = "subject"
-        await say(one, "hello", "owner")
-        await say(one, "hello", "visitor")
+    async with visited(store) as (one, other):
         with pytest.raises(StoreError):
             await merge(one)
         assert shown(await say(other, "hello", "visitor")) == ["hello", "Hello."]

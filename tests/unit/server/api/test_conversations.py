@@ -106,7 +106,7 @@ async def test_story(http: httpx.AsyncClient) -> None:
 
 
 async def test_no_latest_action_is_an_empty_object(http: httpx.AsyncClient) -> None:
-    """After a restart there is no latest action. Clients of Rasa expect an object there, too."""
+    """After a restart, `latest_action` is an empty object, as in Rasa."""
     await say(http, "hello")
     tracker = (await http.post("/conversations/ada/tracker/events", json={"event": "restart"})).json()
 
