@@ -94,12 +94,12 @@ class Report:
 
     @property
     def errors(self) -> list[Problem]:
-        """The errors, by file and line."""
+        """The errors, unknown keys of the domain first, then by file and line."""
         return sorted((p for p in self._problems if not p.warning and not self._is_noise(p)), key=_place)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """The warnings, by file and line."""
+        """The warnings, unknown keys of the domain first, then by file and line."""
         return tuple(sorted((p for p in self._problems if p.warning and not self._is_noise(p)), key=_place))
 
     def raise_errors(self) -> None:
@@ -108,8 +108,9 @@ class Report:
             raise ProjectError(self.errors)
 
 
-def _place(problem: Problem) -> tuple[str, int]:
-    return problem.file, problem.line
+def _place(problem: Problem) -> tuple[bool, str, int]:
+    # a misspelt key such as `itents:` causes many other problems, in files that would be listed before it
+    return problem.code != "domain.unknown-key", problem.file, problem.line
 
 
 def quoted(value: Any) -> str:

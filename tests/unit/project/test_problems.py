@@ -55,6 +55,15 @@ def test_a_problem_is_told_once(tmp_path: Path) -> None:
     assert [(problem.file, problem.line) for problem in report.warnings] == [("a.yml", 1)]
 
 
+def test_cause_is_listed_before_its_consequences(tmp_path: Path) -> None:
+    """A misspelt section of the domain comes before the problems that it causes in other files."""
+    report = Report(tmp_path)
+    report.warn("data/nlu.yml", 7, "nlu", "nlu.unknown-intent", found="f", expected="e")
+    report.warn("domain.yml", 4, "itents", "domain.unknown-key", found="f", expected="e")
+
+    assert [problem.file for problem in report.warnings] == ["domain.yml", "data/nlu.yml"]
+
+
 def test_noise_of_a_broken_entry(tmp_path: Path) -> None:
     """Where a line was taken out of an entry, only the syntax error counts."""
     report = Report(tmp_path)
