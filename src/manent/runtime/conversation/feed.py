@@ -200,26 +200,25 @@ class Feed:
     async def catch_up(self, epoch: str, version: int) -> None:
         """Publish events that other servers have appended, up to this version.
 
+        A turn on this server can commit, and the log can be erased, while this method reads the store.
+
         Args:
             epoch: the epoch of the log in the store. A different epoch means that the log was erased or replaced.
             version: the version of the log in the store.
         """
-        record = self._record
+        record, store = self._record, self._engine.store
         if self.position is None:
             self.position = (epoch, version)
-        if self.position == (epoch, version):
-            return
         if self.position[0] != epoch:
-            record.forget()
-            record.owner = None
-            self.position = (epoch, version)
-            self.notify_moved("erased", epoch)
+            await self._leave_old_log()
             return
-        while self.position[1] < version:
-            store, after = self._engine.store, self.position[1]
+        while self.position is not None and self.position[0] == epoch and self.position[1] < version:
+            after = self.position[1]
             limit = min(self._engine.limits.page, version - after)
             entries = await store.entries(record.sender_id, after=after, limit=limit)
             head = await store.head(record.sender_id)
+            if self.position != (epoch, after):  # a commit has published these entries
+                continue
             if not entries or head is None or head.epoch != epoch:
                 return
             self._check_owner(head)
@@ -229,6 +228,19 @@ class Feed:
             self.position = (epoch, entries[-1].seq)
             for successor in filter(None, (successor_of(entry.event) for entry in entries)):
                 self._notify_successor(successor)
+
+    async def _leave_old_log(self) -> None:
+        """Notify subscribers if another server has erased or replaced the log.
+
+        Read the epoch again, because the caller can have read it before an erase on this server.
+        """
+        head = await self._engine.store.head(self._record.sender_id)
+        if head is None or self.position is None or self.position[0] == head.epoch:
+            return
+        self._record.forget()
+        self._record.owner = None
+        self.position = (head.epoch, head.version)
+        self.notify_moved("erased", head.epoch)
 
     def log_vanished(self) -> None:
         """Notify subscribers that the log was erased or has expired."""
