@@ -293,7 +293,7 @@ class TurnRunner:
         if failure is not None:
             self._notify_failure(failure, cause.ticket)
         engine.metrics.turns.observe(time.perf_counter() - started)
-        self._record.trim()
+        self._record.trim(assistant.dialogue.window)
 
     async def _parse(self, assistant: Assistant, text: str, cause: TurnCause) -> Json:
         """Return the NLU result of the message, or the earlier result if the turn runs again."""

@@ -544,3 +544,18 @@ async def test_interrupted_action_of_a_client_does_not_repeat_the_answer_before(
         said = [entry.event for entry in await store.entries("ada")]
 
     assert [event.text for event in said if isinstance(event, BotUttered)] == ["Hello."]
+
+
+async def test_model_that_is_unloaded_during_a_turn_does_not_fail_the_turn() -> None:
+    """The turn continues with its model, and its sender receives the answer."""
+    actions = Actions(hold=asyncio.Event())
+    async with opened(MemoryStore(), actions) as conversations:
+        ticket = conversations.get("ada").submit(message("work"))
+        await until(lambda: bool(actions.calls))
+        conversations.engine.model = None
+        assert actions.hold is not None
+        actions.hold.set()
+        entries = await ticket.finished
+
+    assert ticket.error is None
+    assert shown(entries) == ["work", "Done."]
