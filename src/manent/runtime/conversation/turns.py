@@ -82,9 +82,8 @@ class TurnRunner:
             fault = InternalError("internal_error", f"the message could not be processed: {type(error).__name__}")
             self._report(ticket, fault)
             await self._abandon()
-        except asyncio.CancelledError:
-            if not ticket.accepted.done():
-                ticket.fail(server_closing())
+        except asyncio.CancelledError:  # the next server sends the rest of the answer to an accepted message
+            ticket.fail(server_closing())
             raise
         finally:
             ticket.finish()

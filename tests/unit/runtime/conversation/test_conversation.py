@@ -559,3 +559,18 @@ async def test_model_that_is_unloaded_during_a_turn_does_not_fail_the_turn() -> 
 
     assert ticket.error is None
     assert shown(entries) == ["work", "Done."]
+
+
+async def test_sender_learns_that_the_server_stopped_before_the_answer() -> None:
+    """The next server sends the rest of the answer, so the first part of the answer is not reported as complete."""
+    actions = Actions(hold=asyncio.Event())
+    conversations = home(MemoryStore(), actions)
+    await conversations.open()
+    ticket = conversations.get("ada").submit(message("work"))
+    await until(lambda: bool(actions.calls))
+    await conversations.close(within_s=0.01)
+    entries = await ticket.finished
+
+    assert shown(entries) == ["work"]
+    assert ticket.error is not None
+    assert (ticket.error.code, ticket.error.status) == ("server_closing", 500)  # after 503, clients repeat a message
