@@ -356,7 +356,7 @@ class Sender:
     async def _move_after_send(self, route: Route, undelivered: Undelivered | None) -> bool:
         """Store the position after a part. Return False if another server has the lease.
 
-        The platform has the part already, so only this write is repeated if it fails.
+        The platform has the part already, so only this write is repeated if it fails, or if the server stops.
 
         Raises:
             StoreError: the position was not stored before the lease ended.
@@ -364,6 +364,14 @@ class Sender:
         until = time.monotonic() + LEASE_S
         while True:
             try:
+        try:
+            return await self._move_until_stored(route, undelivered)
+        except asyncio.CancelledError:
+            with suppress(StoreError):  # the lease then shows the next server that the result is unknown
+                await self._store.move_route(route, owner=self._owner, undelivered=undelivered)
+            raise
+
+    async def _move_until_stored(self, route: Route, undelivered: Undelivered | None) -> bool:
                 return await self._store.move_route(route, owner=self._owner, undelivered=undelivered)
             except StoreError as error:
                 if time.monotonic() + BUSY_S > until:

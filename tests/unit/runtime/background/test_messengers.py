@@ -171,6 +171,31 @@ async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
     assert platform.sent == ["Hello.", "One.\n\nTwo."]
 
 
+async def test_part_is_not_sent_again_because_the_server_stops_while_its_position_is_stored() -> None:
+    """The platform has accepted the part, so the server stores the position before it stops."""
+
+    class Slow(MemoryStore):
+        hangs = True
+
+        async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
+            if self.hangs:
+                self.hangs = False
+                await asyncio.Event().wait()
+            return await super().move_route(route, owner=owner, undelivered=undelivered)
+
+    store, platform = Slow(), Platform()
+    async with opened(store) as conversations, receiving_from(platform, conversations) as receiver:
+        async with sending_to(platform, conversations) as sender:
+            await receiver.receive(received(1, "hello"))
+            await until(lambda: not store.hangs)
+            await sender.close(within_s=0.01)
+        async with sending_to(platform, conversations):
+            await receiver.receive(received(2, "count"))
+            await until(lambda: "One.\n\nTwo." in platform.sent)
+
+    assert platform.sent == ["Hello.", "One.\n\nTwo."]
+
+
 async def test_reply_is_sent_although_the_log_was_replaced_before_it() -> None:
     """While the platform is unavailable, the log is replaced and the bot replies; later, the reply is sent."""
 
