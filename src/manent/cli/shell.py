@@ -151,16 +151,18 @@ async def _talk(conversations: "Conversations", sender_id: str, text: str) -> li
     for entry in await ticket.finished:
         if isinstance(entry.event, BotUttered):
             buttons = _show(entry.event)
+    if ticket.error is not None:
+        print(f"Error: {ticket.error.message}")
     return buttons
 
 
 def _show(event: BotUttered) -> list[Json]:
     """Print one bot message and return its buttons."""
-    if event.text:
-        print(event.text)
     from manent.runtime.choices import buttons_of
     from manent.runtime.visitor_messages import list_in
 
+    if event.text:
+        print(event.text)
     for kind in ("image", "attachment", "custom"):
         value = event.data.get(kind)
         if value and not (kind == "attachment" and value == event.data.get("image")):  # Rasa sets both keys
