@@ -66,6 +66,9 @@ async def test_a_closed_endpoint_opens_again(scripted: ScriptedServer) -> None:
         ({"basic_auth": "ada:secret"}, "action_endpoint.basic_auth"),
         ({"timeout": 0}, "action_endpoint.timeout"),
         ({"timeout": "5s"}, "action_endpoint.timeout"),
+        ({"cafile": "missing.pem"}, "action_endpoint.cafile"),
+        ({"cafile": __file__}, "action_endpoint.cafile"),
+        ({"cafile": 7}, "action_endpoint.cafile"),
     ],
 )
 def test_a_wrong_option_is_named(option: dict[str, Any], path: str) -> None:
