@@ -175,10 +175,19 @@ class SharedModel:
             digest = await asyncio.to_thread(_digest, file)
             file = file.rename(folder / _file_name(found.name, digest, self.folder))
             current = decode(await self._engine.store.get_meta(KEY))
-            if not source or current is None or current.digest != digest:
+            if not source or not self._is_known(current, digest, found.etag, source):
                 announced = await self._announce(file, digest=digest, etag=found.etag, source=source)
                 await asyncio.to_thread(_keep, file, self.folder, announced.at)
             return found
+
+    def _is_known(self, current: Announcement | None, digest: str, etag: str | None, source: str) -> bool:
+        """Return whether a server has already announced this model of the source.
+
+        Another model can have been announced after it, for example by `PUT /model`.
+        """
+        if current is None or current.digest == digest:
+            return current is not None
+        return self._has_model and etag is not None and (current.source, current.etag) == (source, etag)
 
     async def use(self, path: Path) -> None:
         """Make all servers use a local model file. Return when this server uses it.

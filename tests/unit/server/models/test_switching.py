@@ -276,3 +276,17 @@ async def test_old_downloads_are_removed(root: Path) -> None:
     switching._remove_old_downloads(root / "models")
 
     assert (old.exists(), new.exists()) == (False, True)
+
+
+async def test_an_earlier_model_of_the_source_does_not_replace_a_newer_one(root: Path, source: ModelServer) -> None:
+    """A server that polls after `PUT /model` knows from the other server that it has no new model."""
+    rarely = source.section.replace("0.2", "3600")
+    source.offer(model_file().read_bytes())
+    async with serving(root, source.section) as one, serving(root, rarely) as two:
+        source.offer(other_model_file().read_bytes(), "next.tar.gz")
+        await until(lambda: uses(one, "next.tar.gz") and uses(two, "next.tar.gz"))
+        assert (await put(one, root / "models" / "first.tar.gz")).status_code == 204
+        await until(lambda: uses(two, "first.tar.gz"))
+        await shared_model(two)._poll()
+
+        assert [await greeting(server) for server in (one, two)] == ["Hello.", "Hello."]
