@@ -5,7 +5,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -290,3 +290,22 @@ async def test_an_earlier_model_of_the_source_does_not_replace_a_newer_one(root:
         await shared_model(two)._poll()
 
         assert [await greeting(server) for server in (one, two)] == ["Hello.", "Hello."]
+
+
+async def test_a_full_disk_is_a_problem_of_the_model(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that cannot write the announced model keeps its model, and reports the reason."""
+    new = Path(shutil.copy(other_model_file(), root / "new.tar.gz"))
+    async with serving(root) as server:
+        assert (await put(server, new)).status_code == 204
+    await asyncio.to_thread(new.unlink)
+
+    @contextlib.contextmanager
+    def full(folder: Path) -> Iterator[Path]:
+        yield folder / "missing"
+
+    monkeypatch.setattr(switching, "_download_folder", full)
+    async with serving(root) as server:
+        assert await greeting(server) == "Hello."
+        problem = shared_model(server).problem
+    assert problem is not None
+    assert problem.code == "model_not_stored"
