@@ -370,7 +370,17 @@ class _Models:
         self._retired: ActionRunner | None = None
 
     def load(self, path: Path) -> Assistant:
-        return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
+        """Load a model file.
+
+        Raises:
+            ModelError: the model cannot be used on this server, for example because it lacks a custom class.
+        """
+        try:
+            return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
+        except ModelError:
+            raise
+        except ManentError as error:
+            raise ModelError("model_unusable", f"the model {path.name} cannot be used: {error.message}") from error
 
     async def swap(self, assistant: Assistant | None) -> None:
         """Use another model from the next turn on. This also replaces the actions, which depend on the domain.

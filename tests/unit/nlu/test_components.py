@@ -550,6 +550,19 @@ def test_values_of_numpy_in_a_result_become_json(monkeypatch: pytest.MonkeyPatch
     assert stored["entities"] == [{"entity": "size", "value": 3, "start": 0, "end": 1}]
 
 
+def test_a_component_that_cannot_load_its_files_is_named(monkeypatch: pytest.MonkeyPatch, shouting: str) -> None:
+    """An error in `load` names the class and the line."""
+
+    def load(_: Shouting, files: Mapping[str, bytes]) -> None:
+        raise ValueError(f"unexpected files: {sorted(files)}")
+
+    monkeypatch.setattr(Shouting, "load", load)
+    with pytest.raises(
+        ProjectError, match=r"shouting_components\.Shouting.*ValueError.*unexpected files.*test_components"
+    ):
+        trained(data(), TOKENIZER, {"name": shouting})
+
+
 def test_the_documented_component_does_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The class in docs/nlu.md, saved in a project's folder and named by its path, runs."""
     page = (Path(__file__).parents[3] / "docs/nlu.md").read_text(encoding="utf-8")

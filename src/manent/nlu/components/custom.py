@@ -13,7 +13,7 @@ import numpy as np
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import Where
-from manent.extensions.finding import BadExtension, Site, create, find
+from manent.extensions.finding import BadExtension, Site, calling, create, find
 from manent.extensions.model_code import guarded
 from manent.extensions.options import options_of
 from manent.extensions.points import COMPONENTS
@@ -135,8 +135,11 @@ def _trainer(found: Any, name: str, where: Where) -> Any:
 def _loader(found: Any, name: str, where: Where) -> Any:
     def load(options: Json, files: Files, _: Context) -> Component:
         component = _make(found, name, options, where)
-        with guarded(name):
-            component.load(files)
+        try:
+            with calling(name, "its files are loaded"), guarded(name):
+                component.load(files)
+        except BadExtension as error:
+            raise _problem(name, where, error) from error
         return _Adapter(component)
 
     return load

@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from aiohttp import web
 
 from manent.core.errors import ModelError
+from manent.models.archive import read_model, write_model
 from manent.server.models import switching
 from manent.server.models.switching import SharedModel
 from support.action_servers import ScriptedServer
-from support.small_talk import Running, model_file, other_model_file, running, until
+from support.small_talk import Running, assistant, model_file, other_model_file, running, until
 
 
 @pytest.fixture
@@ -309,3 +311,22 @@ async def test_a_full_disk_is_a_problem_of_the_model(root: Path, monkeypatch: py
         problem = shared_model(server).problem
     assert problem is not None
     assert problem.code == "model_not_stored"
+
+
+async def test_a_server_without_a_class_of_the_model(root: Path) -> None:
+    """A server that lacks a custom class of the announced model starts with its own model, and reports the reason."""
+    files = read_model(model_file())
+    index = msgspec.json.decode(files["nlu/pipeline.json"])
+    index["components"].append({"name": "gone.Component", "options": {}, "folder": "gone", "fingerprint": ""})
+    write_model(root / "new.tar.gz", {**files, "nlu/pipeline.json": msgspec.json.encode(index)})
+    async with serving(root) as one:
+        refused = await put(one, root / "new.tar.gz")
+        assert (refused.status_code, refused.json()["details"]["error"]) == (400, "model_unusable")
+        shared_model(one).load = lambda _: assistant()  # this server has the class
+        assert (await put(one, root / "new.tar.gz")).status_code == 204
+        async with serving(root) as two:
+            assert await greeting(two) == "Hello."
+            problem = shared_model(two).problem
+    assert problem is not None
+    assert problem.code == "model_unusable"
+    assert "gone" in problem.message
