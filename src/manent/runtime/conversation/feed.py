@@ -138,7 +138,7 @@ class Feed:
             raise Erased if cause.has_begun else VersionConflict(record.sender_id)
         if not events and not open_turn and not before.open_turn:
             return
-        started = time.perf_counter()
+        position, started = self.position, time.perf_counter()
         with engine.spans.step("commit"):
             entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
         engine.metrics.appended.observe(time.perf_counter() - started)
@@ -150,8 +150,10 @@ class Feed:
             if message_seq is not None and not ticket.accepted.done():
                 engine.metrics.accepted += 1
                 ticket.accepted.set_result(Receipt(seq=message_seq))
-        if has_caught_up:
-            self.position = (before.epoch, before.version + len(entries))
+        after = (before.epoch, before.version + len(entries))
+        is_published = position is not None and self.position == after  # `catch_up` has read the entries already
+        if has_caught_up and not is_published:
+            self.position = after
             self.publish(visible)
             if record.head is not None and record.head.handling is not before.handling:
                 self._notify_handling(record.head.handling, entries)

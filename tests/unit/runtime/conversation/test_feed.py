@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from manent.core.conversation_log import LogEntry
-
+from manent.core.conversation_log import Append, LogEntry
 from manent.core.events import BotUttered
 from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, Moved, News
@@ -148,6 +147,22 @@ async def test_entries_are_published_once_if_a_turn_commits_while_they_are_read(
 
     assert shown(follower.entries) == ["hello", "Hello.", "count", "One.\n\nTwo.", "hello", "Hello."]
     assert feed.position == (newest.epoch, newest.version)
+
+
+async def test_entries_are_published_once_if_a_notification_arrives_before_the_end_of_their_append() -> None:
+    """The store can report this server's entries before the append returns."""
+
+    class Early(MemoryStore):
+        async def append(self, append: Append) -> None:
+            await super().append(append)
+            await conversations.get("ada").feed.catch_up(append.head.epoch, append.head.version)
+
+    async with opened(Early()) as conversations:
+        follower = Follower(conversations)
+        await say(conversations, "hello")
+        await say(conversations, "hello")
+
+    assert shown(follower.entries) == ["hello", "Hello.", "hello", "Hello."]
 
 
 async def test_subscribers_on_another_server_learn_the_successor() -> None:
