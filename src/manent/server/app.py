@@ -241,10 +241,8 @@ def _build(options: ServeOptions, configured: _Files) -> Application:
             parts.enter_context(located(**configured))
             if spans is not None:
                 parts.push_async_callback(spans.close)
-            if conversations.engine.generator is not None:
-                parts.push_async_callback(conversations.engine.generator.close)
-            # Register this before the conversations are opened, because it also closes the actions that `build` has
-            # created.
+            # Register this before the conversations are opened, because it also closes the actions and the generator
+            # that `build` has created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
