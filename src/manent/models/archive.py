@@ -141,8 +141,15 @@ def find_model(path: Path) -> Path:
     the model.
 
     Raises:
-        ModelError: `model_not_found`: no model exists at the path.
+        ModelError: `model_not_found`: no model exists at the path. `model_unusable`: the path cannot be read.
     """
+    try:
+        return _find_model(path)
+    except OSError as error:
+        raise ModelError("model_unusable", f"the model {path} cannot be read: {error.strerror}") from error
+
+
+def _find_model(path: Path) -> Path:
     if path.is_file():
         return path
     archives = [found for found in path.glob("*.tar.gz") if not found.name.startswith(".")] if path.is_dir() else []

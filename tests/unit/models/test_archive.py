@@ -221,3 +221,9 @@ def test_the_parts_of_a_model(tmp_path: Path) -> None:
     write_model(tmp_path / "m.tar.gz", {"nlu/pipeline.json": b"{}", "domain.json": b"{}"})
 
     assert model_parts(tmp_path / "m.tar.gz") == {"nlu"}
+
+
+def test_path_that_cannot_be_read_is_an_error_of_the_model(tmp_path: Path) -> None:
+    """`PUT /model` can name any path."""
+    with pytest.raises(ModelError, match="cannot be read"):
+        find_model(tmp_path / ("a" * 5000))
