@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import ssl
 import threading
 import warnings
 from collections.abc import Sequence
@@ -62,7 +63,7 @@ def serve(
 
     Raises:
         ProjectError: rasa-sdk is not installed, or the actions cannot be imported.
-        OSError: the port is in use.
+        OSError: the port is in use, or the certificate cannot be read.
     """
     executor = load_executor(actions_module, root=root or Path.cwd())
     with warnings.catch_warnings():
@@ -83,13 +84,17 @@ def serve(
         log.info("%d actions: %s", len(names), ", ".join(names) or "none")
         scheme = "https" if ssl_certificate else "http"
         log.info("Action server on %s://%s:%d", scheme, host, port)
-        ssl = endpoint.create_ssl_config(ssl_certificate, ssl_keyfile, ssl_password) if ssl_certificate else None
+        context = None
+        if ssl_certificate:
+            # The SDK's own function accepts no certificate without `subjectAltName`, and no key in the same file.
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(ssl_certificate, ssl_keyfile, ssl_password)
         app.register_listener(_stop_on_signals, "after_server_start")
         # Without `single_process`, Sanic would start a manager process and fork workers.
         app.run(
             host=host,
             port=port,
-            ssl=ssl,
+            ssl=context,
             single_process=True,
             register_sys_signals=False,
             motd=False,

@@ -18,6 +18,7 @@ from manent.cli.shared_options import (
     log_level,
     set_up_logging,
 )
+from manent.core.errors import ActionError
 
 
 def run_actions(
@@ -57,14 +58,21 @@ def run_actions(
 
     from manent.actions.server import serve
 
-    serve(
-        actions,
-        host=host,
-        port=port,
-        cors=cors,
-        auto_reload=auto_reload,
-        ssl_certificate=str(ssl_certificate) if ssl_certificate else None,
-        ssl_keyfile=str(ssl_keyfile) if ssl_keyfile else None,
-        ssl_password=password,
-        root=Path.cwd(),
-    )
+    try:
+        serve(
+            actions,
+            host=host,
+            port=port,
+            cors=cors,
+            auto_reload=auto_reload,
+            ssl_certificate=str(ssl_certificate) if ssl_certificate else None,
+            ssl_keyfile=str(ssl_keyfile) if ssl_keyfile else None,
+            ssl_password=password,
+            root=Path.cwd(),
+        )
+    except OSError as error:
+        advice = "check --ssl-certificate and --ssl-keyfile" if ssl_certificate else "choose another one with --port"
+        raise ActionError(
+            "action_server_not_started",
+            f"the action server could not start on port {port} ({error.strerror or error}); {advice}",
+        ) from error

@@ -1,5 +1,7 @@
 """The table of commands, and what is said when a call is wrong."""
 
+import errno
+
 import pytest
 
 from manent import __version__
@@ -86,3 +88,23 @@ def test_all_problems_are_told() -> None:
 
     assert text.count("domain.yml:3") == 2
     assert text.endswith("2 problems in the project's files.")
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [([], "choose another one with --port"), (["--ssl-certificate", "a.pem"], "check --ssl-certificate")],
+)
+def test_action_server_that_cannot_start_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], advice: str
+) -> None:
+    """If the port is in use or the certificate cannot be read, the command prints a sentence and no traceback."""
+
+    def serve(*_: object, **__: object) -> None:
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr("manent.actions.server.serve", serve)
+
+    assert main(["run", "actions", *options]) == 1
+    shown = capsys.readouterr().err
+    assert "port 5055 (Address already in use)" in shown
+    assert advice in shown
