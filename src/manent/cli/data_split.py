@@ -57,8 +57,9 @@ def split_stories(
     from manent.project.data.stories import read_test_stories
     from manent.project.files import find_files, is_stories
 
-    files = [path for path in find_files(stories or [Path("data")]) if is_stories(path.read_text(encoding="utf-8-sig"))]
-    read_test_stories(files)  # this reports mistakes with file and line
+    found = find_files(stories or [Path("data")])
+    files = [path for path in found if is_stories(path.read_text(encoding="utf-8-sig", errors="replace"))]
+    read_test_stories(files)  # this reports mistakes with file and line, and files that are not UTF-8
     names = _names(files)
     is_divided = False
     for path in files:

@@ -100,3 +100,14 @@ def test_stories_of_files_with_the_same_name_are_all_kept(manent: Manent, shop: 
 
     assert status == 0
     assert [name for name in ("a 0", "a 1", "b 0", "b 1") if f"story: {name}" not in written] == []
+
+
+def test_stories_in_another_encoding_are_reported(manent: Manent, shop: Path) -> None:
+    """A file that is not UTF-8 is reported with its name, and a file of another kind does not stop the command."""
+    (shop / "data/notes.yml").write_bytes("# gr\xfc\xdfe\n".encode("latin-1"))
+    assert "no stories to split" in manent("data split stories -s data/notes.yml")[1]
+    (shop / "data/old.yml").write_bytes("stories:\n- story: gr\xfc\xdfe\n  steps: []\n".encode("latin-1"))
+    status, shown = manent("data split stories")
+
+    assert status == 1
+    assert "old.yml" in shown
