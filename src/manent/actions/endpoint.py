@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from manent import __version__
 from manent.core.errors import ActionError, Problem, ProjectError
@@ -81,7 +82,7 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
         options: content of the section, including `url`.
 
     Raises:
-        ProjectError: an option has the wrong type, or the URL does not start with http:// or https://.
+        ProjectError: an option has the wrong type, the URL is not an HTTP URL, or `cafile` cannot be read.
     """
     problems: list[Problem] = []
 
@@ -89,8 +90,8 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
         problems.append(endpoint_problem(f"{section}.{key}", options.get(key), expected))
 
     url = options.get("url")
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-        refuse("url", "a URL that starts with http:// or https://")
+    if not isinstance(url, str) or not _is_http_url(url):
+        refuse("url", "a URL that starts with http:// or https://, with a host")
     params, headers = options.get("params") or {}, options.get("headers") or {}
     if not isinstance(params, dict):
         refuse("params", "a mapping of names to values")
@@ -125,6 +126,15 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
         cafile=cafile,
         timeout_s=float(timeout_s),
     )
+
+
+def _is_http_url(url: str) -> bool:
+    try:
+        place = urlsplit(url)
+        _ = place.port  # raises an error if the port is not valid
+    except ValueError:
+        return False
+    return place.scheme in ("http", "https") and bool(place.hostname)
 
 
 def is_certificate_file(path: object) -> bool:

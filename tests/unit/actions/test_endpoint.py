@@ -61,6 +61,9 @@ async def test_a_closed_endpoint_opens_again(scripted: ScriptedServer) -> None:
     [
         ({"url": 7}, "action_endpoint.url"),
         ({"url": "grpc://localhost:5055"}, "action_endpoint.url"),
+        ({"url": "http://"}, "action_endpoint.url"),
+        ({"url": "http://[::1"}, "action_endpoint.url"),
+        ({"url": "http://localhost:99999/webhook"}, "action_endpoint.url"),
         ({"params": "a=b"}, "action_endpoint.params"),
         ({"headers": ["a"]}, "action_endpoint.headers"),
         ({"basic_auth": "ada:secret"}, "action_endpoint.basic_auth"),
