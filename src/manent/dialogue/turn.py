@@ -199,7 +199,8 @@ class Turn:
 
         Args:
             intent: an intent of the domain.
-            entities: a list of entities in Rasa's format, or an object that maps entity names to values.
+            entities: a list of entities in Rasa's format, or an object that maps entity names to values. Other values,
+                which a reminder can contain, are ignored.
             metadata: metadata of the user event. `is_external` is added.
             channel: name of the output channel.
             input_channel: name of the input channel. None: the input channel of the latest message.
@@ -210,6 +211,7 @@ class Turn:
         self._given = ()
         if isinstance(entities, dict):
             entities = [{"entity": name, "value": value} for name, value in entities.items()]
+        found = entities if isinstance(entities, list) else []
         text = f"EXTERNAL: {intent}"
         return self.start(
             UserMessage(
@@ -219,7 +221,7 @@ class Turn:
                 input_channel=input_channel or self._tracker.latest_input_channel,
                 output_channel=channel,
                 metadata={**(metadata or {}), "is_external": True},
-                parse_data={"intent": {"name": intent}, "entities": list(entities or ()), "text": text},
+                parse_data={"intent": {"name": intent}, "entities": found, "text": text},
                 external=True,
             )
         )

@@ -299,3 +299,14 @@ def test_unreadable_time_schedules_nothing() -> None:
     entries = [LogEntry(seq=1, event=ReminderScheduled(intent="ping", date_time="tomorrow"))]
 
     assert changes_of("ada", entries, lambda: "rest") == ()
+
+
+@pytest.mark.parametrize("entities", [5, "who", [None]])
+async def test_malformed_entities_do_not_stop_a_reminder(entities: object) -> None:
+    """An action can schedule a reminder with any entities. It fires, instead of failing forever."""
+    store = MemoryStore()
+    async with ticking(store, schedules(entities=entities)) as conversations:
+        await say(conversations, "work")
+        await reminded(store)
+
+    assert await pings(store) == 1
