@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from manent.core.conversation_log import Handling, Head, LogEntry
+from manent.core.conversation_log import Change, Handling, Head, LogEntry, Position
 from manent.core.errors import ManentError, StoreError
 from manent.core.events import Event, Json, OperatorLeft
 from manent.runtime.conversation.engine import Engine
@@ -151,8 +151,9 @@ class Feed:
                 engine.metrics.accepted += 1
                 ticket.accepted.set_result(Receipt(seq=message_seq))
         if has_caught_up:
-            self.position = (before.epoch, before.version + len(entries))
-            self.publish(visible)
+            published = self.position[1] if self.position is not None and self.position[0] == before.epoch else 0
+            self.position = (before.epoch, max(published, before.version + len(entries)))
+            self.publish([entry for entry in visible if entry.seq > published])
             if record.head is not None and record.head.handling is not before.handling:
                 self._notify_handling(record.head.handling, entries)
         engine.notify_log_readers(record.sender_id, entries)
@@ -197,6 +198,12 @@ class Feed:
                     extra = {"sender_id": self._record.sender_id, "news": type(news).__name__}
                     log.exception("a client could not be notified of a change in its conversation", extra=extra)
 
+    @property
+    def read_position(self) -> Position:
+        """The position up to which the subscribers have received everything. It has no epoch if there is none yet."""
+        epoch, version = self.position or ("", 0)
+        return Position(sender_id=self._record.sender_id, epoch=epoch, version=version)
+
     async def catch_up(self, epoch: str, version: int) -> None:
         """Publish events that other servers have appended, up to this version.
 
@@ -204,31 +211,44 @@ class Feed:
             epoch: the epoch of the log in the store. A different epoch means that the log was erased or replaced.
             version: the version of the log in the store.
         """
-        record = self._record
         if self.position is None:
             self.position = (epoch, version)
-        if self.position == (epoch, version):
-            return
         if self.position[0] != epoch:
-            record.forget()
-            record.owner = None
-            self.position = (epoch, version)
-            self.notify_moved("erased", epoch)
-            return
-        while self.position[1] < version:
-            store, after = self._engine.store, self.position[1]
-            limit = min(self._engine.limits.page, version - after)
-            entries = await store.entries(record.sender_id, after=after, limit=limit)
-            head = await store.head(record.sender_id)
-            if not entries or head is None or head.epoch != epoch:
+            self._log_replaced(epoch, version)
+        while self.position is not None and self.position[0] == epoch and self.position[1] < version:
+            before = self.position
+            changes = await self._engine.store.changes([self.read_position], limit=self._engine.limits.page)
+            if changes:
+                self.publish_change(changes[0])
+            if self.position == before:
                 return
-            self._check_owner(head)
-            self.publish([entry for entry in entries if entry.view is not None])
-            if entries[-1].seq >= head.handling.since > after:
-                self._notify_handling(head.handling, entries)
-            self.position = (epoch, entries[-1].seq)
-            for successor in filter(None, (successor_of(entry.event) for entry in entries)):
-                self._notify_successor(successor)
+
+    def publish_change(self, change: Change) -> None:
+        """Publish the events of a change that other servers have made.
+
+        This server may have published or replaced the log while the change was read. Events that were already published
+        are left out.
+        """
+        head = change.head
+        if head is None:
+            return
+        if self.position is None:
+            self.position = (head.epoch, head.version)
+        if self.position[0] != head.epoch:
+            if self.position[0] == change.position.epoch:
+                self._log_replaced(head.epoch, head.version)
+            return
+        after = self.position[1]
+        entries = [entry for entry in change.entries if entry.seq > after]
+        if not entries:
+            return
+        self._check_owner(head)
+        self.publish([entry for entry in entries if entry.view is not None])
+        if entries[-1].seq >= head.handling.since > after:
+            self._notify_handling(head.handling, entries)
+        self.position = (head.epoch, entries[-1].seq)
+        for successor in filter(None, (successor_of(entry.event) for entry in entries)):
+            self._notify_successor(successor)
 
     def log_vanished(self) -> None:
         """Notify subscribers that the log was erased or has expired."""
@@ -255,6 +275,13 @@ class Feed:
         `reason`: `erased` or `claimed`.
         """
         self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
+
+    def _log_replaced(self, epoch: str, version: int) -> None:
+        """Notify subscribers that another server has erased or replaced the log."""
+        self._record.forget()
+        self._record.owner = None
+        self.position = (epoch, version)
+        self.notify_moved("erased", epoch)
 
     def _notify_handling(self, handling: Handling, entries: Sequence[LogEntry]) -> None:
         asks = any(isinstance(entry.event, OperatorLeft) and entry.event.asks_rating for entry in entries)
