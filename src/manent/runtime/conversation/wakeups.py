@@ -6,6 +6,7 @@ store at least every `POLL_INTERVAL_S` seconds. `server/app.py` opens this task 
 the registry.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
@@ -19,10 +20,10 @@ POLL_INTERVAL_S: Final = 3.0
 """Maximum number of seconds between two reads of the store, even if the store reports no change."""
 
 PAUSE_FACTOR: Final = 4.0
-"""Pause after a comparison of all conversations, as a multiple of its duration.
+"""Minimum pause between two comparisons of all conversations, as a multiple of the duration of the first one.
 
-So comparing takes at most a fifth of the time. After a comparison of the conversations that the store names, the pause
-is as long as the comparison: the next one then reads the changes of this time with one query.
+So they take at most a fifth of the time. Comparisons of the conversations that the store names continue during this
+pause. Each of them is followed by a pause of its own duration, so that the next query reads more changes.
 """
 
 MAX_RETRY_S: Final = 1.0
@@ -43,6 +44,7 @@ class Wakeups:
         self.listeners: list[Callable[[], None]] = []
         self._loop = Loop("wakeups", self._watch, metrics=conversations.engine.metrics, max_retry_s=MAX_RETRY_S)
         self._pending: set[str] | None = set()  # None: any conversation
+        self._all_again_at = float("-inf")
         self._cached_stale = True
         self._cached_checked_at = float("-inf")
 
@@ -57,7 +59,6 @@ class Wakeups:
     async def _watch(self) -> float:
         """Wait for changes and publish them. Return the pause until the next wait in seconds."""
         changed = await self.conversations.engine.store.news(within_s=POLL_INTERVAL_S)
-        started = time.monotonic()
         if changed is None:
             for listener in self.listeners:
                 listener()
@@ -65,10 +66,15 @@ class Wakeups:
         if self._pending is not None:
             self._pending = None if changed is None else self._pending.union(changed, behind)
         behind.clear()
+        if self._pending is None:
+            await asyncio.sleep(self._all_again_at - time.monotonic())
+        started = time.monotonic()
         await self._update(self._pending)  # if this fails, the next round repeats it
-        factor = PAUSE_FACTOR if self._pending is None else 1.0
+        duration = time.monotonic() - started
+        if self._pending is None:
+            self._all_again_at = started + (1 + PAUSE_FACTOR) * duration
         self._pending = set()
-        return factor * (time.monotonic() - started)
+        return duration
 
     async def _update(self, changed: Collection[str] | None) -> None:
         """Compare conversations with the store, and publish new events.

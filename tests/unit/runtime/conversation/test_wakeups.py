@@ -1,5 +1,6 @@
 """Subscribers are notified of changes by other servers, and erased logs are removed from memory."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -131,3 +132,32 @@ async def test_change_is_published_although_it_cannot_be_read_at_first(monkeypat
     await watch.close()
 
     assert failed
+
+
+async def test_named_changes_do_not_wait_after_a_comparison_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a slow comparison of all conversations, changes that the store names are published without a long pause."""
+    monkeypatch.setattr(wakeups, "PAUSE_FACTOR", 1e6)
+
+    class Slow(Scripted):
+        async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+            await asyncio.sleep(0.01)
+            found = await super().changes(positions, limit=limit)
+            compared.append(len(positions))
+            return found
+
+    compared = list[int]()
+    store = Slow()
+    here, there = home(store), home(store)
+    await store.open()
+    follower = Follower(here)
+    await say(here, "hello")
+    store.reported = [None]
+    watch = Wakeups(here)
+    await watch.open()
+    await until(lambda: bool(compared))
+    await say(there, "count")
+    store.reported = [("ada",)]
+    await until(lambda: len(follower.entries) == 4)
+    await watch.close()
+
+    assert shown(follower.entries)[2:] == ["count", "One.\n\nTwo."]
