@@ -6,6 +6,7 @@ therefore measure any server that supports this protocol.
 
 import asyncio
 import json
+import random
 import statistics
 import time
 import uuid
@@ -163,6 +164,7 @@ async def run(
     phrases: Sequence[str] = PHRASES,
     over: Channel = Talker,
     visit: int = 0,
+    pause_s: float = 0.0,
     other: Running | None = None,
 ) -> Result:
     """Send messages in several conversations at once. Each message is a new text.
@@ -174,6 +176,7 @@ async def run(
         phrases: the messages, which are sent one after another. A number is appended to each message.
         over: the channel.
         visit: the number of messages after which a new visitor replaces a visitor. 0: all visitors stay.
+        pause_s: average time for which a visitor waits before the next message.
         other: a server of the same store on which each visitor has another tab.
 
     Raises:
@@ -198,6 +201,8 @@ async def run(
                 phrase = phrases[count % len(phrases)]
                 latencies.append(await talkers[number].ask(f"{phrase} {number * 100_000 + count}"))
                 count += 1
+                if pause_s:
+                    await asyncio.sleep(2 * pause_s * random.random())
 
         await asyncio.gather(*map(talk, range(conversations)))
         wall, cpu = time.perf_counter() - started, server.cpu_s() - before
@@ -220,7 +225,12 @@ async def run(
 
 
 async def run_on_all(
-    servers: Sequence[Running], *, conversations: int, seconds: float, other_tabs: bool = False
+    servers: Sequence[Running],
+    *,
+    conversations: int,
+    seconds: float,
+    pause_s: float = 0.0,
+    other_tabs: bool = False,
 ) -> Result:
     """Send messages to several servers at once, with an equal part of the conversations on each. Return the sums.
 
@@ -230,13 +240,14 @@ async def run_on_all(
         servers: the servers, which use one store.
         conversations: the number of concurrent conversations in total.
         seconds: as in `run`.
+        pause_s: as in `run`.
         other_tabs: whether each visitor has another tab, on the next server.
     """
     each = conversations // len(servers)
     next_servers = [*servers[1:], servers[0]] if other_tabs else [None] * len(servers)
     found = await asyncio.gather(
         *(
-            run(server, conversations=each, seconds=seconds, other=other)
+            run(server, conversations=each, seconds=seconds, pause_s=pause_s, other=other)
             for server, other in zip(servers, next_servers, strict=True)
         )
     )

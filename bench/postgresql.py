@@ -1,14 +1,16 @@
 """Measure turns per second on PostgreSQL, and the statements, round trips and CPU time per turn.
 
-    python bench/postgresql.py [--servers 1,2,3] [--conversations 1,32] [--other-tabs] [--seconds 5] [--rounds 3]
-                               [--round-trip-ms 0] [--bouncer] [--against CHECKOUT]
+    python bench/postgresql.py [--servers 1,2,3] [--conversations 1,32] [--pause-ms 0] [--other-tabs] [--seconds 5]
+                               [--rounds 3] [--round-trip-ms 0] [--bouncer] [--against CHECKOUT]
 
 The program starts a PostgreSQL server that syncs its commits. With several servers, the conversations are divided among
-them, as a load balancer would do. With --other-tabs, each visitor has another tab on the next server, and the program
-also measures how much later a reply arrives there. With --round-trip-ms, Manent connects to PostgreSQL through a proxy
-that adds this delay and counts round trips. With --bouncer, Manent connects through PgBouncer in transaction mode. With
---against, rounds alternate with rounds of another checkout, which needs a virtual environment in `.venv`, so that two
-versions can be compared on a noisy machine. The client and PostgreSQL use the same cores as the servers.
+them, as a load balancer would do. With --pause-ms, each visitor waits this long on average before the next message, so
+that the servers have less load than they can serve. With --other-tabs, each visitor has another tab on the next server,
+and the program also measures how much later a reply arrives there. With --round-trip-ms, Manent connects to PostgreSQL
+through a proxy that adds this delay and counts round trips. With --bouncer, Manent connects through PgBouncer in
+transaction mode. With --against, rounds alternate with rounds of another checkout, which needs a virtual environment in
+`.venv`, so that two versions can be compared on a noisy machine. The client and PostgreSQL use the same cores as the
+servers.
 """
 
 import argparse
@@ -88,6 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", default="1")
     parser.add_argument("--conversations", default="1,32")
+    parser.add_argument("--pause-ms", type=float, default=0.0)
     parser.add_argument("--other-tabs", action="store_true")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
@@ -138,6 +141,7 @@ def main() -> None:
                                     servers,
                                     conversations=count,
                                     seconds=chosen.seconds,
+                                    pause_s=chosen.pause_ms / 1000,
                                     other_tabs=chosen.other_tabs,
                                 )
                             )
