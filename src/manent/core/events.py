@@ -54,7 +54,7 @@ class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
 
     @property
     def entities(self) -> list[Json]:
-        """The recognised entities, in Rasa's format. Events from outside can contain other values, which are ignored."""
+        """The recognised entities, in Rasa's format. Other values, which events from outside can contain, are ignored."""
         found = self.parse_data.get("entities")
         return [entity for entity in found if isinstance(entity, dict)] if isinstance(found, list) else []
 
