@@ -154,7 +154,7 @@ class Conversation:
     async def erase(self, *, new_epoch: str | None) -> bool:
         """Erase the conversation.
 
-        The erase does not wait for a running action. Waiting messages are rejected with `conversation_changed`. Later
+        The erase does not wait for actions. Waiting messages are rejected with `conversation_changed`. Later
         results for the erased log are discarded. The caller must notify the subscribers.
 
         The erase is the next job, because any other job would first finish the interrupted turn, and so run its action
@@ -173,6 +173,7 @@ class Conversation:
         self.turns.interrupt()
 
         async def work(_: "Conversation") -> bool:
+            self.turns.allow_actions()
             found = await self.engine.store.erase(self.sender_id, new_epoch=new_epoch)
             for ticket in waiting:
                 if not ticket.accepted.done():

@@ -138,7 +138,7 @@ class Feed:
             raise Erased if cause.has_begun else VersionConflict(record.sender_id)
         if not events and not open_turn and not before.open_turn:
             return
-        started = time.perf_counter()
+        earlier, started = self.position, time.perf_counter()
         with engine.spans.step("commit"):
             entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
         engine.metrics.appended.observe(time.perf_counter() - started)
@@ -150,9 +150,13 @@ class Feed:
             if message_seq is not None and not ticket.accepted.done():
                 engine.metrics.accepted += 1
                 ticket.accepted.set_result(Receipt(seq=message_seq))
-        if has_caught_up:
-            published = self.position[1] if self.position is not None and self.position[0] == before.epoch else 0
-            self.position = (before.epoch, max(published, before.version + len(entries)))
+        after = before.version + len(entries)
+        # `catch_up` can have published the entries, because the store can report them before the append returns.
+        is_same_log = earlier is not None and earlier[0] == before.epoch
+        published = self.position[1] if is_same_log and self.position is not None else 0
+        is_replaced = self.position is not None and self.position[0] != before.epoch
+        if has_caught_up and not is_replaced and published < after:
+            self.position = (before.epoch, after)
             self.publish([entry for entry in visible if entry.seq > published])
             if record.head is not None and record.head.handling is not before.handling:
                 self._notify_handling(record.head.handling, entries)
@@ -207,6 +211,8 @@ class Feed:
     async def catch_up(self, epoch: str, version: int) -> None:
         """Publish events that other servers have appended, up to this version.
 
+        A turn on this server can commit, and the log can be erased, while this method reads the store.
+
         Args:
             epoch: the epoch of the log in the store. A different epoch means that the log was erased or replaced.
             version: the version of the log in the store.
@@ -214,37 +220,40 @@ class Feed:
         if self.position is None:
             self.position = (epoch, version)
         if self.position[0] != epoch:
-            self._log_replaced(epoch, version)
+            # The caller can have read the epoch before an erase on this server, so read it again.
+            await self._read_changes(limit=0)
+            return
         while self.position is not None and self.position[0] == epoch and self.position[1] < version:
             before = self.position
-            changes = await self._engine.store.changes([self.read_position], limit=self._engine.limits.page)
-            if changes:
-                self.publish_change(changes[0])
+            await self._read_changes(limit=self._engine.limits.page)
             if self.position == before:
                 return
+
+    async def _read_changes(self, *, limit: int) -> None:
+        for change in await self._engine.store.changes([self.read_position], limit=limit):
+            self.publish_change(change)
 
     def publish_change(self, change: Change) -> None:
         """Publish the events of a change that other servers have made.
 
-        This server may have published or replaced the log while the change was read. Events that were already published
-        are left out.
+        A turn on this server can commit, and the log can be erased, while the change is read. Events that were already
+        published are left out, and changes of an old log are ignored.
         """
-        head = change.head
-        if head is None:
+        head, position = change.head, self.read_position
+        if head is None or position.epoch != change.position.epoch:
             return
-        if self.position is None:
-            self.position = (head.epoch, head.version)
-        if self.position[0] != head.epoch:
-            if self.position[0] == change.position.epoch:
+        if head.epoch != position.epoch:
+            if self.position is None:
+                self.position = (head.epoch, head.version)
+            else:
                 self._log_replaced(head.epoch, head.version)
             return
-        after = self.position[1]
-        entries = [entry for entry in change.entries if entry.seq > after]
+        entries = [entry for entry in change.entries if entry.seq > position.version]
         if not entries:
             return
         self._check_owner(head)
         self.publish([entry for entry in entries if entry.view is not None])
-        if entries[-1].seq >= head.handling.since > after:
+        if entries[-1].seq >= head.handling.since > position.version:
             self._notify_handling(head.handling, entries)
         self.position = (head.epoch, entries[-1].seq)
         for successor in filter(None, (successor_of(entry.event) for entry in entries)):
