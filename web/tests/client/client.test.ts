@@ -291,6 +291,19 @@ describe("tabs", () => {
     expect(tab.texts).toEqual([]);
   });
 
+  it("request another token after a sign-out in another tab", async () => {
+    let token: string | null = "of ada";
+    const tab = await world.tab({ token: () => token });
+    const other = await world.tab({ token: () => token });
+    token = null; // the site has ended the visitor's session
+    tab.client.forget();
+    tab.client.reconnect();
+    await settle();
+
+    expect([tab.socket.auth, other.socket.auth]).toEqual([{}, {}]);
+    expect(other.state.connection).toBe("online");
+  });
+
   it("follow another conversation that was opened while they joined", async () => {
     const tab = await world.tab();
     const other = await world.tab();
