@@ -109,7 +109,7 @@ export default defineConfig({
     },
     {
       // `client/socketio.ts` uses WebSocket and polling, and sends JSON; `client/connection.ts` reconnects. Socket.IO
-      // would bundle a third transport, binary packets, pauses of its own, and a parser of addresses that every browser
+      // would bundle a third transport, binary packets, its own pauses, and a parser of addresses that every browser
       // has.
       name: "less-of-socket.io",
       enforce: "pre",

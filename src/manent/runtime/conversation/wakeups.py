@@ -23,7 +23,7 @@ PAUSE_FACTOR: Final = 4.0
 """Minimum pause between two comparisons of all conversations, as a multiple of the duration of the first one.
 
 So they take at most a fifth of the time. Comparisons of the conversations that the store names continue during this
-pause. Each of them is followed by a pause of its own duration, so that the next query reads more changes.
+pause. After each of these, the task pauses for as long as it took, so that the next query reads more changes.
 """
 
 MAX_RETRY_S: Final = 1.0
