@@ -1,14 +1,14 @@
 """How WhatsApp shows buttons that open a page."""
 
 from manent.channels.whatsapp import WhatsAppChannel, WhatsAppOptions
-from manent.core.events import BotUttered
+from manent.core.events import BotUttered, Json
 
 LINK = {"title": "Terms", "url": "https://example.invalid/terms"}
 YES = {"title": "Yes", "payload": "/affirm"}
 
 
 def _channel() -> WhatsAppChannel:
-    secrets = {"access_token": "t", "app_secret": "s", "verify": "v"}
+    secrets: Json = {"access_token": "t", "app_secret": "s", "verify": "v"}
     return WhatsAppChannel(WhatsAppOptions(phone_number_id="1", **secrets))
 
 
