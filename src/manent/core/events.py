@@ -54,7 +54,7 @@ class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
 
     @property
     def entities(self) -> list[Json]:
-        """The recognised entities, in Rasa's format. Other values in events from outside are omitted."""
+        """The recognised entities, in Rasa's format. Other values, which can come from outside, are ignored."""
         found = self.parse_data.get("entities")
         return [entity for entity in found if isinstance(entity, dict)] if isinstance(found, list) else []
 

@@ -178,7 +178,7 @@ async def test_connections_that_are_replaced_by_two_requests_are_all_closed(monk
 
     pool = connections.Connections(headers={}, cafile=None, timeout_s=1.0, connect_timeout_s=1.0)
     monkeypatch.setattr(aiohttp.ClientSession, "close", close_slowly)
-    monkeypatch.setattr(connections.aiohttp, "ClientSession", note)
+    monkeypatch.setattr(aiohttp, "ClientSession", note)
 
     async def request() -> None:
         async with pool.session():

@@ -1,10 +1,11 @@
 """Subscribers receive committed entries, also those of other servers."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
-from manent.core.conversation_log import Append, LogEntry
+from manent.core.conversation_log import Append, Change, Position
 from manent.core.events import BotUttered
 from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, Moved, News
@@ -120,8 +121,8 @@ async def test_entries_are_published_once_if_a_turn_commits_while_they_are_read(
     class Slow(MemoryStore):
         hold: asyncio.Event | None = None
 
-        async def entries(self, sender_id: str, *, after: int = 0, limit: int | None = None) -> list[LogEntry]:
-            found = await super().entries(sender_id, after=after, limit=limit)
+        async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+            found = await super().changes(positions, limit=limit)
             hold, self.hold = self.hold, None
             if hold is not None:
                 await hold.wait()
