@@ -149,19 +149,23 @@ class Engine:
         """Return the NLU result for a text."""
         return await assistant.understand(text, self._batcher)
 
-    async def ask(self, head: Head, tracker: Tracker, step: CallAction | Generate) -> ActionResult | Json:
+    async def ask(
+        self, head: Head, tracker: Tracker, step: CallAction | Generate, *, number: int = 1
+    ) -> ActionResult | Json:
         """Run a custom action or generate a response.
 
         Args:
             head: head of the log after the last commit.
             tracker: state at this head.
             step: the action to run or the response to generate.
+            number: number of this call among the turn's calls with the same name at this head, from 1. A form can call
+                its validation action twice, and both calls must have different keys.
 
         Raises:
             ActionError: the action failed, or no endpoint is configured for it.
         """
         name = step.name if isinstance(step, CallAction) else step.response
-        key = f"{head.epoch}:{head.version}:{name}"
+        key = f"{head.epoch}:{head.version}:{name}" + (f":{number}" if number > 1 else "")
         events = await self._session_events(head)
         wire = tracker_to_wire(tracker, events, trailing=step.trailing, idempotency_key=key)
         if isinstance(step, Generate):

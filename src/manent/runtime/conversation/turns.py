@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from manent.core.conversation_log import Accepted, Head
@@ -278,6 +279,7 @@ class TurnRunner:
         tracker.domain = assistant.domain
         turn = Turn(assistant.dialogue, tracker, engine.env(assistant))
         failure: ActionError | None = None
+        calls: Counter[tuple[int, str]] = Counter()
         step = begin(turn)
         while not isinstance(step, Finished):
             if isinstance(step, Understand):
@@ -287,7 +289,7 @@ class TurnRunner:
             asked = time.perf_counter()
             try:
                 with engine.spans.call(*_name_of(step)):
-                    answer = await self._ask(step)
+                    answer = await self._ask(step, calls)
                 step = turn.proceed(answer)
             except ActionError as error:
                 extra = {"sender_id": self._record.sender_id, "code": error.code, "error": error.message}
@@ -312,8 +314,12 @@ class TurnRunner:
             self._engine.metrics.understood.observe(time.perf_counter() - started)
         return cause.parsed[1]
 
-    async def _ask(self, step: CallAction | Generate) -> object:
+    async def _ask(self, step: CallAction | Generate, calls: Counter[tuple[int, str]]) -> object:
         """Call an action or the text generator, and show the typing indicator during a slow call.
+
+        Args:
+            step: the call.
+            calls: version and name → number of the turn's calls, which is increased.
 
         Raises:
             Erased: the conversation was erased. The call is cancelled.
@@ -321,7 +327,9 @@ class TurnRunner:
         head, tracker = await self._record.load()
         if self._is_interrupted:
             raise Erased
-        asked = asyncio.ensure_future(self._engine.ask(head, tracker, step))
+        _, name = _name_of(step)
+        calls[head.version, name] += 1
+        asked = asyncio.ensure_future(self._engine.ask(head, tracker, step, number=calls[head.version, name]))
         interrupted = self._interrupted = asyncio.get_running_loop().create_future()
         wait_s: float = TYPING_AFTER_S
         try:

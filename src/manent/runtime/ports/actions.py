@@ -18,7 +18,8 @@ class ActionCall:
         name: name of the action.
         sender_id: key of the conversation in which the action runs.
         tracker: the tracker as JSON, with `events` limited to the current session.
-        idempotency_key: `epoch:seq:action`. A repeated call after a crash has the same key.
+        idempotency_key: `epoch:seq:action`, and `:2`, `:3`, … for further calls before the next event. A repeated call
+            after a crash has the same key.
     """
 
     name: str

@@ -6,10 +6,13 @@ import pytest
 
 from manent.core.errors import ActionError, RequestError
 from manent.core.events import Json
+from manent.dialogue.steps import ActionResult
 from manent.dialogue.turn import CallAction, Generate
 from manent.runtime.conversation.engine import Engine
+from manent.runtime.conversation.registry import Conversations
+from manent.server.loading import load_assistant
 from manent.stores.memory import MemoryStore
-from support.small_talk import Actions, assistant, opened, say
+from support.small_talk import Actions, assistant, model_file, opened, say
 
 CALL = CallAction(name="action_work")
 GENERATE = Generate(response="utter_greet", arguments={"a": 1}, channel="collector")
@@ -117,3 +120,24 @@ def test_ids_are_unique() -> None:
 
     assert len(ids) == 1000
     assert {len(one) for one in ids} == {32}
+
+
+async def test_two_calls_at_the_same_event_have_different_keys() -> None:
+    """A program that recognises a repeated call by its key does not take the second call for a repetition."""
+    keys: list[str] = []
+
+    class Noting(Generator):
+        async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
+            keys.append(tracker["latest_message"]["metadata"]["idempotency_key"])
+            return await super().generate(response, arguments, tracker, channel)
+
+    twice = ActionResult(responses=({"response": "utter_greet"}, {"response": "utter_greet"}))
+    model = load_assistant(model_file(), external_nlg=True)
+    parts = Engine(store=MemoryStore(), assistant=model, actions=Actions(work=lambda _: twice), generator=Noting())
+    conversations = Conversations(parts)
+    await conversations.open()
+    await say(conversations, "work")
+    await conversations.close()
+
+    assert len(keys) == 2
+    assert keys[1] == f"{keys[0]}:2"
