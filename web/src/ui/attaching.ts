@@ -20,6 +20,8 @@ export class Attaching implements Attachable {
     private readonly client: ConversationClient,
     private readonly attention: Attention,
     private readonly context: () => AttachingContext,
+    /** Add styles to the chat. */
+    private readonly adopt: (css: string) => void,
   ) {}
 
   /** Whether the next message has no files. */
@@ -142,12 +144,5 @@ export class Attaching implements Attachable {
       this.loading -= 1;
       this.context().changed();
     }
-  }
-
-  private adopt(css: string): void {
-    const root = this.panel.getRootNode() as ShadowRoot;
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   }
 }

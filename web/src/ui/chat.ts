@@ -148,12 +148,18 @@ export class Chat implements PanelSource {
     );
     this.preferences = new Preferences(this.store, scope);
     this.attention = new Attention(this.preferences, () => this.panel.schedule());
-    this.attaching = new Attaching(host.panel, this.client, this.attention, () => ({
-      offer: this.state.files,
-      localization: this.localization,
-      changed: () => this.panel.schedule(),
-      failed: () => this.deny("failed_request"),
-    }));
+    this.attaching = new Attaching(
+      host.panel,
+      this.client,
+      this.attention,
+      () => ({
+        offer: this.state.files,
+        localization: this.localization,
+        changed: () => this.panel.schedule(),
+        failed: () => this.deny("failed_request"),
+      }),
+      (css) => host.adopt(css),
+    );
     this.readMark = new ReadMark(this.store, scope);
     this.past = new Past(
       this.client,
