@@ -1,5 +1,7 @@
 """How WhatsApp shows buttons that open a page."""
 
+import msgspec
+
 from manent.channels.whatsapp import WhatsAppChannel, WhatsAppOptions
 from manent.core.events import BotUttered
 
@@ -8,8 +10,8 @@ YES = {"title": "Yes", "payload": "/affirm"}
 
 
 def _channel() -> WhatsAppChannel:
-    secrets = {"access_token": "t", "app_secret": "s", "verify": "v"}
-    return WhatsAppChannel(WhatsAppOptions(phone_number_id="1", **secrets))
+    section = {"phone_number_id": "1", "access_token": "t", "app_secret": "s", "verify": "v"}
+    return WhatsAppChannel(msgspec.convert(section, WhatsAppOptions))
 
 
 async def test_an_address_is_shown_although_reply_buttons_have_none() -> None:
