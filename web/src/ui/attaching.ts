@@ -51,7 +51,9 @@ export class Attaching implements Attachable {
 
   paste(event: ClipboardEvent): void {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0) return;
+    // Office programs add a picture of the text that was copied.
+    const isText = ["text/plain", "text/html"].every((type) => event.clipboardData?.types.includes(type));
+    if (files.length === 0 || isText) return;
     event.preventDefault();
     this.add(files);
   }
