@@ -111,7 +111,7 @@ export default defineConfig({
     },
     {
       // `client/socketio.ts` uses WebSocket and polling, and sends JSON; `client/connection.ts` reconnects. Socket.IO
-      // would bundle a third transport, binary packets, pauses of its own, and parsers of addresses and queries that every
+      // would bundle a third transport, binary packets, its own pauses, and parsers of addresses and queries that every
       // browser has.
       name: "less-of-socket.io",
       enforce: "pre",

@@ -29,7 +29,7 @@ KNOWN_S: Final = 3600.0
 
 CALLBACK: Final = "/desk/sign-in/callback"
 
-_ERROR: Final = re.compile(r"[a-z_]{1,60}")
+_REFUSAL: Final = re.compile(r"[a-z_]{1,60}")
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,14 +97,14 @@ class Oidc:
         address = f"{provider.authorization_endpoint}{separator}{urlencode(query)}"
         return address, _base64(msgspec.json.encode(sign_in))
 
-    async def finish(self, cookie: str, *, code: str, state: str, reason: str) -> tuple[str, dict[str, Any]]:
+    async def finish(self, cookie: str, *, code: str, state: str, refusal: str) -> tuple[str, dict[str, Any]]:
         """Exchange the code for the claims about the person. Return the subject and the claims.
 
         Args:
             cookie: value of the cookie from `begin`.
             code: the provider's code. "": the provider has returned an error, for example because the person cancelled.
             state: the value that the provider has returned.
-            reason: code of the error.
+            refusal: code of the provider's error.
 
         Raises:
             RequestError: `sign_in_failed` (403) or `provider_unavailable` (503).
@@ -113,8 +113,8 @@ class Oidc:
         if sign_in is None or not is_same(state, sign_in.state):
             raise _failed("this sign-in was not begun in this browser, or has expired; sign in again")
         if not code:
-            shown = reason if _ERROR.fullmatch(reason) else "no code"
-            raise _failed(f"the provider did not confirm the sign-in ({shown}); sign in again")
+            reason = refusal if _REFUSAL.fullmatch(refusal) else "no code"
+            raise _failed(f"the provider did not confirm the sign-in ({reason}); sign in again")
         provider, verifier = await self._provider()
         form = {
             "grant_type": "authorization_code",

@@ -1,17 +1,15 @@
 """How WhatsApp shows buttons that open a page."""
 
-import msgspec
-
 from manent.channels.whatsapp import WhatsAppChannel, WhatsAppOptions
-from manent.core.events import BotUttered
+from manent.core.events import BotUttered, Json
 
 LINK = {"title": "Terms", "url": "https://example.invalid/terms"}
 YES = {"title": "Yes", "payload": "/affirm"}
 
 
 def _channel() -> WhatsAppChannel:
-    section = {"phone_number_id": "1", "access_token": "t", "app_secret": "s", "verify": "v"}
-    return WhatsAppChannel(msgspec.convert(section, WhatsAppOptions))
+    secrets: Json = {"access_token": "t", "app_secret": "s", "verify": "v"}
+    return WhatsAppChannel(WhatsAppOptions(phone_number_id="1", **secrets))
 
 
 async def test_an_address_is_shown_although_reply_buttons_have_none() -> None:

@@ -93,7 +93,7 @@ class SignInRequests:
                 request.cookies.get(STATE_COOKIE, ""),
                 code=given.get("code", ""),
                 state=given.get("state", ""),
-                reason=given.get("error", ""),
+                refusal=given.get("error", ""),
             )
             member = await self.desk.identity.admit(subject, claims)
             token = await self.desk.identity.sign_in(member)
