@@ -409,9 +409,13 @@ export class Desk {
     const { selected } = this.state;
     if (selected === null) return;
     this.act("labels", { add: [...add], remove: [...remove] });
-    const known = this.state.rows[selected]?.labels ?? [];
+    this.showLabels(selected, add, remove);
+  }
+
+  private showLabels(sender_id: string, add: readonly string[], remove: readonly string[]): void {
+    const known = this.state.opened[sender_id]?.labels ?? [];
     const labels = [...known.filter((label) => !remove.includes(label) && !add.includes(label)), ...add];
-    this.dispatch({ type: "labels", sender_id: selected, labels });
+    this.dispatch({ type: "labels", sender_id, labels });
   }
 
   /** Copy the conversation as a test story. */
@@ -621,6 +625,10 @@ export class Desk {
 
   private rejected(entry: Entry, error: Rejected): void {
     if (error.head !== null) this.dispatch({ type: "head", head: error.head });
+    if (entry.request === "labels") {
+      const { add, remove } = entry.body as unknown as { add: string[]; remove: string[] };
+      this.showLabels(entry.sender_id, remove, add);
+    }
     const isDone = { hand_back: "bot", close: "bot" }[entry.request] === error.head?.handler;
     if (isDone && error.head !== null) return; // an earlier attempt has succeeded, and its answer was lost
     // The visitor has asked for a person meanwhile: the operator wants the same as before.

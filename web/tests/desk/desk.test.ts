@@ -301,6 +301,26 @@ describe("a conversation that is erased while an operator reads it", () => {
   });
 });
 
+describe("labels", () => {
+  it("keep those of a conversation that is not in the list, and are as before if the server refuses a change", async () => {
+    answers["conversations"] = () => ({ conversations: [], next: null });
+    answers["conversations/v"] = () => ({ head: head(3), messages: [], has_more: false, labels: ["vip"] });
+    let refuse: () => void = () => undefined;
+    answers["conversations/v/labels"] = () => new Promise((resolve) => (refuse = () => resolve(400)));
+    const desk = await open();
+    desk.select("v");
+    await pause();
+    desk.label(["angry"], []);
+    await pause();
+    expect(desk.state.opened["v"]!.labels).toEqual(["vip", "angry"]);
+    refuse();
+    await pause();
+
+    expect(desk.state.opened["v"]!.labels).toEqual(["vip"]);
+    desk.stop();
+  });
+});
+
 describe("an operator who is signed out", () => {
   it("is asked for by one timer, however often the page is looked at", async () => {
     operator = null;
