@@ -697,6 +697,8 @@ export class Desk {
       else if (isWriting) (target as HTMLElement).blur();
       return;
     }
+    // These keys act on the open conversation, which only the inbox shows.
+    if (this.state.tab !== "inbox" && ["reply", "take", "hand_back"].includes(command)) return;
     event.preventDefault();
     switch (command) {
       case "next":

@@ -301,6 +301,27 @@ describe("a conversation that is erased while an operator reads it", () => {
   });
 });
 
+describe("a key on another tab", () => {
+  it("does not take the conversation that is open in the inbox", async () => {
+    const desk = await open();
+    desk.select("v");
+    await pause();
+    const press = (): void =>
+      void document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "t", bubbles: true }));
+    desk.go("numbers");
+    press();
+    await pause();
+    const taken = (): number => requests.filter(({ path }) => path.endsWith("/take")).length;
+    expect(taken()).toBe(0);
+
+    desk.go("inbox");
+    press();
+    await pause();
+    expect(taken()).toBe(1);
+    desk.stop();
+  });
+});
+
 describe("labels", () => {
   it("keep those of a conversation that is not in the list, and are as before if the server refuses a change", async () => {
     answers["conversations"] = () => ({ conversations: [], next: null });
