@@ -1,4 +1,4 @@
-"""Accessibility as axe-core sees it."""
+"""Accessibility checks with axe-core."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds, one line each with the element."""
+    """Return the violations that axe finds, one line each with the element."""
     page.evaluate(AXE.read_text())
     options = {"runOnly": {"type": "tag", "values": TAGS}}
     found: Any = page.evaluate(f"axe.run(document, {json.dumps(options)})")

@@ -1,4 +1,4 @@
-"""The hosted page as a visitor uses it: by role and by words, never by a selector of the implementation."""
+"""The chat as a visitor uses it: tests find elements by role and text."""
 
 from typing import Self
 
@@ -25,18 +25,18 @@ class Chat:
         return self.connected()
 
     def connected(self) -> Self:
-        """Wait for the connection: the page tries at least every ten seconds."""
+        """Wait for the connection. The page tries to connect at least every ten seconds."""
         expect(self.panel).to_have_attribute("data-connection", "online")
         return self
 
     def disconnected(self) -> Self:
-        """Wait until the page knows that the connection is gone."""
+        """Wait until the page shows that it is not connected."""
         expect(self.panel).not_to_have_attribute("data-connection", "online")
         return self
 
     @property
     def panel(self) -> Locator:
-        """What holds the whole chat."""
+        """The element that contains the whole chat."""
         return self.page.locator("manent-chat [part~=panel]")
 
     @property
@@ -46,11 +46,11 @@ class Chat:
 
     @property
     def box(self) -> Locator:
-        """Where one writes."""
+        """The text field."""
         return self.page.get_by_role("textbox")
 
     def say(self, text: str) -> Self:
-        """Write and press Enter."""
+        """Type a text and press Enter."""
         self.box.fill(text)
         self.box.press("Enter")
         return self
@@ -61,23 +61,23 @@ class Chat:
         return self
 
     def menu(self, name: str) -> Self:
-        """Choose from the menu."""
+        """Choose an entry of the menu."""
         self.page.get_by_role("button", name="Menu").click()
         self.page.get_by_role("menuitem", name=name).click()
         return self
 
     def heard(self, text: str, times: int = 1) -> Self:
-        """Wait until the assistant has said it that often."""
+        """Wait until the conversation has this number of bot messages with the text."""
         expect(self.log.locator("[part~=bot]").filter(has_text=text)).to_have_count(times)
         return self
 
     def said(self, text: str, times: int = 1) -> Self:
-        """Wait until the visitor has said it that often."""
+        """Wait until the conversation has this number of visitor messages with the text."""
         expect(self.log.locator("[part~=user]").filter(has_text=text)).to_have_count(times)
         return self
 
     def lines(self) -> list[str]:
-        """What stands in the conversation, in order: each message's visible words, `> ` before the visitor's."""
+        """Return the visible text of each message, in order, with `> ` before the visitor's."""
         script = """log => [...log.querySelectorAll('[part~=message]')].map(message => {
             const pieces = message.querySelectorAll('.text, .bubble, .buttons button span');
             const words = [...pieces].map(piece => piece.innerText.trim());

@@ -34,7 +34,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. It ends with the module: Playwright's synchronous interface occupies the thread's event loop."""
+    """Chromium. It ends with the module, because Playwright's synchronous interface occupies the event loop."""
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium, or name one in CHROMIUM")
     with sync_playwright() as playwright:
@@ -131,5 +131,5 @@ def jwt_server(running_jwt_server: ChatServer) -> ChatServer:
 
 @pytest.fixture
 def tokens(site: Site) -> Tokens:
-    """A site with a login."""
+    """A site whose visitors can sign in."""
     return Tokens(site)

@@ -1,4 +1,4 @@
-"""A desk in memory for the tests of its page: the API of the desk over HTTP, with conversations that a test makes up.
+"""A server of the desk's page and API that keeps its conversations in memory, for the tests of the page.
 
 The page is the built one. A test changes the conversations, sends events, cuts the streams and lets requests fail,
 which a real server does only by chance. `tests/journeys/test_desk.py` runs the page with real servers.
@@ -70,7 +70,7 @@ class Talk:
         return {"sender_id": self.sender_id, "epoch": "e", "seq": self.seq, "handler": self.handler, **optional}
 
     def row(self) -> Json:
-        """Return the row of the list, without `unread`."""
+        """Return the conversation's entry in the list, without `unread`."""
         said = [one for one in self.messages if one["role"] in ("user", "bot", "agent")]
         last = None
         if said:
@@ -138,12 +138,12 @@ class DeskServer:
         return said
 
     def queue(self, talk: Talk) -> None:
-        """Let the visitor wait for a person."""
+        """Let the visitor wait for an operator."""
         talk.handler, talk.waiting_since = "queue", time.time()
         self.changed(talk)
 
     def cut(self) -> None:
-        """End all streams. The pages open new ones."""
+        """End all streams. The pages open new streams."""
         self._cut += 1
 
     def done(self, name: str) -> list[Json]:
@@ -151,7 +151,7 @@ class DeskServer:
         return [body for kind, body in self.requests if kind == name]
 
     def start(self) -> None:
-        """Start, and return when the port is open."""
+        """Start the server, and return when the port is open."""
         static = page.routes(SocketIoOptions(), desk=True)
         routes = [Route("/desk/api/v1/{path:path}", self._serve, methods=["GET", "POST", "PUT"]), *static]
         config = uvicorn.Config(Starlette(routes=routes), "127.0.0.1", self.port, log_level="error", lifespan="off")
@@ -163,7 +163,7 @@ class DeskServer:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End."""
+        """Stop the server."""
         if self._server is not None:
             self._server.force_exit = self._server.should_exit = True
 

@@ -1,4 +1,4 @@
-"""Firefox by its own protocol, WebDriver BiDi: as much of a driver as one conversation needs.
+"""A small driver for Firefox that uses WebDriver BiDi.
 
 Playwright drives Firefox builds of its own, or a Firefox newer than Debian's: with `firefox-esr` it ends in "unknown
 command: emulation.setMediaFeaturesOverride". Firefox speaks BiDi itself, on a WebSocket.

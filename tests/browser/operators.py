@@ -1,4 +1,4 @@
-"""Adds an operator to a page's WebSocket: the server is real, the operator's events are put between its frames."""
+"""Adds an operator's events to the WebSocket frames of a real server."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ class Operator:
         page.route_web_socket("**/socket.io/**", self._connect)
 
     def joins(self) -> None:
-        """Take the conversation."""
+        """Take over the conversation."""
         self.send("handler_changed", {"handler": "human", "operator": ADA})
 
     def types(self) -> None:

@@ -1,4 +1,4 @@
-"""The real `manent run` for browser tests: on a port that stays the same when it is killed and started again."""
+"""A real `manent run` for browser tests, on a port that does not change when the server is restarted."""
 
 import os
 import socket
@@ -36,11 +36,11 @@ class ChatServer:
 
     @property
     def is_running(self) -> bool:
-        """Whether its process lives."""
+        """Whether the server's process is running."""
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Start, and return when it accepts connections."""
+        """Start the server, and return when it accepts connections."""
         command = [sys.executable, "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(self.port)]
         # `stop` must not wait for load balancers. `arguments` may set another time.
         command += ["--lame-duck", "0", *self.arguments]
@@ -55,13 +55,13 @@ class ChatServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End at once, as a crash does."""
+        """Kill the server, as a crash does."""
         if self.process is not None and self.is_running:
             self.process.kill()
             self.process.wait(10)
 
     def stop(self) -> None:
-        """End properly."""
+        """Stop the server with SIGTERM."""
         if self.process is not None and self.is_running:
             self.process.terminate()
             try:

@@ -1,4 +1,4 @@
-"""Other people's pages that embed the chat: a web server of their own, on another origin."""
+"""Sites that embed the chat: a web server with another origin."""
 
 import threading
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Site:
                 self.wfile.write(body.encode() if isinstance(body, str) else body or b"")
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -49,7 +49,7 @@ class Site:
         return f"http://127.0.0.1:{self._server.server_address[1]}/"
 
     def page(self, path: str, body: str) -> str:
-        """Put a page up; returns its address."""
+        """Add a page; return its address."""
         main = f"<main><h1>A site</h1>{body}</main>"
         self.pages[path] = f"<!doctype html><html lang='en'><title>A site</title>{VIEWPORT}<body>{main}</body></html>"
         return self.url.rstrip("/") + path

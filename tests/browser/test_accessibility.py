@@ -1,4 +1,4 @@
-"""For everyone: no violation that axe finds in any state, keyboard alone, right to left, large text."""
+"""Accessibility: axe finds no violations, and the chat works with the keyboard, right to left and with large text."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from browser.servers import ChatServer
 def test_axe_finds_nothing_in_any_state(
     open_context: Callable[..., BrowserContext], server: ChatServer, scheme: str
 ) -> None:
-    """Empty, full of every kind of message, with menu, question and notice, offline with unsent messages."""
+    """Axe finds no violation in the empty chat, with all kinds of messages, menus and notices, and offline."""
     context = open_context(color_scheme=scheme)
     chat = Chat(context.new_page()).open(server.url)
     assert violations(chat.page) == []
@@ -63,7 +63,7 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 def states(chat: Chat, server: ChatServer) -> Iterator[str]:
-    """Bring the chat into one state after the other, and yield the name of each. Does not depend on the language."""
+    """Show one state of the chat after the other, and yield the name of each. The language does not matter."""
     page, panel = chat.page, chat.panel
     script = f'<script type="module" src="{server.url}webchat/manent-chat.js"></script>'
     launcher = page.locator("manent-chat [part=launcher]")
@@ -123,7 +123,7 @@ PAGE = (
 def test_axe_finds_nothing_in_any_state_and_mode(
     open_context: Callable[..., BrowserContext], server: ChatServer, mode: str
 ) -> None:
-    """No violation in nine states in small windows, in dark and forced colours, and from right to left."""
+    """Axe finds no violation in nine states: in small windows, dark and forced colours, and from right to left."""
     page = open_context(**MODES[mode]).new_page()
     found: dict[str, list[str]] = {}
     seen = 0
@@ -138,7 +138,7 @@ def test_axe_finds_nothing_in_any_state_and_mode(
 
 
 def test_everything_can_be_done_with_the_keyboard(chat: Chat) -> None:
-    """Writing, choosing a quick reply, the menu and its question, without a mouse; focus never gets lost."""
+    """A visitor can write, choose quick replies and use the menu without a mouse, and the focus is never lost."""
     page = chat.page
     focused = "(document.querySelector('manent-chat').shadowRoot.activeElement || {}).textContent?.trim()"
     expect(chat.box).to_be_focused()
@@ -169,7 +169,7 @@ def test_everything_can_be_done_with_the_keyboard(chat: Chat) -> None:
 
 
 def test_new_messages_are_announced_and_history_is_not(chat: Chat) -> None:
-    """Who listens hears the assistant's new words once, and no old ones after a reload."""
+    """A screen reader reads each new message of the bot once, and no old messages after a reload."""
     announcer = chat.page.locator("manent-chat [aria-live=polite]:not([role=status])")
     chat.say("many thanks").heard("With pleasure.")
     expect(announcer).to_have_text("Manent said: With pleasure.")
@@ -179,7 +179,7 @@ def test_new_messages_are_announced_and_history_is_not(chat: Chat) -> None:
 
 
 def test_whatever_happens_is_announced(chat: Chat) -> None:
-    """The same reply twice is read out twice, what has no words is named, and so is what could not be sent."""
+    """A screen reader reads repeated replies, the names of content without text, and failed sends."""
     chat.page.evaluate(
         """() => {
           window.announced = [];
@@ -211,7 +211,7 @@ def test_whatever_happens_is_announced(chat: Chat) -> None:
 
 
 def test_right_to_left(open_context: Callable[..., BrowserContext], server: ChatServer) -> None:
-    """In Arabic the chat is mirrored, its words are Arabic, and English sentences stay left to right."""
+    """In Arabic, the chat is mirrored, its texts are Arabic, and English sentences stay left to right."""
     chat = Chat(open_context(locale="ar").new_page())
     chat.page.goto(server.url)
     chat.connected()
@@ -228,7 +228,7 @@ def test_right_to_left(open_context: Callable[..., BrowserContext], server: Chat
 
 
 def test_text_twice_as_large_fits(open_context: Callable[..., BrowserContext], server: ChatServer) -> None:
-    """At 200 % text size everything is still there, and nothing scrolls sideways."""
+    """With text at 200 %, the whole chat is visible and does not scroll sideways."""
     context = open_context(viewport={"width": 640, "height": 800})
     chat = Chat(context.new_page()).open(server.url)
     chat.page.evaluate("document.documentElement.style.fontSize = '200%'")

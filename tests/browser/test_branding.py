@@ -1,4 +1,4 @@
-"""A site that is branded from `credentials.yml` alone: the hosted page, and the chat on another site."""
+"""A chat whose branding is configured only in `credentials.yml`, on the hosted page and on another site."""
 
 import shutil
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def colour(page: Page, selector: str, name: str) -> str:
 
 
 def test_the_hosted_page(page: Page, bakery: ChatServer) -> None:
-    """Title, greeting, suggestions, words, colours and corners are those of the site; the logo is its first letter."""
+    """Title, greeting, suggestions, texts, colours and corners are the configured ones. The logo is a letter."""
     chat = Chat(page).open(bakery.url)
     expect(page).to_have_title("Corner Bakery")
     expect(page.get_by_role("heading", name="Corner Bakery")).to_be_visible()
@@ -69,7 +69,7 @@ def test_the_hosted_page(page: Page, bakery: ChatServer) -> None:
 
 
 def test_a_chat_on_another_site(page: Page, bakery: ChatServer, site: Site) -> None:
-    """The compressed loader brings the look before the chat is loaded. An attribute of the page takes precedence."""
+    """The loader applies the branding before the chat is loaded. Attributes of the page take precedence."""
     encodings: dict[str, str] = {}
     page.on("response", lambda found: encodings.update({found.url: found.headers.get("content-encoding", "")}))
     script = f'<script type="module" src="{bakery.url}webchat/manent-chat.js"></script>'
@@ -86,7 +86,7 @@ def test_a_chat_on_another_site(page: Page, bakery: ChatServer, site: Site) -> N
 
 
 def test_attributes_do_the_same(page: Page, server: ChatServer, site: Site) -> None:
-    """A page can set the same with attributes, on a server without `web_chat`."""
+    """A page can set the same branding with attributes, on a server without `web_chat`."""
     script = f'<script type="module" src="{server.url}webchat/manent-chat.js"></script>'
     look = 'colors="accent: #ffcc00; radius: 2px" greeting="Hello from here" suggestions="Hours|Prices"'
     page.goto(

@@ -1,4 +1,4 @@
-"""What a visitor lives through: talking, reloading, several tabs, an outage."""
+"""Conversations in the web chat: messages, reloads, several tabs and outages."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ TALK = """async turns => {
 
 
 def test_a_form_is_filled_in_by_words_and_by_buttons(chat: Chat) -> None:
-    """A whole booking, by typing and clicking; what was clicked stands there by its title."""
+    """A visitor completes a form by typing and clicking. A clicked button is shown by its title."""
     chat.say("hello").heard("What can I do for you?")
     chat.click("Book a table").heard("For how many people?")
     chat.click("Two").heard("And your name, please?")
@@ -36,7 +36,7 @@ def test_a_form_is_filled_in_by_words_and_by_buttons(chat: Chat) -> None:
 
 
 def test_the_conversation_is_there_after_a_reload(chat: Chat) -> None:
-    """A reload shows what was said, and the buttons that were used stay used."""
+    """A reload shows the conversation, and used buttons stay used."""
     chat.say("hello").heard("What can I do for you?")
     chat.click("Opening hours").heard("Every day")
     before = chat.lines()
@@ -49,7 +49,7 @@ def test_the_conversation_is_there_after_a_reload(chat: Chat) -> None:
 
 
 def test_a_second_tab_has_the_history_and_is_live(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
-    """Both tabs show both tabs' messages, and quick replies are consumed in both."""
+    """Both tabs show the messages of both, and a quick reply that was used in one tab is used in both."""
     chat.say("hello").heard("What can I do for you?")
     other = Chat(context.new_page()).open(server.url).heard("What can I do for you?")
 
@@ -63,7 +63,7 @@ def test_a_second_tab_has_the_history_and_is_live(chat: Chat, context: BrowserCo
 def test_another_visitor_sees_nothing_of_it(
     chat: Chat, open_context: Callable[..., BrowserContext], server: ChatServer
 ) -> None:
-    """A browser of its own is a conversation of its own."""
+    """Another browser has another conversation."""
     chat.say("hello").heard("What can I do for you?")
 
     stranger = Chat(open_context().new_page()).open(server.url)
@@ -73,7 +73,7 @@ def test_another_visitor_sees_nothing_of_it(
 
 
 def test_a_killed_server_is_found_again_without_reloading(chat: Chat, server: ChatServer) -> None:
-    """What was typed while the server was dead is answered once when it is back."""
+    """A message that is sent while the server is down is answered once after its restart."""
     chat.say("hello").heard("What can I do for you?")
     server.kill()
     chat.disconnected().say("when are you open").said("when are you open")
@@ -86,7 +86,7 @@ def test_a_killed_server_is_found_again_without_reloading(chat: Chat, server: Ch
 def test_what_is_written_offline_survives_a_closed_page(
     chat: Chat, context: BrowserContext, server: ChatServer
 ) -> None:
-    """A message that was never sent is sent by the next visit, once."""
+    """A message that a closed page could not send is sent once, at the next visit."""
     chat.say("hello").heard("What can I do for you?")
     server.kill()
     chat.disconnected().say("many thanks").said("many thanks")
@@ -99,7 +99,7 @@ def test_what_is_written_offline_survives_a_closed_page(
 
 
 def test_offline_typed_online(chat: Chat, context: BrowserContext) -> None:
-    """Without a network messages wait, visibly; with it they go out once."""
+    """Without a network, messages are marked as waiting. When the network returns, each is sent once."""
     chat.say("hello").heard("What can I do for you?")
     context.set_offline(True)
     chat.disconnected().say("count to three")
@@ -111,7 +111,7 @@ def test_offline_typed_online(chat: Chat, context: BrowserContext) -> None:
 
 
 def test_a_message_in_flight_survives_the_crash_of_the_server(chat: Chat, server: ChatServer) -> None:
-    """The server is killed while it works on messages that were just sent; each is answered once when it is back."""
+    """If the server is killed during turns, each message is answered once after its restart."""
     for _ in range(10):
         chat.page.evaluate("document.querySelector('manent-chat').send('count to three')")
     server.kill()
@@ -123,7 +123,7 @@ def test_a_message_in_flight_survives_the_crash_of_the_server(chat: Chat, server
 
 
 def test_without_websockets_it_polls(page: Page, server: ChatServer) -> None:
-    """Where a proxy blocks WebSocket the chat goes by HTTP, and nothing else is different."""
+    """If a proxy blocks WebSocket, the chat works over HTTP."""
     page.add_init_script(
         "window.WebSocket = class { constructor() { setTimeout(() => this.onerror?.({})) } close() {} }"
     )
@@ -137,7 +137,7 @@ def test_without_websockets_it_polls(page: Page, server: ChatServer) -> None:
 
 
 def test_paper_shows_everything(chat: Chat) -> None:
-    """Printing shows all that is loaded, without what one can only click, and goes back afterwards."""
+    """A printed page has all loaded messages and no controls. After printing, the chat looks as before."""
     for _ in range(25):
         chat.page.evaluate("document.querySelector('manent-chat').send('count to three')")
     drawn = "() => document.querySelector('manent-chat').shadowRoot.querySelectorAll('[part~=message]').length"
@@ -161,7 +161,7 @@ def test_the_parts_of_an_answer_stand_in_order(chat: Chat) -> None:
 
 
 def test_a_long_past_is_read_up_to_its_beginning(chat: Chat) -> None:
-    """Scrolling up loads page after page, keeps the place, and never draws more than 300 messages."""
+    """Scrolling up loads older messages, keeps the position, and renders at most 300 messages."""
     turns = 70
     chat.page.evaluate(TALK, turns)
     chat.reload().said(f"Turn {turns}.")
@@ -182,7 +182,7 @@ def test_a_long_past_is_read_up_to_its_beginning(chat: Chat) -> None:
 
 
 def test_a_new_conversation_begins_in_every_tab(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
-    """Beginning anew empties the other tab as well, and both go on together."""
+    """A new conversation also clears the other tab, and both tabs continue with it."""
     chat.say("hello").heard("What can I do for you?")
     other = Chat(context.new_page()).open(server.url).heard("What can I do for you?")
 
@@ -196,7 +196,7 @@ def test_a_new_conversation_begins_in_every_tab(chat: Chat, context: BrowserCont
 
 
 def test_forget_me_erases_the_conversation(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
-    """After an erase nothing comes back, in no tab and after no reload."""
+    """After an erasure, no tab shows the old messages again, also after a reload."""
     chat.say("hello").heard("What can I do for you?")
     other = Chat(context.new_page()).open(server.url).heard("What can I do for you?")
 
@@ -209,7 +209,7 @@ def test_forget_me_erases_the_conversation(chat: Chat, context: BrowserContext, 
 
 
 def test_an_erased_text_never_comes_back(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
-    """What one tab wrote offline is dropped, visibly, when the other had the conversation erased."""
+    """If one tab erases the conversation, a message that another tab wrote offline is discarded visibly."""
     chat.say("hello").heard("What can I do for you?")
     other = Chat(context.new_page()).open(server.url).heard("What can I do for you?")
     other.page.evaluate("dispatchEvent(new Event('offline'))")
@@ -226,7 +226,7 @@ def test_an_erased_text_never_comes_back(chat: Chat, context: BrowserContext, se
 
 
 def test_blocked_storage_is_said_aloud(page: Page, server: ChatServer) -> None:
-    """A browser that forbids storage still chats, and says what that means."""
+    """If a browser blocks storage, the chat works and shows the consequence."""
     page.add_init_script(
         "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } })"
     )
@@ -240,7 +240,7 @@ def test_blocked_storage_is_said_aloud(page: Page, server: ChatServer) -> None:
 
 
 def test_text_never_becomes_markup(chat: Chat) -> None:
-    """HTML in messages, titles and custom JSON stays text; no script runs, no forbidden link appears."""
+    """HTML in messages, titles and custom JSON is shown as text, without scripts and dangerous links."""
     chat.say("attack me").heard("<img src=x")
     chat.say("what is the forecast").heard("More data")
     chat.say("<img src=x onerror=window.attacked=1>").said("<img src=x")
@@ -252,7 +252,7 @@ def test_text_never_becomes_markup(chat: Chat) -> None:
 
 
 def test_pictures_cards_and_lists_are_shown(chat: Chat) -> None:
-    """An image, the cards of one answer beside each other, an accordion."""
+    """An answer can have images, cards side by side, and an accordion."""
     chat.say("show me a picture").heard("Here is our mark.")
     expect(chat.log.get_by_role("img").locator("visible=true").first).to_be_visible()
     chat.say("show me the rooms").heard("Tower room")
@@ -263,7 +263,7 @@ def test_pictures_cards_and_lists_are_shown(chat: Chat) -> None:
 
 
 def test_films_sounds_files_and_ratings_are_shown(chat: Chat) -> None:
-    """Each has its own piece with a name; a rating is given once, and stays given after a reload."""
+    """Videos, audio, files and ratings have names. A rating can be given once and is kept after a reload."""
     chat.say("every kind of message").heard("How was it?")
     expect(chat.log.locator("video[controls]")).to_have_attribute("aria-label", "A walk through the house")
     expect(chat.log.locator("audio[controls]")).to_have_attribute("aria-label", "The bell")
@@ -276,7 +276,7 @@ def test_films_sounds_files_and_ratings_are_shown(chat: Chat) -> None:
 
 
 def test_the_transcript_can_be_kept(chat: Chat) -> None:
-    """The download holds what was said."""
+    """The transcript contains the conversation."""
     chat.say("hello").heard("What can I do for you?")
 
     with chat.page.expect_download() as kept:
@@ -288,7 +288,7 @@ def test_the_transcript_can_be_kept(chat: Chat) -> None:
 
 
 def test_the_transcript_waits_for_what_is_loading(page: Page, server: ChatServer) -> None:
-    """Asked for while older messages are on their way, the file has everything; without them it says so."""
+    """A transcript waits for older messages that are loading, or notes that they are missing."""
     held: list[Callable[[], None]] = []
 
     def relay(route: WebSocketRoute) -> None:
@@ -332,7 +332,7 @@ def test_the_transcript_waits_for_what_is_loading(page: Page, server: ChatServer
 def test_nothing_is_wider_than_the_window(
     open_context: Callable[..., BrowserContext], server: ChatServer, width: int
 ) -> None:
-    """No sideways scrolling, at 320 pixels neither."""
+    """The chat does not scroll sideways, even at 320 pixels."""
     context = open_context(viewport={"width": width, "height": 640})
     chat = Chat(context.new_page()).open(server.url)
     chat.say("hello").heard("What can I do for you?")
@@ -344,7 +344,7 @@ def test_nothing_is_wider_than_the_window(
 
 
 def test_what_one_types_is_shown_also_after_a_slash(chat: Chat) -> None:
-    """A typed command does its work and is seen, here and after a reload; a payload that a page sends is not."""
+    """A typed command is executed and shown, also after a reload. A payload from the page is not shown."""
     chat.say("many thanks").heard("With pleasure.")
     chat.say("/restart").said("/restart")
     chat.say("/help me please").said("/help me please")
@@ -356,7 +356,7 @@ def test_what_one_types_is_shown_also_after_a_slash(chat: Chat) -> None:
 
 
 def test_a_long_text_is_not_cut(chat: Chat) -> None:
-    """All that a server takes goes through the text field; what is longer is refused visibly, not shortened."""
+    """A text of any length that the server accepts can be sent. A longer text is rejected visibly and not shortened."""
     chat.say("x" * 20_000)
     expect(chat.log.locator("[part~=bubble]")).to_have_text("x" * 20_000)
     chat.reload()
@@ -367,7 +367,7 @@ def test_a_long_text_is_not_cut(chat: Chat) -> None:
 
 
 def test_a_draft_survives_a_reload(chat: Chat, context: BrowserContext, server: ChatServer) -> None:
-    """What is half written is there again, in this tab only, until it is sent or the conversation forgotten."""
+    """An unsent text is kept in its tab until it is sent or the conversation is erased."""
     chat.box.fill("many th")
     expect(chat.reload().box).to_have_value("many th")
     expect(Chat(context.new_page()).open(server.url).box).to_have_value("")

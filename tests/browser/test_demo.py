@@ -1,4 +1,4 @@
-"""The page of `manent run --demo`, as someone who tries Manent uses it."""
+"""The page of `manent run --demo`."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def demo(trained_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def test_a_reload_and_a_second_tab(context: BrowserContext, demo: ChatServer) -> None:
-    """The buttons do what they say, the page reports that all messages are there, and nothing external is loaded."""
+    """The buttons reload the page and open a tab, all messages are there, and no other server is contacted."""
     page = context.new_page()
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url))
@@ -59,7 +59,7 @@ def test_a_reload_and_a_second_tab(context: BrowserContext, demo: ChatServer) ->
     ids=["light", "dark on a phone", "forced colours"],
 )
 def test_axe(open_context: Callable[..., BrowserContext], demo: ChatServer, options: dict[str, object]) -> None:
-    """No violation, and nothing scrolls sideways."""
+    """Axe finds no violation, and the page does not scroll sideways."""
     page = open_context(**options).new_page()
     Chat(page).open(demo.url)
 
@@ -78,7 +78,7 @@ def test_a_visitor_on_another_computer_cannot_kill(page: Page, demo: ChatServer)
 
 @pytest.mark.slow
 def test_the_server_is_killed(page: Page, demo: ChatServer) -> None:
-    """The button kills the real process; another takes over; what was written meanwhile is answered once."""
+    """The button kills the server's process, and another takes over. Messages sent meanwhile are answered once."""
     chat = Chat(page).open(demo.url)
     chat.say("many thanks").heard("With pleasure.")
     before = page.locator("#process").inner_text()
@@ -97,7 +97,7 @@ def test_the_server_is_killed(page: Page, demo: ChatServer) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("ending", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
 def test_the_server_ends_with_its_parent(trained_project: Path, tmp_path: Path, ending: int, status: int) -> None:
-    """SIGTERM to the parent ends the server properly; if the parent is killed, the server ends, too."""
+    """The server stops when its parent process gets SIGTERM or is killed."""
     project = tmp_path / "project"
     shutil.copytree(trained_project, project)
     running = ChatServer(project=project, arguments=("--demo",))

@@ -1,4 +1,4 @@
-"""The page of operators, with a desk in memory: what operators see, and that nothing they do gets lost."""
+"""The operators' page with a desk in memory: its contents, and that no action of an operator is lost."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ window.AudioContext = class {
 
 @pytest.fixture
 def desk() -> Iterator[DeskServer]:
-    """A desk with nobody in it."""
+    """A desk without conversations."""
     server = DeskServer()
     server.start()
     yield server
@@ -36,7 +36,7 @@ def desk() -> Iterator[DeskServer]:
 
 @pytest.fixture
 def waiting(desk: DeskServer) -> Talk:
-    """A visitor in the middle of a form, who waits for a person."""
+    """A visitor who waits for an operator in the middle of a form."""
     talk = desk.talk("8f3a9c2b44d1e07a5b6c", "queue", waiting_since=time.time() - 190, labels=["urgent"])
     talk.active_loop, talk.slots = "booking_form", {"name": "Grace", "people": 4, "requested_slot": "date"}
     talk.add("user", "hello", ago=900, intent="greet", confidence=0.98)
@@ -48,7 +48,7 @@ def waiting(desk: DeskServer) -> Talk:
 
 
 def open_desk(page: Page, desk: DeskServer) -> Page:
-    """Open the page, and wait until it is connected. It must not break its policy."""
+    """Open the page, wait until it is connected, and collect violations of its content security policy."""
     page.on("console", lambda said: pytest.fail(said.text) if "Content Security" in said.text else None)
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto(desk.url)
@@ -58,7 +58,7 @@ def open_desk(page: Page, desk: DeskServer) -> Page:
 
 
 def choose(page: Page, name: str) -> None:
-    """Open a conversation of the list."""
+    """Open a conversation from the list."""
     page.get_by_role("region", name="Conversations").get_by_role("button", name=name).click()
     expect(page.get_by_role("log")).to_be_visible()
 
@@ -73,7 +73,7 @@ def page(open_context: Callable[..., BrowserContext]) -> Page:
 def test_axe_finds_nothing_in_any_state(
     open_context: Callable[..., BrowserContext], desk: DeskServer, scheme: str
 ) -> None:
-    """Every tab, empty and full, with each dialog, with a warning, a rejected message, and without a connection."""
+    """Axe finds no violation on any tab, in dialogs, with warnings and rejected messages, and offline."""
     page = open_context(viewport=WIDE, color_scheme=scheme).new_page()
     open_desk(page, desk)
     expect(page.get_by_text("Nobody is waiting.")).to_be_visible()
@@ -144,7 +144,7 @@ def test_axe_finds_nothing_in_any_state(
 
 @pytest.mark.usefixtures("waiting")
 def test_an_operator_works_with_the_keyboard_alone(page: Page, desk: DeskServer) -> None:
-    """Choose, read the context, take, reply, hand back, search: with single keys."""
+    """An operator can choose, take, answer, return and search conversations with single keys."""
     desk.talk("barbara@example.com", "queue", waiting_since=time.time()).add("user", "my invoice")
     open_desk(page, desk)
     expect(page.get_by_role("region", name="Conversations").get_by_role("listitem")).to_have_count(2)
@@ -178,7 +178,7 @@ def test_an_operator_works_with_the_keyboard_alone(page: Page, desk: DeskServer)
 
 
 def test_a_new_queue_entry_calls_in_one_tab(open_context: Callable[..., BrowserContext], desk: DeskServer) -> None:
-    """Each tab shows it within a second; one of them makes a sound, once."""
+    """A visitor who waits is shown in each tab, and one tab makes one sound."""
     context = open_context(viewport=WIDE)
     context.add_init_script(RECORD)
     pages = [open_desk(context.new_page(), desk) for _ in range(2)]
@@ -197,7 +197,7 @@ def test_a_new_queue_entry_calls_in_one_tab(open_context: Callable[..., BrowserC
 
 @pytest.mark.usefixtures("waiting")
 def test_an_outage_loses_neither_a_draft_nor_a_click(page: Page, desk: DeskServer) -> None:
-    """A reload keeps the draft and the unsent message; the server gets the click and the message, once each."""
+    """A reload keeps the draft and unsent messages, and the server gets each action once."""
     open_desk(page, desk)
     choose(page, "Visitor 8f3a")
     desk.failing = ""
@@ -233,7 +233,7 @@ def test_an_outage_loses_neither_a_draft_nor_a_click(page: Page, desk: DeskServe
 
 
 def test_a_lost_answer_is_not_a_second_message(page: Page, desk: DeskServer, waiting: Talk) -> None:
-    """The page repeats a message whose answer was lost, with the same id."""
+    """If the answer is lost, the page sends the message again with the same id."""
     open_desk(page, desk)
     choose(page, "Visitor 8f3a")
     lost: list[str] = []
@@ -258,7 +258,7 @@ def test_a_lost_answer_is_not_a_second_message(page: Page, desk: DeskServer, wai
 
 
 def test_missed_events_come_after_an_outage(page: Page, desk: DeskServer, waiting: Talk) -> None:
-    """The stream resumes where it was cut; after a reset, the page loads everything again."""
+    """The event stream resumes where it ended. After a reset, the page loads all data again."""
     open_desk(page, desk)
     choose(page, "Visitor 8f3a")
     desk.cut()
@@ -272,7 +272,7 @@ def test_missed_events_come_after_an_outage(page: Page, desk: DeskServer, waitin
 
 
 def test_a_collision_is_shown_before_it_happens(page: Page, desk: DeskServer, waiting: Talk) -> None:
-    """Another operator's typing, their conversation, and who was faster."""
+    """An operator sees that another operator types, has the conversation, or was faster."""
     open_desk(page, desk)
     choose(page, "Visitor 8f3a")
     desk.tell("presence", {"operators": [ME, {**ADA, "viewing": waiting.sender_id}]})
@@ -290,7 +290,7 @@ def test_a_collision_is_shown_before_it_happens(page: Page, desk: DeskServer, wa
 
 
 def test_both_sides_see_each_other_type(page: Page, desk: DeskServer, waiting: Talk) -> None:
-    """The page sends that the operator types, every few seconds, and when the field is empty again."""
+    """The page reports once that the operator types, and once that the field is empty again."""
     open_desk(page, desk)
     choose(page, "Visitor 8f3a")
     desk.tell("typing", {"sender_id": waiting.sender_id, "on": True})
@@ -304,7 +304,7 @@ def test_both_sides_see_each_other_type(page: Page, desk: DeskServer, waiting: T
 
 
 def test_markup_of_visitors_and_operators_is_text(page: Page, desk: DeskServer) -> None:
-    """Ids, messages, slots, labels, notes, names, reasons, intents and snippets with markup: nothing of it runs."""
+    """Markup in ids, messages, slots, labels, notes, names, reasons, intents and snippets is never executed."""
     talk = desk.talk(MARKUP, "queue", waiting_since=time.time(), labels=[MARKUP], channel=MARKUP)
     talk.slots, talk.active_loop = {MARKUP: MARKUP}, MARKUP
     talk.add("user", MARKUP, intent=MARKUP, confidence=0.4)
@@ -334,7 +334,7 @@ def test_markup_of_visitors_and_operators_is_text(page: Page, desk: DeskServer) 
 
 
 def test_nobody_is_signed_in(page: Page, desk: DeskServer) -> None:
-    """The page says how to sign in, and begins as soon as a session exists; it ends with the session."""
+    """The page explains how to sign in, starts when a session begins, and stops when it ends."""
     desk.role = None
     page.goto(desk.url)
     expect(page.get_by_role("heading", name="You are not signed in")).to_be_visible()
@@ -352,7 +352,7 @@ def test_nobody_is_signed_in(page: Page, desk: DeskServer) -> None:
 
 @pytest.mark.usefixtures("waiting")
 def test_a_viewer_reads_only(page: Page, desk: DeskServer) -> None:
-    """No button and no key of a viewer changes a conversation."""
+    """A viewer has no button or key that changes a conversation."""
     desk.role = "viewer"
     open_desk(page, desk)
     choose(page, "Visitor 8f3a")
@@ -365,7 +365,7 @@ def test_a_viewer_reads_only(page: Page, desk: DeskServer) -> None:
 
 
 def test_the_list_can_be_filtered(page: Page, desk: DeskServer) -> None:
-    """Label, channel, operator and days restrict the list together; the filter can be cleared."""
+    """Label, channel, operator and days filter the list together, and the filter can be cleared."""
     one = desk.talk("one", "human", labels=["vip"], channel="rest", operator=ADA)
     two = desk.talk("two", "human", labels=["vip"], channel="telegram", operator=ME)
     three = desk.talk("three", labels=["late"], channel="rest")
@@ -402,7 +402,7 @@ def test_the_list_can_be_filtered(page: Page, desk: DeskServer) -> None:
 
 
 def test_labels_notes_and_canned_replies(page: Page, desk: DeskServer, waiting: Talk) -> None:
-    """The context is for writing, too."""
+    """Operators can add labels and notes and use canned replies."""
     open_desk(page, desk)
     choose(page, "Visitor 8f3a")
     page.get_by_role("combobox", name="Add a label").fill("vip")
@@ -426,7 +426,7 @@ def test_labels_notes_and_canned_replies(page: Page, desk: DeskServer, waiting: 
 
 
 def test_texts_are_reviewed_with_one_key_each(page: Page, desk: DeskServer) -> None:
-    """Enter confirms, c corrects, x discards; a decision that could not be stored comes back."""
+    """Enter confirms, c corrects and x discards a text. If the decision is not stored, the text is shown again."""
     desk.unreviewed = [
         {"text": text, "intent": "greet", "confidence": 0.3, "count": 1, "entities": [], "sender_id": "v"}
         for text in ("one", "two", "three", "four")
@@ -464,7 +464,7 @@ def test_texts_are_reviewed_with_one_key_each(page: Page, desk: DeskServer) -> N
 
 
 def test_numbers_can_be_copied(page: Page, desk: DeskServer) -> None:
-    """The table goes to the clipboard as a spreadsheet reads it."""
+    """The table can be copied in a form that spreadsheets read."""
     desk.numbers = sample_numbers()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_desk(page, desk)
@@ -479,7 +479,7 @@ def test_numbers_can_be_copied(page: Page, desk: DeskServer) -> None:
 
 @pytest.mark.usefixtures("waiting")
 def test_it_works_on_a_phone(open_context: Callable[..., BrowserContext], desk: DeskServer) -> None:
-    """At 360 pixels: one pane after the other, nothing scrolls sideways, and axe finds nothing."""
+    """At 360 pixels, the page shows one pane at a time and does not scroll sideways, and axe finds no violation."""
     page = open_context(viewport={"width": 360, "height": 640}, has_touch=True).new_page()
     open_desk(page, desk)
     assert violations(page) == []
@@ -498,7 +498,7 @@ def test_it_works_on_a_phone(open_context: Callable[..., BrowserContext], desk: 
 
 
 def test_files_of_visitors_can_be_opened(page: Page, desk: DeskServer, waiting: Talk) -> None:
-    """An image is shown, another file is a link; a link to elsewhere or with code is neither."""
+    """An image is shown, and another file is a link. A script or a missing address makes no link."""
     files = [
         {"file_id": "1", "name": "door.png", "mime": "image/png", "size": 9, "url": "/files/1?key=x"},
         {"file_id": "2", "name": "bill.pdf", "mime": "application/pdf", "size": 9, "url": "/files/2?key=x"},
@@ -519,7 +519,7 @@ def test_files_of_visitors_can_be_opened(page: Page, desk: DeskServer, waiting: 
 
 
 def test_right_to_left(open_context: Callable[..., BrowserContext], desk: DeskServer, waiting: Talk) -> None:
-    """In Arabic the panes are mirrored, and English sentences stay left to right."""
+    """In Arabic, the panes are mirrored, and English sentences stay left to right."""
     page = open_context(viewport=WIDE, locale="ar").new_page()
     page.goto(desk.url)
     page.get_by_role("button", name="8f3a").click()
@@ -535,7 +535,7 @@ def test_right_to_left(open_context: Callable[..., BrowserContext], desk: DeskSe
 
 
 def test_older_messages_load_in_place(page: Page, desk: DeskServer) -> None:
-    """A long conversation opens at its end; scrolling up loads more, and what is visible stays where it is."""
+    """A long conversation opens at its end. Scrolling up loads more and keeps the position."""
     talk = desk.talk("visitor", "queue", waiting_since=time.time())
     for number in range(130):
         talk.add("user", f"message {number}")

@@ -1,4 +1,4 @@
-"""The details of a conversation: code, cards, dates, ratings, new messages, the size of the chat."""
+"""Code, cards, dates, ratings, new messages and the size of the chat."""
 
 from collections.abc import Callable
 
@@ -13,13 +13,13 @@ from browser.test_embedding import element
 
 
 def floating(page: Page, server: ChatServer, site: Site, attributes: str = "") -> Chat:
-    """Open a page with a chat that is open."""
+    """Open a page whose floating chat is open."""
     page.goto(site.page("/", element(server, f"open {attributes}")))
     return Chat(page).connected()
 
 
 def test_code_has_colours_and_is_copied(context: BrowserContext, server: ChatServer) -> None:
-    """The rules of languages are loaded with the first code that has a language. The button copies the code."""
+    """The first code block loads the highlighting rules, and the button copies the code."""
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     loaded: list[str] = []
@@ -42,7 +42,7 @@ def test_code_has_colours_and_is_copied(context: BrowserContext, server: ChatSer
 def test_cards_turn_with_arrows(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site, language: str
 ) -> None:
-    """The arrows scroll by one card, in both directions of writing, and keep the focus at the ends."""
+    """The arrows scroll by one card, also from right to left, and keep the focus at the ends."""
     page = open_context(locale=language).new_page()
     chat = floating(page, server, site, f'lang="{language}"')
     page.evaluate("document.querySelector('manent-chat').send('/show_cards')")
@@ -63,7 +63,7 @@ def test_cards_turn_with_arrows(
 
 
 def test_a_date_is_sent_in_iso_format_and_shown_in_the_visitors(chat: Chat) -> None:
-    """The bot gets the date in its payload, the conversation shows the date in words, and the field stays with it."""
+    """The bot gets an ISO date, the conversation shows it in words, and the date field is kept."""
     chat.page.evaluate("document.querySelector('manent-chat').send('/show_date')")
     chat.heard("When do you arrive?")
     field = chat.log.get_by_label("When do you arrive?")
@@ -78,7 +78,7 @@ def test_a_date_is_sent_in_iso_format_and_shown_in_the_visitors(chat: Chat) -> N
 
 
 def test_replies_are_rated_with_a_thumb(page: Page, server: ChatServer, site: Site) -> None:
-    """A rating is sent with the number of the message, and is shown after a reload."""
+    """A rating is sent with the message's number and is shown after a reload."""
     sent: list[str] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
     chat = floating(page, server, site, "feedback").say("count to three").heard("Three.")
@@ -98,7 +98,7 @@ def test_replies_are_rated_with_a_thumb(page: Page, server: ChatServer, site: Si
 
 
 def test_nobody_is_asked_without_the_attribute(chat: Chat) -> None:
-    """Thumbs are off by default."""
+    """Without the attribute, there are no thumbs."""
     chat.say("many thanks").heard("With pleasure.")
     expect(chat.log.get_by_role("button", name="Helpful", exact=True)).to_have_count(0)
 
@@ -118,7 +118,7 @@ def test_new_messages_are_below_a_divider(page: Page, server: ChatServer, site: 
 
 
 def test_the_chat_is_enlarged_and_fills_the_window(page: Page, server: ChatServer, site: Site) -> None:
-    """The button makes the chat larger, the menu makes it fill the window, and the next page shows it in this size."""
+    """The button enlarges the chat, the menu maximises it, and the next page keeps the size."""
     page.set_viewport_size({"width": 1200, "height": 800})
     chat = floating(page, server, site)
 

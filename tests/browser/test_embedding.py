@@ -1,4 +1,4 @@
-"""The chat on other people's pages: the element, its methods and events, and the script that stands in for others."""
+"""The chat on other sites: the element, its methods and events, and replacements for other widgets."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ SOCKET_IO = Path(__file__).parents[2] / "web/node_modules/socket.io-client/dist/
 
 
 def element(server: ChatServer, attributes: str = "") -> str:
-    """A page that embeds the element."""
+    """Return a page that embeds the element."""
     return (
         f'<script type="module" src="{server.url}webchat/manent-chat.js"></script>'
         f'<manent-chat heading="Ask us" {attributes}></manent-chat>'
@@ -27,7 +27,7 @@ def element(server: ChatServer, attributes: str = "") -> str:
 
 
 def test_the_launcher_loads_little_and_opens_the_chat(page: Page, server: ChatServer, site: Site) -> None:
-    """Until somebody opens it, the page pays for one small file; Escape closes and gives the focus back."""
+    """Until a visitor opens the chat, only the loader is loaded. Escape closes the chat and restores the focus."""
     loaded: list[str] = []
     page.on("response", lambda answer: loaded.append(answer.url) if "/webchat/" in answer.url else None)
     page.goto(site.page("/", element(server)))
@@ -49,7 +49,7 @@ def test_the_launcher_loads_little_and_opens_the_chat(page: Page, server: ChatSe
 
 
 def test_it_is_small() -> None:
-    """Six kilobytes at most until somebody chats, sixty-five with the chat and its largest language (gzip).
+    """The loader has at most 6 kB, and the chat with its largest language at most 65 kB (gzip).
 
     The optional parts are loaded when they are needed: for files, code, invitations and downloads.
     """
@@ -72,7 +72,7 @@ def _gzipped(path: Path) -> int:
 
 
 def test_a_reply_to_a_closed_chat_is_counted(page: Page, server: ChatServer, site: Site) -> None:
-    """The badge counts what was not read, and opening reads it."""
+    """The badge shows the number of unread messages, and opening the chat clears it."""
     page.goto(site.page("/", element(server)))
     page.get_by_role("button", name="Ask us").click()
     chat = Chat(page).connected().say("many thanks").heard("With pleasure.")
@@ -87,7 +87,7 @@ def test_a_reply_to_a_closed_chat_is_counted(page: Page, server: ChatServer, sit
 
 
 def test_one_line_is_enough(page: Page, server: ChatServer, site: Site) -> None:
-    """A single script tag with data attributes makes the element."""
+    """A single script tag with data attributes adds the chat to a page."""
     source = f"{server.url}webchat/manent-chat.js"
     tag = f'<script type="module" src="{source}" data-chat data-heading="One line" data-open></script>'
     page.goto(site.page("/", tag))
@@ -97,7 +97,7 @@ def test_one_line_is_enough(page: Page, server: ChatServer, site: Site) -> None:
 
 
 def test_methods_and_events(page: Page, server: ChatServer, site: Site) -> None:
-    """What a page's own script can do and hear."""
+    """A page's script can call methods of the element and receive its events."""
     script = """<script type="module">
       const chat = document.querySelector('manent-chat');
       window.heard = [];
@@ -136,7 +136,7 @@ window.SpeechRecognition = class {
 
 
 def test_speech_in_and_out(page: Page, server: ChatServer, site: Site) -> None:
-    """Where the site wants it and the browser can: dictating writes, and replies are read out once switched on."""
+    """If the site allows it, a visitor can dictate a message and have replies read aloud."""
     page.add_init_script(SPEECH)
     page.goto(site.page("/", element(server, "open voice")))
     chat = Chat(page).connected()
@@ -154,7 +154,7 @@ def test_speech_in_and_out(page: Page, server: ChatServer, site: Site) -> None:
 
 
 def test_the_initial_payload_is_said_once(page: Page, server: ChatServer, site: Site) -> None:
-    """A new conversation is greeted, a resumed one is not."""
+    """The initial payload is sent in a new conversation only."""
     address = site.page("/", element(server, 'open initial-payload="/greet"'))
     page.goto(address)
     chat = Chat(page).connected().heard("What can I do for you?")
@@ -165,7 +165,7 @@ def test_the_initial_payload_is_said_once(page: Page, server: ChatServer, site: 
 
 
 def test_a_site_that_uses_rasa_webchat_switches_by_one_address(page: Page, server: ChatServer, site: Site) -> None:
-    """`WebChat.default({…})` works, and the session it had stored goes on."""
+    """`WebChat.default({…})` works and continues the session that rasa-webchat stored."""
     hosted = Chat(page).open(server.url).say("hello").heard("What can I do for you?")
     found = json.loads(
         hosted.page.evaluate("localStorage[Object.keys(localStorage).find(k => k.endsWith(':session'))]")
@@ -200,7 +200,7 @@ def test_a_site_that_uses_rasa_webchat_switches_by_one_address(page: Page, serve
 
 
 def test_a_site_that_uses_the_chat_widget_switches_too(page: Page, server: ChatServer, site: Site) -> None:
-    """`<rasa-chatbot-widget>` with its attributes and events."""
+    """`<rasa-chatbot-widget>` works with its attributes and events."""
     address = site.page(
         "/",
         f"""<script src="{server.url}webchat/manent-compat.js"></script>
@@ -243,7 +243,7 @@ PLAIN_PAGE = """<script src="/socket.io.js"></script>
 
 
 def test_a_plain_page_talks_and_then_switches(page: Page, server: ChatServer, site: Site) -> None:
-    """A tutorial-style page holds a conversation as it is; ours takes its session over, history included."""
+    """A plain Socket.IO page works, and the chat continues its session with the history."""
     site.pages["/socket.io.js"] = SOCKET_IO.read_bytes()
     page.goto(site.page("/plain", PLAIN_PAGE % server.url))
     page.wait_for_function("document.title === 'confirmed'")
@@ -259,7 +259,7 @@ def test_a_plain_page_talks_and_then_switches(page: Page, server: ChatServer, si
 
 @pytest.fixture(scope="module")
 def rasa_webchat(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The newest release of rasa-webchat on npm, as it is."""
+    """The newest release of rasa-webchat from npm."""
     folder = tmp_path_factory.mktemp("rasa-webchat")
     subprocess.run(["npm", "pack", "--silent", "rasa-webchat@1.0.1"], cwd=folder, check=True, timeout=120)  # noqa: S607
     with tarfile.open(next(folder.glob("*.tgz"))) as package:
@@ -271,7 +271,7 @@ def rasa_webchat(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_rasa_webchat_itself_holds_a_conversation(
     page: Page, server: ChatServer, site: Site, rasa_webchat: bytes
 ) -> None:
-    """The unmodified widget talks, and resumes after a reload."""
+    """The original rasa-webchat works, and continues after a reload."""
     site.pages["/widget.js"] = rasa_webchat
     start = (
         f"WebChat.default({{ socketUrl: '{server.url}', initPayload: '/greet', params: {{ storage: 'local' }} }}, null)"

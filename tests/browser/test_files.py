@@ -1,4 +1,4 @@
-"""Files of visitors in the web chat, also when the server or the page is killed."""
+"""Files that visitors send in the web chat, also if the server or the page is killed."""
 
 import base64
 import shutil
@@ -48,14 +48,14 @@ def running_accepting(trained_project: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def accepting(running_accepting: ChatServer) -> ChatServer:
-    """The server that accepts files, started again if a test has killed it."""
+    """The server that accepts files, restarted if a test has killed it."""
     if not running_accepting.is_running:
         running_accepting.start()
     return running_accepting
 
 
 def choose(page: Page, *files: Any) -> None:
-    """Choose files, as a visitor does with the button."""
+    """Choose files with the button, as a visitor does."""
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Attach files").click()
     chooser.value.set_files(list(files))
@@ -73,7 +73,7 @@ def stored(server: ChatServer) -> list[str]:
 
 
 def test_files_are_sent_and_shown(page: Page, accepting: ChatServer) -> None:
-    """A picture and a text are sent without words, shown, and shown again after a reload."""
+    """An image and a text file are sent without a text, and shown, also after a reload."""
     wire = Wire()
     wire.listen(page)
     chat = Chat(page).open(accepting.url)
@@ -111,7 +111,7 @@ def test_files_are_dropped_and_pasted(page: Page, accepting: ChatServer, kind: s
 
 
 def test_files_that_cannot_be_sent(page: Page, accepting: ChatServer) -> None:
-    """A file that is too large, of another type or one too many says why, and the others are sent."""
+    """A file that is too large, has a wrong type or exceeds the number shows the reason, and other files are sent."""
     chat = Chat(page).open(accepting.url)
     choose(
         page,
@@ -160,7 +160,7 @@ def test_an_upload_is_cancelled_and_retried(page: Page, accepting: ChatServer) -
 def test_each_file_once_when_the_page_is_killed(
     accepting: ChatServer, open_context: Callable[..., BrowserContext]
 ) -> None:
-    """Pages that end at any moment of an upload or a message leave each file in one message, or in none."""
+    """If a page ends during an upload or a message, each file is in one message or in none."""
     context = open_context()
     for number in range(10):
         page = context.new_page()
@@ -217,7 +217,7 @@ def test_erasing_removes_the_bytes(page: Page, accepting: ChatServer) -> None:
 
 
 def test_files_are_off(page: Page, server: ChatServer) -> None:
-    """A server that accepts no files has no button for them."""
+    """If the server accepts no files, the chat has no button for them."""
     Chat(page).open(server.url)
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     expect(page.get_by_role("button", name="Attach files")).to_have_count(0)

@@ -21,7 +21,7 @@ FOCUS = "document.querySelector('manent-chat').focus()"
 @pytest.mark.slow
 @pytest.mark.skipif(not FIREFOX.exists(), reason="apt-get install firefox-esr")
 def test_a_form_a_reload_and_a_crash(server: ChatServer, tmp_path: Path) -> None:
-    """The booking by keyboard; after a reload all is there; what is typed while the server is dead is sent once."""
+    """The form works by keyboard, a reload keeps the conversation, and a message to a killed server is sent once."""
     with firefox(FIREFOX, tmp_path) as tab:
         heard = _hearing(tab)
         tab.goto(server.url)

@@ -1,4 +1,4 @@
-"""Invitations: the teaser beside the floating button, and the chat that opens by itself."""
+"""Invitations: the teaser beside the floating button, and chats that open automatically."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ def close(page: Page) -> None:
 def test_a_teaser_opens_the_chat_and_sends_its_payload(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site, scheme: str
 ) -> None:
-    """The teaser is announced, does not load the chat, and does not come back after the visitor has used the chat."""
+    """The teaser is announced without loading the chat, and is not shown again after the chat was used."""
     page = open_context(color_scheme=scheme, viewport={"width": 320, "height": 640}).new_page()
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url))
@@ -47,7 +47,7 @@ def test_a_teaser_opens_the_chat_and_sends_its_payload(
 def test_a_visitor_who_closed_the_teaser_never_sees_it_again(
     context: BrowserContext, server: ChatServer, site: Site
 ) -> None:
-    """Escape and the button close the teaser in all tabs of the site, and on all later pages."""
+    """Escape and the button close the teaser in all tabs of the site and on later pages."""
     address = site.page("/", element(server, TEASER))
     page, other = context.new_page(), context.new_page()
     for tab in (page, other):
@@ -66,7 +66,7 @@ def test_a_visitor_who_closed_the_teaser_never_sees_it_again(
 
 
 def test_the_chat_opens_by_itself_once(page: Page, server: ChatServer, site: Site) -> None:
-    """It does not take the focus from the page, and does not open again after the visitor has closed it."""
+    """The chat does not take the focus when it opens automatically, and does not reopen after the visitor closes it."""
     own = page.get_by_role("button", name="Buy")
     page.goto(site.page("/", "<button>Buy</button>" + element(server, 'open-after="0.5"')))
     own.focus()
@@ -104,7 +104,7 @@ def test_rules_apply_to_pages_also_without_a_load(page: Page, server: ChatServer
 
 
 def test_a_page_opens_the_chat_with_its_name(page: Page, server: ChatServer, site: Site) -> None:
-    """`manentChat` is the first chat of the page."""
+    """`manentChat` refers to the first chat of the page."""
     page.goto(site.page("/", element(server)))
     page.wait_for_function("window.manentChat !== undefined")
     page.evaluate("manentChat.open()")
@@ -113,7 +113,7 @@ def test_a_page_opens_the_chat_with_its_name(page: Page, server: ChatServer, sit
 
 
 def test_a_phone_is_not_covered(open_context: Callable[..., BrowserContext], server: ChatServer, site: Site) -> None:
-    """In a narrow window, the chat would cover the page, so it shows the teaser only."""
+    """In a narrow window, which the chat would cover, only the teaser is shown."""
     page = open_context(viewport={"width": 320, "height": 640}, locale="ar").new_page()
     page.goto(site.page("/", element(server, f'lang="ar" open-after="0" {TEASER}')))
     expect(page.get_by_text("Can I help you?")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What opens over the conversation: it goes away by itself, fits in low windows, and gives the focus back."""
+"""Menus and dialogs over the conversation: they close automatically, fit in low windows, and restore the focus."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from browser.servers import ChatServer
 
 
 def test_the_menu_closes_when_the_visitor_turns_to_something_else(chat: Chat) -> None:
-    """A click beside it, writing, and a message that the page sends; the focus stays where the visitor put it."""
+    """A click beside the menu, typing and a message from the page close it without moving the focus."""
     page = chat.page
     menu = page.get_by_role("menu")
     button = page.get_by_role("button", name="Menu")
@@ -39,7 +39,7 @@ def test_the_menu_closes_when_the_visitor_turns_to_something_else(chat: Chat) ->
 def test_every_entry_of_the_menu_can_be_reached_in_a_low_window(
     open_context: Callable[..., BrowserContext], server: ChatServer, width: int, height: int
 ) -> None:
-    """The menu ends above the window's edge, and scrolls."""
+    """The menu ends above the window's edge and scrolls."""
     context = open_context(viewport={"width": width, "height": height})
     chat = Chat(context.new_page()).open(server.url)
     chat.page.get_by_role("button", name="Menu").click()
@@ -52,7 +52,7 @@ def test_every_entry_of_the_menu_can_be_reached_in_a_low_window(
 
 
 def test_one_goes_on_by_writing(chat: Chat) -> None:
-    """What is removed, dismissed or begun anew leaves the focus in the text field."""
+    """After removing, dismissing or starting a conversation, the text field has the focus."""
     page = chat.page
     chat.say("x" * 64_001)
     chat.log.get_by_role("button", name="Edit").click()

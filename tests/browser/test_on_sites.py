@@ -1,4 +1,4 @@
-"""The chat on real sites: code that fails to load, the site's styles, several pages and tabs, removal, phones."""
+"""The chat on real sites: failed requests, the site's styles, several pages and tabs, removal, and phones."""
 
 import json
 import re
@@ -46,7 +46,7 @@ def abort(times: int) -> Callable[[Route], None]:
 
 
 def test_code_that_failed_to_load_is_loaded_again(page: Page, server: ChatServer, site: Site) -> None:
-    """After an aborted request, the chat appears by itself."""
+    """After a failed request, the code is requested again, and the chat appears."""
     page.route(re.compile(r"/assets/chat-"), abort(1))
     page.goto(site.page("/", element(server)))
     launcher(page).click()
@@ -57,7 +57,7 @@ def test_code_that_failed_to_load_is_loaded_again(page: Page, server: ChatServer
 def test_there_is_a_way_out_while_the_code_is_missing(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site
 ) -> None:
-    """On a phone, the panel has a close button and takes Escape; the next opening tries again."""
+    """On a phone, the empty panel can be closed by button and Escape. The next opening loads the code."""
     page = open_context(**PHONE).new_page()
     page.route(re.compile(r"/assets/chat-"), abort(3))
     page.goto(site.page("/", element(server)))
@@ -82,7 +82,7 @@ def test_there_is_a_way_out_while_the_code_is_missing(
 
 
 def test_an_old_loader_finds_the_code_of_a_new_release(page: Page, server: ChatServer, site: Site) -> None:
-    """A page that was open during an upgrade loads the new release's chat: the code that it knows is gone."""
+    """A page that was loaded before an upgrade loads the chat of the new release, because the old code is gone."""
     page.route(re.compile(r"/webchat/manent-chat\.js$"), _renamed)
     page.goto(site.page("/", element(server)))
     launcher(page).click()
@@ -96,7 +96,7 @@ def _renamed(route: Route) -> None:
 
 
 def test_without_its_texts_the_chat_speaks_english(page: Page, server: ChatServer, site: Site) -> None:
-    """A language that cannot be loaded does not cost the chat."""
+    """If a language cannot be loaded, the chat is in English."""
     page.route(re.compile(r"/assets/de-"), lambda route: route.abort())
     page.goto(site.page("/", element(server, 'lang="de" open')))
 
@@ -105,7 +105,7 @@ def test_without_its_texts_the_chat_speaks_english(page: Page, server: ChatServe
 
 
 def test_a_language_is_loaded(page: Page, server: ChatServer, site: Site) -> None:
-    """The built form of a language has each text in its place."""
+    """The built language files have each text in its place."""
     page.goto(site.page("/", element(server, 'lang="de" open')))
 
     Chat(page).connected()
@@ -134,7 +134,7 @@ LOOK = f"""() => Object.fromEntries(['.panel', '.launcher', 'textarea', '.text',
 
 
 def test_the_styles_of_the_site_stay_outside(page: Page, server: ChatServer, site: Site) -> None:
-    """Whatever the site sets for all text, the chat looks as on an empty page."""
+    """Styles that the site sets for all text do not change the chat."""
     looks = []
     for path, styles in (("/plain", ""), ("/styled", LEAKS)):
         page.goto(site.page(path, element(server, "open") + styles))
@@ -148,7 +148,7 @@ def test_the_styles_of_the_site_stay_outside(page: Page, server: ChatServer, sit
 
 
 def test_the_text_size_of_the_visitor_counts(page: Page, server: ChatServer, site: Site) -> None:
-    """A visitor who reads large text in all pages reads large text here; the page's own `html` size does not count."""
+    """The browser's text size changes the chat's text, and the site's `html` size does not."""
     session = page.context.new_cdp_session(page)
     session.send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
     page.goto(site.page("/", element(server, "open") + LEAKS))
@@ -165,7 +165,7 @@ def test_the_text_size_of_the_visitor_counts(page: Page, server: ChatServer, sit
 def test_an_accent_colour_alone_is_readable(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site, scheme: str
 ) -> None:
-    """A site that sets only a bright or a dark accent gets text on it, and links of it, with enough contrast."""
+    """With only a bright or dark accent colour, texts and links have enough contrast."""
     page = open_context(color_scheme=scheme).new_page()
     for colour in ("#ffd500", "#101060"):
         style = f"<style>manent-chat {{ --manent-accent: {colour}; }}</style>"
@@ -183,7 +183,7 @@ def test_an_accent_colour_alone_is_readable(
 def test_a_finger_does_not_open_the_keyboard(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site
 ) -> None:
-    """The text field gets the focus only from a tap on it."""
+    """On a touch screen, the text field gets the focus only when it is tapped."""
     page = open_context(**PHONE).new_page()
     page.goto(site.page("/", element(server)))
     launcher(page).tap()
@@ -202,7 +202,7 @@ def test_a_finger_does_not_open_the_keyboard(
 def test_the_page_does_not_scroll_behind_the_open_chat(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site
 ) -> None:
-    """While the chat covers a phone's screen, the page stays where it is; afterwards it scrolls again."""
+    """While the chat covers a phone's screen, the page does not scroll."""
     page = open_context(**PHONE).new_page()
     page.goto(site.page("/", element(server) + "<p style='height: 5000px'>Long</p>"))
     overflow = "getComputedStyle(document.documentElement).overflowY"
@@ -227,7 +227,7 @@ window.slideOut = () => slide(innerHeight, 0);
 def test_a_keyboard_over_the_page_does_not_cover_the_text_field(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site, layout: str
 ) -> None:
-    """Where the keyboard covers the page (iOS), the chat ends above it, and is whole again afterwards."""
+    """If the keyboard covers the page (iOS), the chat ends above it until the keyboard closes."""
     page = open_context(**PHONE).new_page()
     page.add_init_script(KEYBOARD)
     body = element(server, f'layout="{layout}" open')
@@ -250,7 +250,7 @@ def test_a_keyboard_over_the_page_does_not_cover_the_text_field(
 
 
 def said_elsewhere(page: Page, server: ChatServer, storage: str, text: str, message_id: str) -> None:
-    """Have the assistant reply while no page of the site is open: the message comes from another program."""
+    """Send a reply while no page of the site is open, by a message from another program."""
     script = f"JSON.parse({storage}[Object.keys({storage}).find(key => key.endsWith(':session'))])"
     session: dict[str, str] = page.evaluate(script)
     named = {key: session[key] for key in ("session_id", "session_token")}
@@ -261,7 +261,7 @@ def said_elsewhere(page: Page, server: ChatServer, storage: str, text: str, mess
 
 @pytest.mark.parametrize("storage", ["local", "session"])
 def test_the_chat_is_as_one_left_it_on_the_next_page(page: Page, server: ChatServer, site: Site, storage: str) -> None:
-    """Open stays open with its draft, closed stays closed, and the badge counts what came meanwhile."""
+    """On the next page, the chat is open or closed as before, with its draft and badge."""
     body = element(server, f'storage="{storage}"')
     first, second = site.page("/first", body), site.page("/second", body)
     page.goto(first)
@@ -294,7 +294,7 @@ def test_the_chat_is_as_one_left_it_on_the_next_page(page: Page, server: ChatSer
 
 
 def test_a_reply_while_no_page_was_open_shows_its_badge(page: Page, server: ChatServer, site: Site) -> None:
-    """Nobody was there to count it."""
+    """A reply that arrives while no page is open is in the badge of the next page."""
     address = site.page("/", element(server))
     page.goto(address)
     launcher(page).click()
@@ -308,7 +308,7 @@ def test_a_reply_while_no_page_was_open_shows_its_badge(page: Page, server: Chat
 
 
 def test_what_one_tab_has_read_is_read_in_all(context: BrowserContext, server: ChatServer, site: Site) -> None:
-    """The badge goes in every tab when the message is read in one."""
+    """When a message is read in one tab, the badge disappears in all tabs."""
     address = site.page("/", element(server))
     tabs = [context.new_page() for _ in range(2)]
     tabs[0].goto(address)
@@ -326,7 +326,7 @@ def test_what_one_tab_has_read_is_read_in_all(context: BrowserContext, server: C
 
 
 def test_a_site_opens_the_chat_and_the_visitor_closes_it(page: Page, server: ChatServer, site: Site) -> None:
-    """The attribute `open` is for visitors who have not decided yet."""
+    """The attribute `open` has no effect after the visitor has closed the chat."""
     address = site.page("/", element(server, "open"))
     page.goto(address)
     Chat(page).connected()
@@ -347,7 +347,7 @@ HIDDEN = "Object.defineProperty(document, 'visibilityState', { get: () => window
 
 
 def _hidden_tabs(context: BrowserContext, address: str, server: ChatServer) -> tuple[Chat, list[Page]]:
-    """Return a tab in which the visitor reads, and three others."""
+    """Return the visitor's visible tab and three hidden tabs."""
     context.add_init_script(NOTIFIED + HIDDEN)
     tabs = [context.new_page() for _ in range(4)]
     preferences = f"manent:{server.url.rstrip('/')}/socket.io/:preferences"
@@ -361,7 +361,7 @@ def _hidden_tabs(context: BrowserContext, address: str, server: ChatServer) -> t
 
 
 def test_hidden_tabs_are_silent_while_one_is_read(context: BrowserContext, server: ChatServer, site: Site) -> None:
-    """Nobody needs to be called who is looking."""
+    """Hidden tabs do not notify a visitor who looks at another tab."""
     reading, tabs = _hidden_tabs(context, site.page("/", element(server, "open")), server)
     reading.say("many thanks").heard("With pleasure.")
     for tab in tabs:
@@ -372,7 +372,7 @@ def test_hidden_tabs_are_silent_while_one_is_read(context: BrowserContext, serve
 
 
 def test_one_of_the_hidden_tabs_calls(context: BrowserContext, server: ChatServer, site: Site) -> None:
-    """When nobody looks, one tab notifies, whichever it is, for each message."""
+    """If all tabs are hidden, exactly one of them notifies the visitor of each message."""
     reading, tabs = _hidden_tabs(context, site.page("/", element(server, "open")), server)
     reading.page.evaluate("window.isSeen = false")
     reading.say("many thanks").heard("With pleasure.")
@@ -405,7 +405,7 @@ LIFE = """<script type="module">
 
 
 def test_a_chat_that_is_removed_while_it_loads_never_starts(page: Page, server: ChatServer, site: Site) -> None:
-    """No socket without an element; attached again, it works."""
+    """An element that was removed opens no socket. If it is added again, it works."""
     page.goto(site.page("/", LIFE % server.url))
     page.wait_for_function("window.ready")
     page.evaluate("document.body.append(chat); chat.remove()")
@@ -418,7 +418,7 @@ def test_a_chat_that_is_removed_while_it_loads_never_starts(page: Page, server: 
 
 
 def test_a_chat_that_is_moved_stays_the_same(page: Page, server: ChatServer, site: Site) -> None:
-    """Moved while it loads or later: one chat, one socket, one event each, one set of styles."""
+    """Moving the element keeps one chat with one socket, and each event is sent once."""
     page.goto(site.page("/", LIFE % server.url))
     page.wait_for_function("window.ready")
     page.evaluate("one.append(chat); two.append(chat)")
@@ -437,7 +437,7 @@ def test_a_chat_that_is_moved_stays_the_same(page: Page, server: ChatServer, sit
 
 
 def test_the_first_message_does_not_jump(page: Page, server: ChatServer, site: Site) -> None:
-    """The first bubble of a conversation appears where it stays, at the end."""
+    """The first message of a conversation appears at the end and does not move."""
     page.goto(site.page("/", element(server, "open")))
     chat = Chat(page).connected()
     page.evaluate(
@@ -456,7 +456,7 @@ def test_the_first_message_does_not_jump(page: Page, server: ChatServer, site: S
 
 
 def test_code_lists_and_tables_are_whole(chat: Chat) -> None:
-    """A text with blank lines is one message: one block of code, one list, one table."""
+    """A text with blank lines is one message with one code block, one list and one table."""
     chat.say("show me some code").heard("Run this:")
 
     bot = chat.log.locator("[part~=bot]")
@@ -469,7 +469,7 @@ def test_code_lists_and_tables_are_whole(chat: Chat) -> None:
 
 
 def test_buttons_that_are_links_and_buttons_without_a_payload(chat: Chat) -> None:
-    """An address makes a link; without a payload, the title is sent."""
+    """A button with an address is a link. A button without a payload sends its title."""
     chat.say("links please").heard("Where to?")
     expect(chat.log.get_by_role("link", name="The map")).to_have_attribute("href", "https://example.com/map")
     chat.click("Say it").said("Say it")
@@ -477,7 +477,7 @@ def test_buttons_that_are_links_and_buttons_without_a_payload(chat: Chat) -> Non
 
 
 def test_links_open_where_the_site_wants(page: Page, server: ChatServer, site: Site) -> None:
-    """`link-target` is for all links."""
+    """`link-target` applies to all links."""
     page.goto(site.page("/", element(server, 'open link-target="_self"')))
     chat = Chat(page).connected().say("links please").heard("Where to?")
     expect(chat.log.get_by_role("link", name="The map")).to_have_attribute("target", "_self")
@@ -486,7 +486,7 @@ def test_links_open_where_the_site_wants(page: Page, server: ChatServer, site: S
 
 
 def test_media_that_cannot_be_shown_have_a_fallback(chat: Chat) -> None:
-    """A page with a player is a link, a missing picture is named; nothing is loaded from the player's site."""
+    """A player's page is a link, and a missing image shows its name. Nothing is loaded from other sites."""
     asked: list[str] = []
     chat.page.on("request", lambda request: asked.append(request.url))
     chat.say("play a talk").heard("A film and a picture:")
@@ -500,7 +500,7 @@ def test_media_that_cannot_be_shown_have_a_fallback(chat: Chat) -> None:
 
 
 def test_buttons_of_cards_are_told_apart(chat: Chat) -> None:
-    """Two cards with the same button: each has a name of its own. A missing picture leaves no hole."""
+    """Equal buttons of two cards have different names, and a missing image leaves no gap."""
     chat.say("let me choose").heard("Tower room")
     expect(chat.log.get_by_role("button", name="Book, Garden room")).to_be_visible()
     expect(chat.log.get_by_role("button", name="Book, Tower room")).to_be_visible()
@@ -512,7 +512,7 @@ def test_buttons_of_cards_are_told_apart(chat: Chat) -> None:
 
 
 def test_a_message_that_is_too_long_can_be_edited(chat: Chat) -> None:
-    """Sending the same text again would fail again."""
+    """A message that was rejected as too long can be edited, and not sent unchanged."""
     chat.say("x" * 64_001)
     chat.log.get_by_role("button", name="Edit").click()
     expect(chat.box).to_have_value(re.compile("^x+$"))
@@ -522,7 +522,7 @@ def test_a_message_that_is_too_long_can_be_edited(chat: Chat) -> None:
 
 
 def test_a_denied_microphone_and_denied_notifications_are_said(page: Page, server: ChatServer, site: Site) -> None:
-    """The visitor learns why nothing happens."""
+    """If the browser denies the microphone or notifications, the chat shows the reason."""
     page.add_init_script(
         """window.SpeechRecognition = class { start() { this.onerror({ error: 'not-allowed' }); this.onend(); } };
         window.Notification = class { static permission = 'denied';
@@ -542,7 +542,7 @@ def test_a_denied_microphone_and_denied_notifications_are_said(page: Page, serve
 def test_at_400_percent_zoom_the_conversation_has_room(
     open_context: Callable[..., BrowserContext], server: ChatServer, scheme: str
 ) -> None:
-    """320 × 200 pixels: header and text field take less than half."""
+    """At 320 × 200 pixels, header and text field cover less than half."""
     context = open_context(viewport={"width": 320, "height": 200}, color_scheme=scheme)
     chat = Chat(context.new_page()).open(server.url).say("hello").heard("What can I do for you?")
     box = chat.log.bounding_box()
@@ -555,7 +555,7 @@ def test_at_400_percent_zoom_the_conversation_has_room(
 def test_forced_colours_show_where_the_button_ends(
     open_context: Callable[..., BrowserContext], server: ChatServer, site: Site
 ) -> None:
-    """The launcher and the panel have an edge."""
+    """With forced colours, the launcher and the panel have a border."""
     page = open_context(forced_colors="active").new_page()
     page.goto(site.page("/", element(server)))
     outline = f"getComputedStyle({SHADOW}.querySelector('.launcher')).outlineStyle"
@@ -567,7 +567,7 @@ def test_forced_colours_show_where_the_button_ends(
 
 
 def test_paper_belongs_to_the_page(page: Page, server: ChatServer, site: Site) -> None:
-    """A floating chat, open or closed, is not printed; a chat that is the page is printed whole."""
+    """A floating chat is not printed. A chat that fills the page is printed completely."""
     page.goto(site.page("/", element(server) + "<p>The article.</p>"))
     page.emulate_media(media="print")
     expect(page.locator("manent-chat")).to_be_hidden()
@@ -579,7 +579,7 @@ def test_paper_belongs_to_the_page(page: Page, server: ChatServer, site: Site) -
 
 
 def test_a_whole_conversation_is_printed(chat: Chat) -> None:
-    """The page grows with its messages, so that the printer gets all of them, the newest included."""
+    """The printed page has all messages, including the newest."""
     page = chat.page
     for _ in range(15):
         page.evaluate("document.querySelector('manent-chat').send('count to three')")

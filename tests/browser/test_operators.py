@@ -1,4 +1,4 @@
-"""The visitor's side of a handoff: waiting for a person, talking to one, and the rating at the end."""
+"""A handoff from the visitor's side: waiting for an operator, the conversation, and the rating."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from browser.servers import ChatServer
 def test_a_person_joins_answers_and_leaves(
     open_context: Callable[..., BrowserContext], server: ChatServer, scheme: str
 ) -> None:
-    """The visitor sees who writes, and axe finds nothing while they wait, talk and rate."""
+    """The visitor sees the operator's name, and axe finds no violation during waiting, conversation and rating."""
     page = open_context(color_scheme=scheme).new_page()
     operator = Operator(page)
     chat = Chat(page).open(server.url).say("hello").heard("What can I do for you?")
@@ -50,7 +50,7 @@ def test_a_person_joins_answers_and_leaves(
 def test_a_rating_survives_a_reload_and_is_sent_once(
     open_context: Callable[..., BrowserContext], server: ChatServer
 ) -> None:
-    """A visitor rates with the keyboard; the comment is optional; afterwards they can write at once."""
+    """A visitor can rate with the keyboard, with or without a comment, and then write at once."""
     page = open_context().new_page()
     operator = Operator(page)
     chat = Chat(page).open(server.url).say("hello").heard("What can I do for you?")
@@ -74,7 +74,7 @@ def test_a_rating_survives_a_reload_and_is_sent_once(
 
 
 def test_an_operators_words_are_text(open_context: Callable[..., BrowserContext], server: ChatServer) -> None:
-    """Markup from the desk, also in a name, stays text."""
+    """Markup in an operator's message or name is shown as text."""
     page = open_context().new_page()
     operator = Operator(page)
     chat = Chat(page).open(server.url).say("hello").heard("What can I do for you?")

@@ -1,4 +1,4 @@
-"""What goes to npm, installed as anybody would: the examples in Chromium, the client without a browser in Node."""
+"""The npm packages: the installed examples in Chromium, and the client in Node."""
 
 import os
 import re
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # npm installs React, Vue and Vite
 
 
 def run(*command: str, cwd: Path, **environment: str) -> str:
-    """Run a program; return what it printed."""
+    """Run a program; return its output."""
     done = subprocess.run(
         command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False
     )
@@ -32,7 +32,7 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The two packages, packed. The chat itself is built already: the server serves it."""
+    """The two packed packages."""
     run("npm", "run", "--silent", "build:client", cwd=WEB)
     run("npm", "run", "--silent", "build:chat", cwd=WEB)
     folder = tmp_path_factory.mktemp("packages")
@@ -45,7 +45,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def examples(
     packages: dict[str, Path], running_server: ChatServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The examples, with the packed chat in place of the checkout's, built and served."""
+    """The examples, built with the packed chat, and served."""
     folder = tmp_path_factory.mktemp("examples") / "web_chat"
     shutil.copytree(EXAMPLES, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
     manifest = folder / "package.json"
@@ -61,7 +61,7 @@ def examples(
 
 @pytest.mark.parametrize("page", ["plain", "react", "vue"])
 def test_the_examples_talk(open_context: Callable[..., BrowserContext], examples: str, page: str) -> None:
-    """Each page opens the chat by its own button, talks, and hears the chat's events."""
+    """Each example opens the chat with its button, exchanges messages, and receives the chat's events."""
     chat = Chat(open_context().new_page())
     chat.page.goto(f"{examples}{page}.html")
     chat.page.get_by_role("button", name="Talk to us").click()
@@ -72,7 +72,7 @@ def test_the_examples_talk(open_context: Callable[..., BrowserContext], examples
 
 
 def test_the_client_talks_in_node(packages: dict[str, Path], running_server: ChatServer, tmp_path: Path) -> None:
-    """The README's program runs without a browser, and its types hold under Node's own resolution."""
+    """The README's program runs without a browser, and the client's types are found by Node's resolution."""
     code = re.findall(r"```ts\n(.*?)```", (WEB / "client/README.md").read_text(), re.DOTALL)
     program = code[0].replace("http://localhost:5005", running_server.url)
     (tmp_path / "package.json").write_text('{"type": "module"}')
@@ -98,7 +98,7 @@ def test_the_client_talks_in_node(packages: dict[str, Path], running_server: Cha
 
 
 def test_the_chat_is_imported_on_a_server_and_typed_in_tsx(packages: dict[str, Path], tmp_path: Path) -> None:
-    """Without a browser the import does nothing; TypeScript knows `<manent-chat>` with its attributes and events."""
+    """Importing the chat outside a browser has no effect. TypeScript knows the attributes and events."""
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "page.tsx").write_text(
         """import "@manent/chat";

@@ -1,4 +1,4 @@
-"""The chat behind nginx and Apache: below a path, without WebSocket or stickiness, and where it cannot connect."""
+"""The chat behind nginx and Apache: below a path, without WebSocket or sticky sessions, or blocked."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ HEADERS = "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto 
 
 @contextmanager
 def nginx(folder: Path, *locations: str, upstream: str) -> Iterator[str]:
-    """Run nginx with these locations; yields its address."""
+    """Run nginx with these locations; yield its address."""
     port = free_port()
     folder.mkdir()
     (folder / "nginx.conf").write_text(
@@ -48,7 +48,7 @@ def nginx(folder: Path, *locations: str, upstream: str) -> Iterator[str]:
 
 @contextmanager
 def apache(folder: Path, server: ChatServer) -> Iterator[str]:
-    """Run Apache with the configuration of `docs/operations/proxies.md`; yields its address."""
+    """Run Apache with the configuration of `docs/operations/proxies.md`; yield its address."""
     page = (Path(__file__).parents[2] / "docs/operations/proxies.md").read_text()
     documented = page.partition("```apache\n")[2].partition("```")[0]
     assert documented.count("127.0.0.1:5005") == 2
@@ -87,7 +87,7 @@ def embedded(address: str, attributes: str = "open") -> str:
 
 @pytest.mark.parametrize("headers", [HEADERS + UPGRADE, ""], ids=["as documented", "plain proxy_pass"])
 def test_below_a_path(page: Page, server: ChatServer, site: Site, tmp_path: Path, headers: str) -> None:
-    """The hosted page, an embedded chat and one with `server-url` work below `/chat/`, also without any header."""
+    """The hosted page, an embedded chat and a chat with `server-url` work below `/chat/`, with and without headers."""
     location = f"location /chat/ {{ proxy_pass http://manent/; {headers} }}"
     with nginx(tmp_path / "nginx", location, upstream=one(server)) as address:
         sockets: list[str] = []
@@ -127,7 +127,7 @@ def second(server: ChatServer) -> Iterator[ChatServer]:
 def test_two_servers_without_websocket_and_without_stickiness(
     open_context: Callable[..., BrowserContext], server: ChatServer, second: ChatServer, tmp_path: Path
 ) -> None:
-    """Each request goes to the other server; the conversation works, and survives a reload."""
+    """If requests alternate between two servers, the conversation works and survives a reload."""
     location = f"location / {{ proxy_pass http://manent; {HEADERS} }}"
     upstream = one(server) + one(second)
     with nginx(tmp_path / "nginx", location, upstream=upstream) as address:
@@ -141,7 +141,7 @@ def test_two_servers_without_websocket_and_without_stickiness(
 
 
 def test_a_page_that_may_not_connect_learns_why(page: Page, trained_project: Path, site: Site, tmp_path: Path) -> None:
-    """The visitor reads a sentence; the owner finds the missing flag in the console."""
+    """If the origin is not allowed, the visitor sees an error, and the console names the missing option."""
     project = tmp_path / "project"
     shutil.copytree(trained_project, project)
     closed = ChatServer(project=project)
@@ -161,7 +161,7 @@ def test_a_page_that_may_not_connect_learns_why(page: Page, trained_project: Pat
 
 
 def test_a_policy_that_blocks_the_connection_is_named(page: Page, server: ChatServer, site: Site) -> None:
-    """A content security policy without `connect-src`: the console says what to add."""
+    """If the page's content security policy blocks the chat, the console names the missing directive."""
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text))
     policy = "<meta http-equiv='Content-Security-Policy' content=\"connect-src 'self'\">"

@@ -1,4 +1,4 @@
-"""A session that has expired: the past stays on the page."""
+"""Expired sessions: their messages stay on the page."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def hasty_server(trained_project: Path, tmp_path: Path) -> Iterator[ChatServer]:
 
 
 def test_after_expiry_the_past_stands_above_a_divider(page: Page, hasty_server: ChatServer) -> None:
-    """All of the old session is there, a divider, the form is gone, and a reload shows the same."""
+    """The old session's messages are above a divider, also after a reload, and its form has ended."""
     chat = Chat(page).open(hasty_server.url)
     chat.say("book a table").heard("For how many people?")
     page.wait_for_function(f"start => performance.now() > start + {EXPIRES_AFTER_S * 1000 + 100}", arg=_now(page))
@@ -60,7 +60,7 @@ WEEK_S = 7 * 24 * 3600.0
 def test_a_week_later(
     page: Page, trained_project: Path, tmp_path: Path, open_context: Callable[..., BrowserContext]
 ) -> None:
-    """The clock is moved a week: the past is there under its day, a divider, slots carried over, the form gone."""
+    """After a week, the old messages have their date, a divider follows, slots are kept, and the form has ended."""
     project = tmp_path / "project"
     shutil.copytree(trained_project, project)
     running = ChatServer(project=project)
@@ -94,7 +94,7 @@ def test_a_week_later(
 
 
 def _move_clock(server: ChatServer, folder: Path) -> None:
-    """Let the server's next process live a week later."""
+    """Move the clock of the server's next process forward by a week."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(f"import time\nreal = time.time\ntime.time = lambda: real() + {WEEK_S}\n")
     server.environment["PYTHONPATH"] = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"

@@ -21,7 +21,7 @@ def said_in(page: Page, number: int) -> Locator:
 
 
 def test_two_chats_with_different_storage_keys(page: Page, server: ChatServer, site: Site) -> None:
-    """Each has its own conversation, also after a reload, and on a page where it is alone."""
+    """Each chat has its conversation, also after a reload and on a page with only one of them."""
     both = embedded(server, 'heading="Sales" storage-key="sales"', 'heading="Support" storage-key="support"')
     page.goto(site.page("/", both))
     for number, text in enumerate(("many thanks", "when are you open")):
@@ -41,12 +41,12 @@ def test_two_chats_with_different_storage_keys(page: Page, server: ChatServer, s
 
 
 def subdomain(site: Site, name: str, body: str) -> str:
-    """Put a page up; returns its address below a subdomain, which Chromium resolves to this machine."""
+    """Add a page; return its address below a subdomain, which Chromium resolves to this machine."""
     return site.page(f"/{name}", body).replace("127.0.0.1", f"{name}.site.localhost")
 
 
 def test_subdomains_share_a_conversation(context: BrowserContext, server: ChatServer, site: Site) -> None:
-    """With `cookie-domain`, both show the same conversation, and both forget it. Without it, they do not share."""
+    """With `cookie-domain`, subdomains share and erase one conversation. Without it, each has its own."""
     shared = embedded(server, 'cookie-domain="site.localhost"')
     shop, blog = context.new_page(), context.new_page()
     shop.goto(subdomain(site, "shop", shared))
@@ -69,7 +69,7 @@ def test_subdomains_share_a_conversation(context: BrowserContext, server: ChatSe
 
 
 def test_a_cookie_of_another_domain_is_reported(page: Page, server: ChatServer, site: Site) -> None:
-    """The owner finds the reason in the console, and the chat works in this origin."""
+    """If `cookie-domain` is not the page's domain, the console has a warning, and the chat works in this origin."""
     warnings: list[str] = []
     page.on("console", lambda line: warnings.append(line.text))
     page.goto(subdomain(site, "shop", embedded(server, 'cookie-domain="elsewhere.example"')))
@@ -90,7 +90,7 @@ def test_a_cookie_of_another_domain_is_reported(page: Page, server: ChatServer, 
     ],
 )
 def test_languages(page: Page, server: ChatServer, site: Site, texts: tuple[str, str, str]) -> None:
-    """The texts and the direction are those of the language and its tone, and no other language is loaded."""
+    """The texts and the direction match the language and its tone, and no other language is loaded."""
     attributes, placeholder, direction = texts
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url.rpartition("/")[2]))

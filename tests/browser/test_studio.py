@@ -1,4 +1,4 @@
-"""The page for site owners."""
+"""The studio, the page for site owners."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def api_server(trained_project: Path, tmp_path: Path) -> Iterator[ChatServer]:
 
 
 def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatServer) -> None:
-    """What an owner chooses is seen at once, works, and stands in the code to copy."""
+    """Each option changes the preview at once, and the code to copy."""
     page.goto(f"{api_server.url}webchat/studio")
     page.get_by_label("Heading", exact=True).fill('Ada & "Co"')
     page.get_by_label("Accent colour", exact=True).fill("#225522")
@@ -43,7 +43,7 @@ def test_options_change_the_preview_and_the_code(page: Page, api_server: ChatSer
 
 
 def test_options_start_with_the_branding_of_the_server(page: Page, trained_project: Path, tmp_path: Path) -> None:
-    """The fields show the values of `web_chat`, the preview has them, and the code contains only what differs."""
+    """The fields and the preview have the values of `web_chat`, and the code has only other values."""
     project = tmp_path / "project"
     shutil.copytree(trained_project, project)
     look = "{title: Corner Bakery, colours: {accent: '#ffcc00'}, theme: dark, language: de en, tone: informal}"
@@ -69,7 +69,7 @@ def test_options_start_with_the_branding_of_the_server(page: Page, trained_proje
 
 
 def test_it_fits_on_a_phone(open_context: Callable[..., BrowserContext], api_server: ChatServer) -> None:
-    """At 390 pixels nothing scrolls sideways, and axe finds nothing."""
+    """At 390 pixels, the page does not scroll sideways, and axe finds no violation."""
     page = open_context(viewport={"width": 390, "height": 800}).new_page()
     page.goto(f"{api_server.url}webchat/studio")
     Chat(page).connected()
@@ -79,7 +79,7 @@ def test_it_fits_on_a_phone(open_context: Callable[..., BrowserContext], api_ser
 
 
 def test_it_is_closed_without_the_management_api(page: Page, server: ChatServer) -> None:
-    """A public server has neither the studio nor its files, and nobody gets at it by its file's name."""
+    """Without the management API, the server has neither the studio nor its files."""
     for path in ("studio", "studio.html", "studio.js", "studio.css"):
         answer = page.request.get(f"{server.url}webchat/{path}")
 
@@ -87,7 +87,7 @@ def test_it_is_closed_without_the_management_api(page: Page, server: ChatServer)
 
 
 def test_the_code_is_copied(page: Page, api_server: ChatServer) -> None:
-    """The button puts the code into the clipboard, and nothing on the page needs an exception from its policy."""
+    """The button copies the code, and the page complies with its content security policy."""
     refused: list[str] = []
     page.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

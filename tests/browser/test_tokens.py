@@ -1,4 +1,4 @@
-"""Signed-in visitors, with a real server in `jwt` mode: tokens that run out, other devices, log-out."""
+"""Signed-in visitors with a real server in `jwt` mode: expired tokens, other devices and signing out."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ Open = Callable[..., BrowserContext]
 def test_a_token_that_runs_out_is_replaced_unnoticed(
     open_context: Open, jwt_server: ChatServer, tokens: Tokens
 ) -> None:
-    """A minute before the end the page is asked for another token, and the connection goes on."""
+    """A minute before the token expires, the page requests another, and the connection stays open."""
     context = open_context()
     tokens.serve(context, "grace")
     tokens.lasts_s = 65.0  # five seconds to say something in
@@ -33,7 +33,7 @@ def test_a_token_that_runs_out_is_replaced_unnoticed(
 def test_a_token_that_has_run_out_ends_the_connection_until_there_is_another(
     open_context: Open, jwt_server: ChatServer, tokens: Tokens
 ) -> None:
-    """A page that has only an old token is refused, says so, and goes on where it was with a new one."""
+    """With an expired token, the chat shows an error, and continues when it gets a new token."""
     context = open_context()
     tokens.lasts_s = 2.0
     page = context.new_page()
@@ -63,7 +63,7 @@ def test_a_token_that_has_run_out_ends_the_connection_until_there_is_another(
 def test_another_device_has_the_same_conversation_and_the_earlier_ones(
     open_context: Open, jwt_server: ChatServer, tokens: Tokens
 ) -> None:
-    """Who signs in elsewhere goes on with the newest conversation; the others are in a list and can be opened."""
+    """On another device, the chat shows the newest conversation and a list of the others."""
     desk, phone = open_context(), open_context(viewport={"width": 390, "height": 740})
     for context in (desk, phone):
         tokens.serve(context, "ada")
@@ -85,7 +85,7 @@ def test_another_device_has_the_same_conversation_and_the_earlier_ones(
 def test_conversations_in_which_nothing_was_said_are_not_listed(
     open_context: Open, jwt_server: ChatServer, tokens: Tokens
 ) -> None:
-    """Who begins anew twice finds the one conversation that there was; a picture at its end has a name in the list."""
+    """Empty conversations are not listed, and one that ends with an image has a name in the list."""
     context = open_context()
     tokens.serve(context, "barbara")
     chat = Chat(context.new_page()).open(tokens.page(jwt_server))
@@ -105,7 +105,7 @@ def test_conversations_in_which_nothing_was_said_are_not_listed(
 
 
 def test_a_user_is_set_and_taken_away(open_context: Open, jwt_server: ChatServer, tokens: Tokens) -> None:
-    """`setUser` proves by a token and tells the rest; after `setUser(null)` this browser knows nothing."""
+    """`setUser` signs a user in and sends the name. After `setUser(null)`, the browser has no data of the user."""
     context = open_context()
     page = context.new_page()
     page.goto(

@@ -18,7 +18,7 @@ FOCUS = "document.querySelector('manent-chat').focus()"
     not (DRIVER.exists() and XVFB.exists() and browser()), reason="apt-get install webkit2gtk-driver xvfb"
 )
 def test_a_form_a_reload_and_a_crash(server: ChatServer, tmp_path: Path) -> None:
-    """The booking by keyboard; after a reload all is there; what is typed while the server is dead is sent once."""
+    """The form works by keyboard, a reload keeps the conversation, and a message to a killed server is sent once."""
     with webkit(tmp_path) as window:
 
         def heard(text: str) -> None:

@@ -1,4 +1,4 @@
-"""One schema for both sides: what the page asks and what the server answers is what docs/protocol.schema.json says."""
+"""Requests of the page and answers of the server match docs/protocol.schema.json."""
 
 import time
 from collections.abc import Callable
@@ -51,7 +51,7 @@ FILES = {
 def test_a_conversation_uses_every_field_and_no_other(
     open_context: Callable[..., BrowserContext], server: ChatServer, jwt_server: ChatServer, tokens: Tokens
 ) -> None:
-    """Two tabs, two identity modes: what is said is in the schema, and what is in the schema is said."""
+    """Two tabs with two identity modes use each field of the schema, and no other."""
     wire = Wire()
     context = open_context()
     page = context.new_page()
@@ -99,7 +99,7 @@ def test_a_conversation_uses_every_field_and_no_other(
 
 
 def test_over_http_it_is_the_same(server: ChatServer) -> None:
-    """Every answer of the HTTP form is the schema's, and the schema names every request there is."""
+    """Every answer of the HTTP interface matches the schema, and the schema has every request."""
 
     def ask(name: str, **payload: Any) -> Any:
         answer = httpx.post(f"{server.url}sessions/{name}", json=payload, timeout=30).json()
@@ -131,7 +131,7 @@ def test_over_http_it_is_the_same(server: ChatServer) -> None:
 
 
 def test_the_documented_api_has_the_same_fields() -> None:
-    """The OpenAPI page's message and session are the schema's."""
+    """In OpenAPI, message and session have the fields of the schema."""
     documented = openapi.document(management=False)["components"]["schemas"]
     message = {
         field for name in ("Numbered", "UserSaid", "UserMessage") for field in SCHEMA["$defs"][name]["properties"]

@@ -1,4 +1,4 @@
-"""A site whose visitors are signed in: it hands out JSON web tokens, short ones if a test wants so."""
+"""A site whose visitors are signed in with JSON web tokens."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ KEY = "a key that the site and the bot share, for tests"
 
 @dataclass
 class Tokens:
-    """Who is signed in, and for how long.
+    """The signed-in visitor and the lifetime of the tokens.
 
     Attributes:
         site: where the pages are.
@@ -29,11 +29,11 @@ class Tokens:
         return jwt.encode({"sub": subject, "exp": time.time() + self.lasts_s}, KEY, algorithm="HS256")
 
     def serve(self, context: BrowserContext, subject: str) -> None:
-        """Let the pages of a visitor fetch tokens, each as long as `lasts_s` says at that moment."""
+        """Let the pages of a visitor fetch tokens that expire after `lasts_s`."""
         context.expose_function("freshToken", lambda: self.make(subject))
 
     def page(self, server: ChatServer) -> str:
-        """Return the address of a page with the chat; `asked` counts the tokens that it fetched."""
+        """Return the address of a page with the chat. In it, `asked` counts the tokens that were fetched."""
         return self.site.page(
             "/member",
             f"""<script type="module">

@@ -1,4 +1,4 @@
-"""WebKitGTK by WebDriver: as much of a driver as one conversation needs.
+"""A small driver for WebKitGTK that uses WebDriver.
 
 Playwright uses its own build of WebKit, which Debian does not have. WebKitGTK's small browser needs a display, so
 it runs under Xvfb.
@@ -62,7 +62,7 @@ class Window:
 
 @contextmanager
 def webkit(folder: Path) -> Iterator[Window]:
-    """Run WebKitGTK on a display of its own, with an empty profile in `folder`."""
+    """Run WebKitGTK on a separate display, with an empty profile in `folder`."""
     program = browser()
     port = free_port()
     display = f":{free_port()}"

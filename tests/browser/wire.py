@@ -1,4 +1,4 @@
-"""What a browser and a server say to each other, read off the WebSocket and held against the protocol's schema."""
+"""Compares the messages on a page's WebSocket with the protocol's schema."""
 
 import json
 import re
@@ -16,14 +16,14 @@ ACKNOWLEDGEMENT = re.compile(r"43(?:/[^,]*,)?(\d+)(\[.*)", re.DOTALL)
 
 
 class Wire:
-    """Everything that was said on the sockets of the pages that were given to it, by the name of its definition."""
+    """All messages on the sockets of some pages, by the name of their definition."""
 
     def __init__(self) -> None:
         self.said: dict[str, list[Any]] = defaultdict(list)
         self.unknown: list[str] = []
 
     def listen(self, page: Page) -> None:
-        """Read along from the next socket on."""
+        """Record the messages of the page's next sockets."""
         page.on("websocket", self._listen)
 
     def _listen(self, socket: WebSocket) -> None:
@@ -55,7 +55,7 @@ class Wire:
             self.said[definition["$ref"]].append(payload)
 
     def mistakes(self) -> list[str]:
-        """What the schema does not allow, one line each."""
+        """Return the violations of the schema, one line each."""
         found = [f"{name}: not in the schema" for name in self.unknown]
         for reference, payloads in self.said.items():
             validator = jsonschema_rs.validator_for({"$ref": reference, "$defs": SCHEMA["$defs"]})
@@ -64,7 +64,7 @@ class Wire:
         return found
 
     def unseen(self) -> set[str]:
-        """Fields of the schema, as `definition.field`, that nobody has used."""
+        """Return the fields of the schema that no message had, as `definition.field`."""
         fields = {
             f"{name}.{field}"
             for name, definition in SCHEMA["$defs"].items()
@@ -78,7 +78,7 @@ class Wire:
 
 
 def _used(reference: str, value: Any) -> set[str]:
-    """The fields of a definition, and of what it is made of, that a value has."""
+    """Return the fields that a value has, including fields of nested definitions."""
     name = reference.removeprefix("#/$defs/")
     definition = SCHEMA["$defs"][name]
     used: set[str] = set()

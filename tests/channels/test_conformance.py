@@ -1,4 +1,4 @@
-"""What every channel of a messenger platform does, with a double of its platform over real HTTP.
+"""The guarantees of every channel for a messenger platform, with a double of its platform over real HTTP.
 
 `point` is the number of the guarantee in `docs/channels/README.md` that a test checks.
 """
@@ -70,7 +70,7 @@ async def test_an_operator_answers_over_the_platform(tmp_path: Path, platform: P
 
 @pytest.mark.point(1)
 async def test_requests_of_others_are_refused(tmp_path: Path, platform: Platform) -> None:
-    """A request without a right signature is refused, stores nothing, and does not learn why."""
+    """A request without a valid signature is rejected without a reason and stores nothing."""
     async with serving(tmp_path, platform) as server:
         forged = platform.forged(platform.text(ADA, "hello", "1"))
         assert len(forged) >= 2
@@ -86,7 +86,7 @@ async def test_requests_of_others_are_refused(tmp_path: Path, platform: Platform
 
 @pytest.mark.point(3)
 async def test_a_message_delivered_ten_times_is_one_turn(tmp_path: Path, platform: Platform) -> None:
-    """Deliveries at the same time, to two servers, and after a restart are one turn with one answer."""
+    """Deliveries at the same time, to two servers, and after a restart cause one turn with one answer."""
     async with serving(tmp_path, platform) as server, serving(tmp_path, platform) as other:
         hook = platform.text(ADA, "hello", "1")
         for answer in await asyncio.gather(
@@ -103,7 +103,7 @@ async def test_a_message_delivered_ten_times_is_one_turn(tmp_path: Path, platfor
 
 @pytest.mark.point(2)
 async def test_a_confirmed_message_survives_a_crash(tmp_path: Path, platform: Platform) -> None:
-    """A message that was confirmed and whose turn had not begun is answered after the next start."""
+    """A confirmed message whose turn had not begun is answered after the next start."""
     async with serving(tmp_path, platform) as server:
         assert server.application.channels.receiver is not None
         await server.application.channels.receiver.close()
@@ -118,7 +118,7 @@ async def test_a_confirmed_message_survives_a_crash(tmp_path: Path, platform: Pl
 
 @pytest.mark.point(4)
 async def test_a_committed_reply_survives_a_crash(tmp_path: Path, platform: Platform) -> None:
-    """A reply that was committed and not sent is sent after the next start, once."""
+    """A reply that was committed and not sent is sent once, after the next start."""
     platform.faults.extend(["down"] * 1)
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, platform.text(ADA, "hello", "1"))
@@ -146,7 +146,7 @@ async def test_an_uncertain_send_is_repeated_and_marked(tmp_path: Path, platform
 
 @pytest.mark.point(4)
 async def test_order_is_kept(tmp_path: Path, platform: Platform) -> None:
-    """Messages that arrive while turns run are answered in the order of their arrival, also when sends fail."""
+    """Messages that arrive during turns are answered in the order of their arrival, also if sends fail."""
     platform.faults.extend(["busy", "down"])
     texts = [f"message {number}" for number in range(8)]
     async with serving(tmp_path, platform) as server:
@@ -190,7 +190,7 @@ async def test_a_refused_message_lets_later_ones_pass(tmp_path: Path, platform: 
 
 @pytest.mark.point(5)
 async def test_a_slow_send_delays_nobody_else(tmp_path: Path, platform: Platform) -> None:
-    """While a send to one visitor hangs, another visitor and other channels are answered."""
+    """While a send to one visitor hangs, other visitors and other channels are answered."""
     platform.hold, platform.hold_only = asyncio.Event(), ADA
     async with serving(tmp_path, platform, more="rest:\n") as server:
         await delivered(server, platform, platform.text(ADA, "hello", "1"))
@@ -207,7 +207,7 @@ async def test_a_slow_send_delays_nobody_else(tmp_path: Path, platform: Platform
 
 @pytest.mark.point(6)
 async def test_long_texts_are_split(tmp_path: Path, platform: Platform) -> None:
-    """A text beyond the platform's limit arrives whole, in several messages cut between words."""
+    """A text beyond the platform's limit arrives complete, in several messages that are split between words."""
     text = " ".join(f"word{number:06}\U0001f600" for number in range(max(50, min(platform.max_text, 40_000) // 5)))
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, platform.text(ADA, "hello", "1"))
@@ -221,7 +221,7 @@ async def test_long_texts_are_split(tmp_path: Path, platform: Platform) -> None:
 @pytest.mark.point(6)
 @pytest.mark.parametrize("count", [2, 3, 9, 12, 40])
 async def test_every_button_can_be_chosen(tmp_path: Path, platform: Platform, count: int) -> None:
-    """Every button of a message reaches the visitor, whatever their number; the last one can be chosen."""
+    """Any number of buttons reaches the visitor, who can choose the last button."""
     long = '{"who": "' + "A" * 200 + '"}'
     buttons = [{"title": f"Choice {number}", "payload": f"/greet{long}"} for number in range(1, count)]
     buttons.append({"title": "The last", "payload": "/ping" + long})
@@ -265,7 +265,7 @@ async def test_images_are_sent(tmp_path: Path, platform: Platform) -> None:
 
 @pytest.mark.point(6)
 async def test_what_cannot_be_shown_is_recorded(tmp_path: Path, platform: Platform) -> None:
-    """What a platform cannot show is recorded like a rejected message; all else of the message is sent."""
+    """Content that a platform cannot show is recorded like a rejected message, and the rest is sent."""
     card = {"title": "A card", "buttons": [{"title": f"Button {number}", "payload": "/ping"} for number in range(60)]}
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, platform.text(ADA, "hello", "1"))
@@ -301,7 +301,7 @@ async def test_malformed_bodies_are_answered(tmp_path: Path, platform: Platform)
 
 
 async def test_health(tmp_path: Path, platform: Platform) -> None:
-    """The channel's health is served as for every channel."""
+    """The health check includes the channel."""
     async with serving(tmp_path, platform) as server, httpx.AsyncClient(base_url=server.url) as http:
         answer = await http.get(f"/webhooks/{platform.name}/")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
@@ -349,7 +349,7 @@ async def test_a_slow_action_does_not_delay_the_confirmation(tmp_path: Path, pla
 
 @pytest.mark.point(7)
 async def test_the_visitor_sees_that_the_bot_works(tmp_path: Path, platform: Platform) -> None:
-    """While a turn runs, the platform shows that the bot is typing, if the platform can show it."""
+    """During a turn, the platform shows that the bot is typing, if the platform can show this."""
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, platform.text(ADA, "hello", "1"))
         await until(lambda: platform.shown(ADA) == ["Hello."])

@@ -1,4 +1,4 @@
-"""What is particular to the channels of Messenger and Instagram."""
+"""Behaviour that only the channels of Messenger and Instagram have."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,13 +30,13 @@ async def messages_of(server: Running, sender_id: str, count: int) -> list[UserU
 
 
 async def greeted(server: Running, platform: Facebook) -> None:
-    """Begin a conversation, so that the bot can say something."""
+    """Begin a conversation, so that the bot can send messages."""
     await delivered(server, platform, platform.text(ADA, "hello", "1"))
     await until(lambda: platform.shown(ADA) == ["Hello."])
 
 
 async def test_a_batch_is_read_completely(tmp_path: Path, platform: Facebook) -> None:
-    """One request with several entries and several items is several messages of several visitors."""
+    """A request with several entries and items becomes several messages of several visitors."""
     hook = platform.batch(
         [platform.message(ADA, "1", text="hello"), platform.message(EVE, "2", text="hello")],
         [platform.message(ADA, "3", text="I am Ada"), platform.echo(ADA, "an echo", "4")],
@@ -63,7 +63,7 @@ async def test_payloads_are_the_text(tmp_path: Path, platform: Facebook) -> None
 
 
 async def test_other_messages(tmp_path: Path, platform: Facebook) -> None:
-    """An attachment's text is its URL; a location, a reaction and an edit are messages with metadata."""
+    """The text of an attachment is its URL. Locations, reactions and edits become messages with metadata."""
     place = {"type": "location", "payload": {"coordinates": {"lat": 52.5, "long": 13.25}}}
     items = [
         platform.message(ADA, "1", attachments=[{"type": "file", "payload": {"url": "https://example.invalid/a.pdf"}}]),
@@ -91,7 +91,7 @@ async def test_the_challenge(tmp_path: Path, platform: Facebook) -> None:
 
 
 async def test_the_older_signature_counts_alone(tmp_path: Path, platform: Facebook) -> None:
-    """A request that has only the signature with SHA-1 is accepted if that signature is right."""
+    """A request with only the SHA-1 signature is accepted if that signature is valid."""
     body = platform.text(ADA, "hello", "1").body
     async with serving(tmp_path, platform) as server:
         assert (await deliver(server, platform, sign(body, "another", algorithms=("sha1",)))).status_code == 403
@@ -125,7 +125,7 @@ async def test_buttons_of_every_type(tmp_path: Path, platform: Facebook, kind: s
 
 
 async def test_cards(tmp_path: Path, platform: Facebook) -> None:
-    """Elements become cards; what a card has no room for follows, and an element without details is a text."""
+    """Elements become cards. Content without room on a card follows it, and an element without details is a text."""
     many = [{"title": f"Choice {number}", "payload": f"/greet{number}"} for number in range(5)]
     elements = [
         {"title": "T" * 90, "subtitle": "S" * 90, "image_url": "https://example.invalid/a.png", "buttons": many},
@@ -151,7 +151,7 @@ async def test_the_visitor_sees_that_the_bot_works(tmp_path: Path, platform: Fac
 
 
 async def test_custom_messages_are_sent_as_they_are(tmp_path: Path, platform: Facebook) -> None:
-    """A custom message is a message object of the Send API, as in Rasa."""
+    """A custom message is sent unchanged as a message object of the Send API, as in Rasa."""
     custom = {"attachment": {"type": "video", "payload": {"url": "https://example.invalid/a.mp4"}}}
     async with serving(tmp_path, platform) as server:
         await greeted(server, platform)

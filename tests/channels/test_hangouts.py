@@ -1,4 +1,4 @@
-"""What is particular to the Google Chat channel."""
+"""Behaviour that only the Google Chat channel has."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ async def users(server: Running, address: str) -> list[UserUttered]:
 
 
 async def test_events_become_messages(tmp_path: Path, platform: Hangouts) -> None:
-    """Adding and removing the bot, slash commands and buttons of others have texts that a project can match."""
+    """Adding and removing the bot, slash commands and foreign buttons have texts that a project can match."""
     async with serving(tmp_path, platform) as server:
         await delivered(
             server,
@@ -83,7 +83,7 @@ async def test_a_space_can_have_its_own_conversation(
 
 
 async def test_without_an_account_the_response_answers(tmp_path: Path, platform: Hangouts) -> None:
-    """The response contains the messages of the turn as one message; a repeated request gets them again."""
+    """The response combines the turn's messages in one message, and a repeated request gets the same response."""
     platform.with_account = False
     async with serving(tmp_path, platform) as server:
         assert any("hangouts: without service_account" in note for note in server.application.notes)
@@ -104,7 +104,7 @@ async def test_without_an_account_the_response_answers(tmp_path: Path, platform:
 async def test_a_slow_turn_gets_an_empty_response(
     tmp_path: Path, platform: Hangouts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without an account, a turn that takes too long is logged with what to do."""
+    """Without an account, a turn that takes too long is logged with advice."""
     monkeypatch.setattr(hangouts, "WAIT_S", 0.2)
     platform.with_account = False
     actions = Actions(hold=asyncio.Event())
@@ -117,7 +117,7 @@ async def test_a_slow_turn_gets_an_empty_response(
 
 
 async def test_without_a_project_other_apps_are_mentioned(tmp_path: Path, platform: Hangouts) -> None:
-    """Without project_id, the signature and the issuer are still checked, and the start mentions what is not."""
+    """Without project_id, signature and issuer are checked, and a warning at the start names what is not checked."""
     original = platform.credentials
     platform.credentials = lambda: original().replace("project_id", "# project_id")  # type: ignore[method-assign]
     async with serving(tmp_path, platform) as server:
@@ -130,7 +130,7 @@ async def test_without_a_project_other_apps_are_mentioned(tmp_path: Path, platfo
 
 
 def test_the_key_file_is_checked(tmp_path: Path, platform: Hangouts) -> None:
-    """A missing key file, and a content that is not one, are located errors, which do not show the key."""
+    """A missing or invalid key file is an error with a line, which does not show the key."""
     (tmp_path / "account.json").write_text(platform.account())
     channel = HangoutsChannel.from_options(HangoutsOptions(service_account="account.json"), Site(tmp_path))
     assert not any("service_account" in note for note in channel.notes)
@@ -146,7 +146,7 @@ def test_the_key_file_is_checked(tmp_path: Path, platform: Hangouts) -> None:
 
 
 def test_a_response_has_a_limit(caplog: pytest.LogCaptureFixture) -> None:
-    """Messages that do not fit into a response are left out, and this is logged."""
+    """Messages that do not fit into a response are omitted and logged."""
     parts = [{"text": str(number) * 8_000} for number in range(6)]
     merged = hangouts._merged(parts)
     assert merged["text"].count("\n\n") == 2

@@ -69,7 +69,7 @@ rules:
 
 @dataclass
 class Call:
-    """One send as the platform saw it."""
+    """One send, as the platform received it."""
 
     text: str
     began: float
@@ -101,7 +101,7 @@ class Record:
         self.platform.send = MethodType(lambda _, sent: self.send(sent), self.platform)  # type: ignore[method-assign]
 
     async def send(self, sent: Sent) -> Fault | None:
-        """Show a message, or refuse or delay it if it is a fifth one."""
+        """Show a message, or refuse or delay every fifth one."""
         self.platform.attempts += 1
         call = Call(sent.text, time.monotonic())
         self.calls.setdefault(sent.to, []).append(call)
@@ -119,7 +119,7 @@ class Record:
         return fault
 
     async def deliver(self, ports: list[int], hook: Webhook) -> None:
-        """Deliver a webhook to any server, again and again until one confirms it."""
+        """Deliver a webhook to any server, and repeat it until one server confirms it."""
         async with httpx.AsyncClient(timeout=10) as http:
             while True:
                 url = f"http://127.0.0.1:{random.choice(ports)}/webhooks/{self.platform.name}/webhook"  # noqa: S311

@@ -1,4 +1,4 @@
-"""Files that a platform gives only to the bot are served under paths that nobody can guess."""
+"""Files that only the bot can download from a platform are served at secret addresses."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ async def attachment_of(server: Running, platform: Platform) -> dict[str, Any]:
 
 
 async def test_a_file_is_fetched_from_the_platform(tmp_path: Path, platform: Platform) -> None:
-    """The path in the metadata gives the file, which a browser does not run as a page of this server."""
+    """The path in the metadata serves the file with headers that stop browsers from running it."""
     async with serving(tmp_path, platform) as server, httpx.AsyncClient(base_url=server.url) as http:
         attachment = await attachment_of(server, platform)
         answer = await http.get(attachment["url"])
@@ -58,7 +58,7 @@ async def test_files_need_the_key(tmp_path: Path, platform: Platform) -> None:
 
 
 async def test_a_platform_that_is_down_is_said(tmp_path: Path, platform: Platform) -> None:
-    """If the platform cannot be reached, the answer is 503 and shows no secret of the channel."""
+    """If the platform cannot be reached, the answer is 503 and contains no secret of the channel."""
     other = platform_of(platform.name)
     async with contextlib.AsyncExitStack() as up:
         await up.enter_async_context(other.running())

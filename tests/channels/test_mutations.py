@@ -1,4 +1,4 @@
-"""Breaks the guarantees of channels on purpose: a test of the channels must fail for each broken copy of the code."""
+"""Mutations of the code, each of which breaks a guarantee: a test of the channels must fail for each of them."""
 
 import os
 import re
@@ -252,7 +252,7 @@ def id_of(test: str, channel: str) -> str:
 
 
 def test_every_guarantee_is_broken() -> None:
-    """For each guarantee and each channel there is a mutation; only typing is missing where platforms have none."""
+    """There is a mutation for each guarantee of each channel, except typing where platforms do not have it."""
     broken = {(mutation.point, name) for mutation in MUTATIONS for name in mutation.channels}
     expected = {(point, name) for point in range(1, 11) for name in (WITH_TYPING if point == 7 else CHANNELS)}
     assert expected - broken == set()
@@ -261,7 +261,7 @@ def test_every_guarantee_is_broken() -> None:
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: f"{one.point}-{Path(one.file).stem}")
 def test_a_mutation_fits_the_code(mutation: Mutation) -> None:
-    """The code contains the text that the mutation replaces, once."""
+    """The text that a mutation replaces is in the code exactly once."""
     code = (ROOT / "src/manent" / mutation.file).read_text(encoding="utf-8")
     assert code.count(mutation.old) == 1, f"{mutation.file} has changed: adapt the mutation"
 

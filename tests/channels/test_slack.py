@@ -1,4 +1,4 @@
-"""What is particular to Slack's channel."""
+"""Behaviour that only the Slack channel has."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is particular to Twilio's channel for SMS and WhatsApp."""
+"""Behaviour that only Twilio's channel for SMS and WhatsApp has."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -29,7 +29,7 @@ async def greeted(server: Running, platform: Twilio, sender: str = ADA) -> str:
 
 
 async def test_whatsapp_is_answered_over_whatsapp(tmp_path: Path, platform: Twilio) -> None:
-    """A message from `whatsapp:+…` is answered to that address, from the same number with the same prefix."""
+    """A message from `whatsapp:+…` is answered to that address, and from the number that it was sent to."""
     async with serving(tmp_path, platform) as server:
         address = await greeted(server, platform, "whatsapp:+15550001001")
         assert [(one.to, one.raw["From"]) for one in platform.sent] == [(address, [f"whatsapp:{NUMBER}"])]
@@ -46,7 +46,7 @@ async def test_buttons_of_whatsapp(tmp_path: Path, platform: Twilio) -> None:
 
 
 async def test_a_location_has_rasas_text(tmp_path: Path, platform: Twilio) -> None:
-    """A location becomes the text that Rasa's channel makes, with the details in the metadata."""
+    """A location becomes the same text as in Rasa, with the details in the metadata."""
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, platform.location(ADA, "1"))
         await until(lambda: server.application.conversations.engine.metrics.accepted == 1)
@@ -57,7 +57,7 @@ async def test_a_location_has_rasas_text(tmp_path: Path, platform: Twilio) -> No
 
 
 async def test_failed_deliveries_are_counted(tmp_path: Path, platform: Twilio) -> None:
-    """A status callback is confirmed; a message that could not be delivered is counted."""
+    """A status callback is confirmed, and a message that could not be delivered is counted."""
     form = {"MessageSid": "SM9", "MessageStatus": "undelivered", "ErrorCode": "63016", "To": "+15550001001"}
     async with serving(tmp_path, platform) as server:
         await delivered(server, platform, sign(list(form.items())))
@@ -66,14 +66,14 @@ async def test_failed_deliveries_are_counted(tmp_path: Path, platform: Twilio) -
 
 
 async def test_the_answer_to_a_webhook_is_empty_twiml(tmp_path: Path, platform: Twilio) -> None:
-    """Twilio sends a text that a webhook answers to the visitor, so the answer has none."""
+    """The answer to a webhook has no text, because Twilio would send it to the visitor."""
     async with serving(tmp_path, platform) as server:
         answer = await deliver(server, platform, platform.text(ADA, "hello", "1"))
     assert (answer.text, answer.headers["content-type"]) == ("<Response/>", "text/xml; charset=utf-8")
 
 
 async def test_without_a_configured_address_the_requested_one_is_signed(tmp_path: Path, platform: Twilio) -> None:
-    """If `webhook_url` is missing, the signature is checked with the address that was requested."""
+    """Without `webhook_url`, the signature is compared with the requested address."""
     form = [("From", platform.address(ADA)), ("Body", "hello"), ("MessageSid", "SM1")]
 
     class Direct(Twilio):
@@ -87,7 +87,7 @@ async def test_without_a_configured_address_the_requested_one_is_signed(tmp_path
 
 
 async def test_custom_messages_have_the_names_of_twilios_library(tmp_path: Path, platform: Twilio) -> None:
-    """The keys of a custom message are those of Twilio's library for Python, as in Rasa."""
+    """The keys of a custom message are those of Twilio's Python library, as in Rasa."""
     custom = {"content_sid": "HX1", "content_variables": {"1": "Ada"}, "persistent_action": ["geo:1,2"]}
     async with serving(tmp_path, platform) as server:
         address = await greeted(server, platform)

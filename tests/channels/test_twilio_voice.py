@@ -44,15 +44,15 @@ class Call:
         return self.voice.hear(answer.content, answer.headers["content-type"])
 
     async def ring(self) -> Heard:
-        """Begin."""
+        """Begin the call."""
         return self.follow(await self.send(lambda: self.voice.ring(ADA, self.number)))
 
     async def say(self, text: str) -> Heard:
-        """Say something, and listen."""
+        """Say something, and hear the answer."""
         return self.follow(await self.send(lambda: self.voice.speech(ADA, text, self.number)))
 
     async def say_nothing(self) -> Heard:
-        """Wait until Twilio reports that nothing was said, or asks again."""
+        """Stay silent until Twilio reports this or repeats its request."""
         return self.follow(await self.send(lambda: self.voice.silence(ADA, self.number)))
 
     def follow(self, heard: Heard) -> Heard:
@@ -93,7 +93,7 @@ async def test_a_call(tmp_path: Path) -> None:
 
 @pytest.mark.point(1)
 async def test_requests_of_others_are_refused(tmp_path: Path) -> None:
-    """A request without a right signature is refused and stores nothing."""
+    """A request without a valid signature is rejected and stores nothing."""
     async with serving(tmp_path) as server:
         voice = TwilioVoice()
         forged = voice.forged(voice.ring(ADA, "1"))
@@ -111,7 +111,7 @@ async def test_requests_of_others_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.point(3)
 async def test_a_repeated_request_gets_the_same_answer(tmp_path: Path) -> None:
-    """The same request, to two servers and after a restart, is one turn, and always gets its answer."""
+    """A repeated request, to another server or after a restart, gets the same answer without another turn."""
     async with serving(tmp_path) as server, serving(tmp_path) as other:
         call = Call(server)
         await call.ring()
@@ -126,7 +126,7 @@ async def test_a_repeated_request_gets_the_same_answer(tmp_path: Path) -> None:
 
 @pytest.mark.point(3)
 async def test_the_same_words_twice_are_two_messages(tmp_path: Path) -> None:
-    """A caller can repeat the words, also after a silence and in another call."""
+    """The same words are two messages, also after a silence and in another call."""
     async with serving(tmp_path) as server:
         call = Call(server)
         await call.ring()
@@ -150,7 +150,7 @@ async def test_silence_repeats_the_last_message(tmp_path: Path) -> None:
 
 @pytest.mark.point(4)
 async def test_messages_without_a_question_are_heard(tmp_path: Path) -> None:
-    """What the bot says between two requests, for example a reminder, is heard before the next answer."""
+    """Messages that the bot sends between two requests, for example reminders, are in the next answer."""
     async with serving(tmp_path) as server:
         call = Call(server)
         await call.ring()
@@ -163,7 +163,7 @@ async def test_messages_without_a_question_are_heard(tmp_path: Path) -> None:
 
 @pytest.mark.point(2)
 async def test_a_slow_turn_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twilio ends a call whose webhook is slow, so it is asked to come again until the turn has ended."""
+    """While a turn runs, Twilio is redirected repeatedly, because it ends calls whose webhook is slow."""
     monkeypatch.setattr(twilio_voice, "WAIT_S", 0.2)
     actions = Actions(hold=asyncio.Event())
     async with serving(tmp_path, actions=actions) as server:
@@ -184,7 +184,7 @@ async def test_a_slow_turn_is_asked_for_again(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.point(2)
 async def test_a_turn_that_never_ends_does_not_hold_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some requests, the caller hears the fallback phrase."""
+    """After several redirects, the caller hears the fallback phrase."""
     monkeypatch.setattr(twilio_voice, "WAIT_S", 0.0)
     actions = Actions(hold=asyncio.Event())
     async with serving(tmp_path, "  reprompt_fallback_phrase: Pardon?\n", actions=actions) as server:
@@ -202,7 +202,7 @@ async def test_a_turn_that_never_ends_does_not_hold_the_caller(tmp_path: Path, m
 
 @pytest.mark.point(8)
 async def test_other_requests(tmp_path: Path) -> None:
-    """The end of a call and forms of wrong shapes are answered with TwiML that Twilio accepts."""
+    """The end of a call and malformed forms get TwiML that Twilio accepts."""
     async with serving(tmp_path) as server:
         voice = TwilioVoice()
         for hook in (voice.hung_up(ADA, "1"), *voice.malformed()):
@@ -248,7 +248,7 @@ async def test_conversations_are_closed_to_other_channels(tmp_path: Path) -> Non
 
 @pytest.mark.point(1)
 async def test_a_missing_token_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Rasa's section has no token. It works, and each start warns that anyone can send webhooks."""
+    """Without a token, as in Rasa's section, the channel works, and each start warns that anyone can send webhooks."""
     with caplog.at_level(logging.WARNING, "manent.channels"):
         async with running(tmp_path, credentials="twilio_voice:\n") as server:
             heard = await Call(server).ring()

@@ -1,4 +1,4 @@
-"""What is particular to the Webex channel."""
+"""Behaviour that only the Webex channel has."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -48,7 +48,7 @@ async def test_an_edit_is_a_new_message(tmp_path: Path, platform: WebexTeams) ->
 
 
 async def test_a_message_is_fetched_again(tmp_path: Path, platform: WebexTeams) -> None:
-    """If Webex does not answer, the message is fetched again, because the webhook comes once; at last it is 503."""
+    """If Webex does not answer, the message is fetched again. After the last attempt, the answer is 503."""
     async with serving(tmp_path, platform) as server:
         platform.lookup_faults = [502, 429]
         await greeted(server, platform)
@@ -59,7 +59,7 @@ async def test_a_message_is_fetched_again(tmp_path: Path, platform: WebexTeams) 
 
 
 async def test_the_token_is_sent_to_webex_only(tmp_path: Path, platform: WebexTeams) -> None:
-    """The address of a file elsewhere is not called."""
+    """A file's address at another host is not requested."""
     async with serving(tmp_path, platform) as server:
         hook = platform.message(ADA, "1", text="look", files=[f"{platform.url}.evil.example/v1/contents/x"])
         await delivered(server, platform, hook)
@@ -71,7 +71,7 @@ async def test_the_token_is_sent_to_webex_only(tmp_path: Path, platform: WebexTe
 
 
 async def test_a_missing_secret_is_mentioned(tmp_path: Path, platform: WebexTeams) -> None:
-    """Without a secret, unsigned webhooks are taken, and the server warns at its start."""
+    """Without a secret, unsigned webhooks are accepted, and the server warns at its start."""
     original = platform.credentials
     platform.credentials = lambda: original().replace(f"  secret: {SECRET}\n", "")  # type: ignore[method-assign]
     async with serving(tmp_path, platform) as server:
@@ -83,7 +83,7 @@ async def test_a_missing_secret_is_mentioned(tmp_path: Path, platform: WebexTeam
 
 
 async def test_cards_files_and_rooms(tmp_path: Path, platform: WebexTeams) -> None:
-    """Links, files, carousels and own messages reach the room; with `room`, they reach that one."""
+    """Links, files, carousels and custom messages reach the visitor's room or, with `room`, the configured room."""
     async with serving(tmp_path, platform) as server:
         await greeted(server, platform)
         data = {
@@ -107,7 +107,7 @@ async def test_cards_files_and_rooms(tmp_path: Path, platform: WebexTeams) -> No
 
 
 async def test_a_file_that_is_being_scanned_can_be_fetched_later(tmp_path: Path, platform: WebexTeams) -> None:
-    """While Webex scans a file for malware, the status is 503 and not 404, and later the file is there."""
+    """While Webex scans a file for malware, the answer is 503 and not 404. Later, the file is served."""
     async with serving(tmp_path, platform) as server, httpx.AsyncClient(base_url=server.url) as http:
         platform.is_scanning = True
         await delivered(server, platform, platform.attachment(ADA, "1"))

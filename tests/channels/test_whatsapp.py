@@ -1,4 +1,4 @@
-"""What is particular to WhatsApp: messages that it accepts and then cannot deliver."""
+"""Behaviour that only WhatsApp has: it accepts messages that it cannot deliver."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from support.small_talk import until
 
 
 async def test_a_message_that_cannot_be_delivered_is_recorded(tmp_path: Path) -> None:
-    """After the 24 hours, WhatsApp accepts a message and reports the failure later; the message and error are kept."""
+    """After 24 hours, WhatsApp accepts a message and reports a failure later, which is recorded with the message."""
     platform = WhatsApp()
     async with platform.running(), serving(tmp_path, platform) as server:
         await delivered(server, platform, platform.text(ADA, "hello", "1"))

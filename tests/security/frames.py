@@ -16,7 +16,7 @@ class Raw:
     socket: Any
 
     async def send(self, frame: str | bytes) -> bool:
-        """Send a frame; False when the server has closed the connection."""
+        """Send a frame; return False if the server has closed the connection."""
         try:
             await self.socket.send(frame)
         except websockets.exceptions.ConnectionClosed:
@@ -24,7 +24,7 @@ class Raw:
         return True
 
     async def until(self, start: str, *, timeout_s: float = 30) -> str:
-        """Read until a frame that begins so; return it."""
+        """Read frames until one begins with this text; return it."""
         async with asyncio.timeout(timeout_s):
             while True:
                 frame = await self.socket.recv()
@@ -32,14 +32,14 @@ class Raw:
                     return frame
 
     async def connect(self) -> None:
-        """Open the namespace."""
+        """Connect to the namespace."""
         await self.send("40")
         await self.until("40")
 
 
 @contextlib.asynccontextmanager
 async def raw(url: str, **options: Any) -> AsyncIterator[Raw]:
-    """Open a WebSocket to the Engine.IO of a server, before any packet of Socket.IO."""
+    """Open a WebSocket to a server's Engine.IO endpoint, without any packet of Socket.IO."""
     url = f"ws{url.removeprefix('http')}/socket.io/?EIO=4&transport=websocket"
     async with websockets.connect(url, max_size=None, compression=None, **options) as socket:
         yield Raw(socket)

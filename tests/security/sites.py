@@ -1,4 +1,4 @@
-"""Real servers to attack, tokens to do it with, and clients that say what they were answered."""
+"""Real servers, tokens and clients for attacks."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ socketio:
 
 
 def token(subject: str | None = "ada", *, lifetime_s: float | None = 3600, key: Any = KEY, **more: Any) -> str:
-    """A token as a site would sign it; `more`: further claims, `method` and `headers`."""
+    """Return a token as a site signs it; `more`: further claims, `method` and `headers`."""
     method, headers = more.pop("method", "HS256"), more.pop("headers", None)
     claims = {} if subject is None else {"sub": subject}
     if lifetime_s is not None:
@@ -51,17 +51,17 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
-        """Everything it wrote to its terminal."""
+        """The text of the server's log."""
         return (self.folder / "server.log").read_text()
 
     @contextlib.asynccontextmanager
     async def visitor(self, token: Any = None, **options: Any) -> AsyncIterator["Visitor"]:
-        """A socket that has connected."""
+        """Connect a socket."""
         visitor = Visitor(socketio.AsyncClient(reconnection=False))
         visitor.listen()
         auth = {"token": token} if token is not None else None
@@ -73,7 +73,7 @@ class Site:
             await asyncio.sleep(0)
 
     async def refused(self, token: Any = None, **options: Any) -> str:
-        """Connect, expect to be refused, and return the code of the reason."""
+        """Try to connect, and return the code of the rejection."""
         told: list[Any] = []
         socket = socketio.AsyncClient(reconnection=False)
         socket.on("connect_error", told.append)
@@ -101,13 +101,13 @@ class Site:
 
 @dataclass
 class Visitor:
-    """A connected socket and everything that it was told."""
+    """A connected socket and the events that it received."""
 
     socket: socketio.AsyncClient
     events: list[tuple[str, Any]] = field(default_factory=list)
 
     def listen(self) -> None:
-        """Keep every event."""
+        """Record every event."""
 
         async def keep(event: str, *payload: Any) -> None:
             self.events.append((event, payload[0] if payload else None))
@@ -129,11 +129,11 @@ class Visitor:
         return "ok" if answer["ok"] else str(answer["error"]["code"])
 
     def told(self, event: str) -> list[Any]:
-        """The payloads of one event."""
+        """Return the payloads of the events with this name."""
         return [payload for name, payload in self.events if name == event]
 
     async def wait(self, event: str, count: int = 1, *, timeout_s: float = 30) -> list[Any]:
-        """Wait until an event came so often."""
+        """Wait until this number of events has arrived."""
         async with asyncio.timeout(timeout_s):
             while len(self.told(event)) < count:  # noqa: ASYNC110  # the client has no event for it
                 await asyncio.sleep(0.01)
@@ -154,7 +154,7 @@ def start(
     model: Path | None = None,
     environment: dict[str, str] | None = None,
 ) -> Site:
-    """Start a server in a folder; `environment`: variables besides ours."""
+    """Start a server in a folder; `environment`: additional variables."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "credentials.yml").write_text(credentials)
     (folder / "endpoints.yml").write_text(endpoints)
@@ -174,7 +174,7 @@ def start(
 
 
 def stop(site: Site) -> None:
-    """End a server."""
+    """Stop a server."""
     if site.process.poll() is None:
         site.process.kill()
     site.process.wait()

@@ -1,4 +1,4 @@
-"""One client that asks too much is slowed down, the others are not."""
+"""Limits: a client that sends too many requests is slowed down, and other clients are not."""
 
 import asyncio
 import itertools
@@ -31,7 +31,7 @@ limits:
 
 
 async def test_each_limit_holds_by_address_as_the_proxy_tells_it(serve: Serve) -> None:
-    """Connects, new conversations and messages are counted per address; the proxy on loopback is believed."""
+    """Connections, new conversations and messages are limited per address, which a proxy on loopback can set."""
     site = serve(credentials=OPEN, endpoints=LIMITS)
     async with httpx.AsyncClient(base_url=site.url) as http:
 
@@ -67,7 +67,7 @@ async def test_each_limit_holds_by_address_as_the_proxy_tells_it(serve: Serve) -
 
 
 async def test_socket_is_told_and_stays(serve: Serve) -> None:
-    """Over the limit, a socket's message is refused with a time to come back, and the socket is not dropped."""
+    """A message over the limit is rejected with a time to retry, and the socket stays open."""
     site = serve(credentials=OPEN, endpoints=LIMITS)
     async with site.visitor() as ada:
         await ada.join(session_id="ada")
@@ -85,7 +85,7 @@ async def test_socket_is_told_and_stays(serve: Serve) -> None:
 
 
 async def test_limits_of_a_subject_hold_from_every_address(serve: Serve) -> None:
-    """Who is signed in has limits of their own for sockets, conversations and messages, wherever they come from."""
+    """A signed-in subject has limits for sockets, conversations and messages across all addresses."""
     site = serve(
         credentials=JWT,
         endpoints="limits:\n  connects_per_minute_per_subject: 5\n  sessions_per_minute_per_subject: 3\n"
@@ -115,7 +115,7 @@ WAYS = (("/socket.io/", "&xsid=1"), ("/socket.io", ""), ("/socket.io/", "&sid=")
 
 
 async def test_limits_cannot_be_stepped_around(serve: Serve) -> None:
-    """A query that only looks like a known socket's, and the path without its slash, count as connects all the same."""
+    """A request that imitates a known socket and a path without a slash count as connections, too."""
     site = serve(credentials=OPEN, endpoints="limits:\n  connects_per_minute: 3\n")
     async with httpx.AsyncClient(base_url=site.url) as http:
         ways = [f"{path}?EIO=4&transport=polling{more}" for path, more in WAYS]
@@ -125,7 +125,7 @@ async def test_limits_cannot_be_stepped_around(serve: Serve) -> None:
 
 
 async def test_a_proxy_that_is_not_named_is_not_believed(serve: Serve) -> None:
-    """`X-Forwarded-For` counts from the addresses of `--forwarded-allow-ips` only."""
+    """`X-Forwarded-For` is used only if the sender is in `--forwarded-allow-ips`."""
     site = serve(
         "--forwarded-allow-ips", "192.0.2.7", credentials=OPEN, endpoints="limits:\n  messages_per_minute: 3\n"
     )
@@ -141,7 +141,7 @@ async def test_a_proxy_that_is_not_named_is_not_believed(serve: Serve) -> None:
 
 
 async def test_large_requests_that_wait_are_few(tmp_path: Path) -> None:
-    """While a socket's request is at work, the others wait up to a bound in bytes; what is beyond is `busy`."""
+    """While a socket's request runs, others wait up to a limit in bytes. Requests beyond it are `busy`."""
     actions = Actions(hold=asyncio.Event())
     assert actions.hold is not None
     async with running(tmp_path, actions=actions) as server, raw(server.url) as connection:
@@ -160,7 +160,7 @@ async def test_large_requests_that_wait_are_few(tmp_path: Path) -> None:
 
 
 async def test_binary_packets_collect_nowhere(tmp_path: Path) -> None:
-    """A packet that announces binary ones is refused at once, as are they; the socket goes on."""
+    """Binary packets and their announcements are rejected at once, and the socket stays open."""
     async with running(tmp_path) as server, raw(server.url) as connection:
         await connection.connect()
         for packet in ('459999999999-["user_uttered",{"_placeholder":true,"num":0}]', b"x" * 1_000_000, '461-7["x"]'):
@@ -171,7 +171,7 @@ async def test_binary_packets_collect_nowhere(tmp_path: Path) -> None:
 
 
 async def test_a_socket_that_does_not_join_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever opens a socket and is not let into the namespace, or leaves it, is hung up on; members stay."""
+    """A socket that does not join the namespace, or leaves it, is closed; other sockets stay open."""
     monkeypatch.setattr(socketio_server, "CONNECT_WITHIN_S", 0.3)
     async with (
         running(tmp_path) as server,
@@ -190,7 +190,7 @@ async def test_a_socket_that_does_not_join_ends(tmp_path: Path, monkeypatch: pyt
 
 
 async def test_defaults_and_public(serve: Serve) -> None:
-    """By default hundreds of messages and sockets at once are nothing; `limits: public` stops them; a typo is named."""
+    """The defaults allow 100 connections at once, and `limits: public` rejects 40. A misspelt limit is an error."""
     normal = serve(credentials=OPEN, folder="normal")
     public = serve(credentials=OPEN, endpoints="limits: public\n", folder="public")
 
@@ -206,7 +206,7 @@ async def test_defaults_and_public(serve: Serve) -> None:
 
 
 async def test_two_servers_of_one_store_share_a_limit(tmp_path: Path) -> None:
-    """An address that has used the limit on one server is rejected by another, which alone would accept it."""
+    """An address that reached the limit on one server is rejected by another server with the same store."""
     limits = "limits: {connects_per_minute: 60}\n"
     async with (
         running(tmp_path, endpoints=limits) as first,
@@ -227,7 +227,7 @@ async def test_two_servers_of_one_store_share_a_limit(tmp_path: Path) -> None:
 
 
 def test_buckets_fill_up_again_and_stay_few() -> None:
-    """A bucket gives what it holds, then one at a time as it fills; many keys push out the fullest of them."""
+    """A bucket refills at its rate, and if there are too many keys, the fullest buckets are removed."""
     now = 0.0
     buckets = Buckets(60, now=lambda: now)
     for _ in range(60):
@@ -247,7 +247,7 @@ def test_buckets_fill_up_again_and_stay_few() -> None:
 
 
 def test_addresses_of_one_subscriber_are_one() -> None:
-    """IPv6 gives everybody 2^64 addresses; they count as one."""
+    """The addresses of an IPv6 network with 64 bits count as one."""
     assert address_of("192.0.2.1") == "192.0.2.1"
     assert address_of("2001:db8::1") == address_of("2001:db8::ffff:1") != address_of("2001:db8:0:1::1")
     assert address_of("fe80::1%eth0") == "fe80::/64"
@@ -269,6 +269,6 @@ def test_addresses_of_one_subscriber_are_one() -> None:
     ],
 )
 def test_depth_counts_brackets_outside_of_strings(text: str, *, deep: bool) -> None:
-    """Depth is what a reader would have to go down, whatever stands in strings."""
+    """The depth of JSON counts nested brackets, except in strings."""
     assert is_too_deep(text) is deep
     assert is_too_deep(text.encode()) is deep

@@ -1,4 +1,4 @@
-"""Attacks that are refused are seen in the log, by a code and an address; the table of SECURITY.md keeps its word."""
+"""Rejected attacks are logged with a code and an address, and the tests in SECURITY.md exist."""
 
 import re
 import time
@@ -19,7 +19,7 @@ TABLE = HERE.parents[1] / "SECURITY.md"
 
 
 async def test_refusals_are_logged_without_what_was_sent(serve: Serve) -> None:
-    """Each kind of attack leaves a line with its code, none leaves a token, an id or a text."""
+    """Each type of attack is logged with its code, without tokens, ids and texts."""
     site = serve("--enable-api", "--auth-token", AUTH, credentials=JWT)
     bad = {
         "jwt_invalid": unsigned({"sub": "ada"}),
@@ -60,7 +60,7 @@ async def test_refusals_are_logged_without_what_was_sent(serve: Serve) -> None:
 
 
 async def test_origins_that_are_none_are_refused(serve: Serve) -> None:
-    """What cannot even be read as an address is refused like any other, without a traceback."""
+    """An origin that is not an address is rejected like others, without a traceback."""
     site = serve(credentials=JWT)
     async with httpx.AsyncClient(base_url=site.url) as http:
         for origin in ("http://[", "http://[evil", "x", "://", f"evil://x@127.0.0.1:{site.port}", "a" * 5_000):
@@ -87,7 +87,7 @@ MANAGEMENT = (
 
 
 async def test_the_management_api_is_shut_unless_opened(serve: Serve) -> None:
-    """Without `--enable-api` there is none; with it and a token, nobody else gets in, and `?token=` does as in Rasa."""
+    """The API exists only with `--enable-api`. It requires the token, which can be in `?token=`, as in Rasa."""
     shut = serve("--auth-token", AUTH, credentials=JWT, folder="shut")
     guarded = serve("--enable-api", "--auth-token", AUTH, credentials=JWT, folder="guarded")
     async with httpx.AsyncClient() as http:
@@ -104,7 +104,7 @@ async def test_the_management_api_is_shut_unless_opened(serve: Serve) -> None:
 
 
 def test_there_is_one_place_that_decides() -> None:
-    """Secrets are compared by one function, in constant time."""
+    """One function compares secrets, in constant time."""
     source = HERE.parents[1] / "src/manent"
     comparing = {
         file.relative_to(source).as_posix() for file in source.rglob("*.py") if "compare_digest" in file.read_text()
@@ -114,7 +114,7 @@ def test_there_is_one_place_that_decides() -> None:
 
 
 def test_every_test_of_the_threat_model_is_there() -> None:
-    """Each row of the table names files and tests that exist."""
+    """Each row of the table in SECURITY.md names existing files and tests."""
     rows = [line.split("|")[4] for line in TABLE.read_text().splitlines() if line.startswith("|")][2:]
     assert len(rows) > 20
     for row in rows:

@@ -1,4 +1,4 @@
-"""What browsers are told, and which pages may connect."""
+"""Security headers, and the origins whose pages can connect."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def shop(serve: Serve) -> Site:
 
 
 async def test_pages_of_other_origins_do_not_connect(shop: Site) -> None:
-    """The handshake asks for the origin: its own and the allowed one pass, others are refused, and the log says how."""
+    """Connections are accepted from the server's and the allowed origin. Others are rejected and logged."""
     own = f"http://127.0.0.1:{shop.port}"
     path = "/socket.io/?EIO=4&transport=polling"
     async with httpx.AsyncClient(base_url=shop.url) as http:
@@ -52,7 +52,7 @@ async def test_pages_of_other_origins_do_not_connect(shop: Site) -> None:
 
 
 async def test_every_answer_keeps_browsers_careful(shop: Site) -> None:
-    """No answer is guessed at, none sets a cookie, JSON is never a page, and the page runs its own scripts only."""
+    """Every answer has the security headers and no cookie, and only pages run scripts, only their own."""
     async with httpx.AsyncClient(base_url=shop.url) as http:
         page = await http.get("/", headers={"Accept": "text/html"})
         data = [

@@ -1,4 +1,4 @@
-"""Attacks on the desk: who may use it, and what must never leave it."""
+"""Attacks on the desk: who can use it, and which data never leaves it."""
 
 import asyncio
 import json
@@ -91,7 +91,7 @@ async def test_without_a_session_nothing_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "reviewer", "admin"])
 async def test_a_role_permits_only_its_requests(tmp_path: Path, role: Role) -> None:
-    """A request that a role does not permit is answered with 403 and changes nothing; others are not refused so."""
+    """A request that a role does not permit is answered with 403 and changes nothing; other requests are not."""
     async with running(tmp_path, endpoints=DESK) as server, operator(server, "Pat", role) as pat:
         await visit(server, "hello")
         for path in READS[:-3]:
@@ -133,7 +133,7 @@ async def test_a_page_of_another_site_changes_nothing(tmp_path: Path) -> None:
 
 
 async def test_an_invitation_works_once(tmp_path: Path) -> None:
-    """Previews use nothing up; the second use, a revoked link and a wrong one give no session."""
+    """An invitation can be previewed and used once. A used, revoked or wrong link gives no session."""
     async with running(tmp_path, endpoints=DESK) as server, httpx.AsyncClient(base_url=server.url) as http:
         tables = open_desk_tables(server.conversations.engine.store)
         _, token = await invite(tables, "Ada", "operator")
@@ -168,7 +168,7 @@ async def test_cookies_are_secure_behind_tls(tmp_path: Path) -> None:
 
 
 async def test_sign_in_below_the_path_of_a_proxy(tmp_path: Path) -> None:
-    """If `public_url` has a path, the sign-in stays below it, and the cookie is sent to no other application."""
+    """If `public_url` has a path, the sign-in page and the cookie are limited to that path."""
     async with (
         running(tmp_path, endpoints="desk: {public_url: 'https://chat.example/bots/one/'}\n") as server,
         httpx.AsyncClient(base_url=server.url) as http,
@@ -183,7 +183,7 @@ async def test_sign_in_below_the_path_of_a_proxy(tmp_path: Path) -> None:
 
 
 async def test_guessing_links_is_slowed_down(tmp_path: Path) -> None:
-    """An address that tries many links is rejected for a while, also with a valid one."""
+    """An address that tries many links is rejected for a while, even with a valid link."""
     async with running(tmp_path, endpoints=DESK) as server, httpx.AsyncClient(base_url=server.url) as http:
         tried = [(await http.post("/desk/join", data={"invitation": f"{n}"})).status_code for n in range(25)]
         assert set(tried[:20]) == {403}
@@ -193,7 +193,7 @@ async def test_guessing_links_is_slowed_down(tmp_path: Path) -> None:
 
 
 async def test_a_stolen_cookie_ends_with_the_member(tmp_path: Path) -> None:
-    """After a removal, no session of the member works on any server, and open streams end."""
+    """When a member is removed, their sessions end on all servers, and open streams are closed."""
     async with (
         running(tmp_path, endpoints=DESK) as server,
         running(tmp_path, endpoints=DESK) as other,
@@ -213,7 +213,7 @@ async def test_a_stolen_cookie_ends_with_the_member(tmp_path: Path) -> None:
 
 
 async def test_signing_out_ends_the_session(tmp_path: Path) -> None:
-    """After a sign-out, the cookie is worthless."""
+    """After a sign-out, the cookie is no longer valid."""
     async with running(tmp_path, endpoints=DESK) as server, operator(server) as ada:
         cookies = dict(ada.http.cookies)
         await ada.post("/sign_out")
@@ -222,7 +222,7 @@ async def test_signing_out_ends_the_session(tmp_path: Path) -> None:
 
 
 async def test_tokens_of_an_identity_system(tmp_path: Path) -> None:
-    """With jwt, only valid tokens with a role work; expired, forged and removed ones and cookies do not."""
+    """With jwt, only valid tokens with a role are accepted. Expired, forged and revoked tokens and cookies are not."""
     endpoints = f"desk:\n  identity: jwt\n  jwt_key: {KEY}\n  jwt_issuer: idp\n"
     async with (
         running(tmp_path, endpoints=endpoints, credentials="rest:\n") as server,
@@ -254,7 +254,7 @@ async def test_tokens_of_an_identity_system(tmp_path: Path) -> None:
 
 
 async def test_a_note_leaves_by_no_outlet(tmp_path: Path) -> None:
-    """A note is in no answer, tracker, action call, broker message or export, and a visitor's page never gets it."""
+    """A note is in no answer, tracker, action call, broker message or export, and visitors do not receive it."""
     calls: list[ActionCall] = []
     actions = Actions()
     work = actions.work
@@ -302,7 +302,7 @@ async def test_a_note_leaves_by_no_outlet(tmp_path: Path) -> None:
 
 
 async def test_every_read_and_change_is_recorded(tmp_path: Path) -> None:
-    """The audit has who read and changed what, without texts of visitors."""
+    """The audit log has the member of each read and change, without texts of visitors."""
     async with running(tmp_path, endpoints=DESK) as server, operator(server) as ada:
         await visit(server, "hello my secret words")
         await ada.show("vera")
@@ -325,7 +325,7 @@ async def test_every_read_and_change_is_recorded(tmp_path: Path) -> None:
 
 
 async def test_large_and_malformed_requests_are_rejected(tmp_path: Path) -> None:
-    """Bodies, paths and parameters that are too long or of another shape get an error with a code."""
+    """Bodies, paths and parameters that are too long or malformed get an error with a code."""
     async with running(tmp_path, endpoints=DESK) as server, operator(server) as ada:
         await visit(server, "hello")
         await ada.act("vera", "take")
@@ -350,7 +350,7 @@ async def test_large_and_malformed_requests_are_rejected(tmp_path: Path) -> None
 
 
 async def test_markup_stays_text(tmp_path: Path) -> None:
-    """What visitors and operators write is returned as JSON, unchanged, and never as a page."""
+    """Texts of visitors and operators are returned unchanged as JSON, and never as HTML."""
     attack = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
     async with running(tmp_path, endpoints=DESK) as server, operator(server) as ada:
         await visit(server, attack)

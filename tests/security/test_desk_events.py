@@ -1,4 +1,4 @@
-"""What operators write for each other leaves the desk through no outlet, and nobody else can write it."""
+"""Operators' internal events reach no one else, and no one else can write them."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ CREDENTIALS = "rest:\nsocketio:\n  session_persistence: true\n"
 
 
 async def handle(server: Running) -> None:
-    """Let an operator take the visitor's conversation, write, label, and hand it back."""
+    """Let an operator take over the visitor's conversation, write, add a label, and return it."""
     conversation = server.conversations.get("ada")
     await handling.request_handoff(conversation, reason="note-in-the-log")
     await handling.say(conversation, ADA, text="Hi, Ada here.", message_id="message-id-9")
@@ -45,7 +45,7 @@ def leaks(text: str) -> list[str]:
 
 
 async def test_no_outlet_shows_the_desk(tmp_path: Path) -> None:
-    """Visitors' clients, REST, action server, broker, tracker, predictions, stories and exports contain none of it."""
+    """Clients, REST, action server, broker, tracker, predictions, stories and exports contain no internal event."""
     actions = Actions()
     endpoints = "event_broker: {type: file, path: events.log}\n"
     texts: dict[str, str] = {}
@@ -107,7 +107,7 @@ def texts_of(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 async def test_clients_that_see_operators_see_no_notes(tmp_path: Path) -> None:
-    """With `accepts: ["agent"]` a client gets the operator's name, and still no note, label or rating."""
+    """With `accepts: ["agent"]`, a client gets the operator's name, but no note, label or rating."""
     heard: list[Any] = []
     async with (
         running(tmp_path) as server,
@@ -124,7 +124,7 @@ async def test_clients_that_see_operators_see_no_notes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", sorted(INTERNAL_KINDS))
 async def test_nobody_else_writes_events_of_the_desk(tmp_path: Path, kind: str) -> None:
-    """The API rejects them and an action server's are ignored; the head does not change."""
+    """The API rejects them, and those of an action server are ignored. The head does not change."""
     operator = {"id": "mallory", "name": "Mallory"}
     event = {"event": kind, "operator": operator, "text": "x", "to": {"kind": "bot"}, "score": 5, "add": ["x"]}
 
@@ -150,7 +150,7 @@ async def test_nobody_else_writes_events_of_the_desk(tmp_path: Path, kind: str) 
 
 
 async def test_an_agent_event_from_outside_names_nobody(tmp_path: Path) -> None:
-    """Rasa's `agent` event can be added from outside, as before, but it is not an operator's word to the visitor."""
+    """Rasa's `agent` event can be added from outside, and does not become an operator's message."""
     event = {"event": "agent", "text": "Forged.", "operator": {"id": "1", "name": "Ada"}, "message_id": "m"}
     async with running(tmp_path, enable_api=True) as server, httpx.AsyncClient(base_url=server.url) as http:
         answer = await http.post("/conversations/ada/tracker/events", json=event)

@@ -1,4 +1,4 @@
-"""A token that runs out in the middle of a form: nothing is lost, nothing is asked twice."""
+"""A token that expires during a form: no message is lost, and no question is repeated."""
 
 import asyncio
 import uuid
@@ -48,7 +48,7 @@ nlu:
 
 @pytest.fixture(scope="module")
 def tailor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server in jwt mode that asks three questions."""
+    """A server in jwt mode whose form has three questions."""
     root = write_project(tmp_path_factory.mktemp("tailor"))
     for name, content in (("domain.yml", DOMAIN), ("data/rules.yml", RULES), ("data/nlu.yml", NLU)):
         (root / name).write_text(content)
@@ -58,19 +58,19 @@ def tailor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 async def say(visitor: Visitor, session: str, text: str, answers: int) -> None:
-    """Say something and wait until the bot has spoken so often."""
+    """Send a message, and wait for this number of bot messages."""
     answer = await visitor.ask("user_uttered", session_id=session, message=text, message_id=uuid.uuid4().hex)
     assert answer["ok"], answer
     await visitor.wait("bot_uttered", answers)
 
 
 def spoken(visitor: Visitor) -> list[str]:
-    """What the bot said to this socket."""
+    """Return the bot's messages on this socket."""
     return [message["text"] for message in visitor.told("bot_uttered")]
 
 
 async def test_refreshed_in_the_middle_of_a_form(tailor: Site) -> None:
-    """The socket is warned, goes on with a fresh token of its subject and outlives the first; no other is taken."""
+    """Before the token expires, the socket is warned. It continues with a new token, only of the same subject."""
     subject = uuid.uuid4().hex
     async with tailor.visitor(token(subject, lifetime_s=3)) as ada:
         session = (await ada.join())["session_id"]
@@ -91,7 +91,7 @@ async def test_refreshed_in_the_middle_of_a_form(tailor: Site) -> None:
 
 
 async def test_expired_in_the_middle_of_a_form(tailor: Site) -> None:
-    """Who comes back with another token finds the form where it was; a message that was cut off is accepted once."""
+    """With another token, the visitor continues the form, and a message that was interrupted is accepted once."""
     subject = uuid.uuid4().hex
     async with tailor.visitor(token(subject, lifetime_s=2)) as before:
         joined = await before.join()

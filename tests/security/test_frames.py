@@ -1,4 +1,4 @@
-"""Whatever bytes come in, the server lives, serves the others, and writes no traceback."""
+"""Malformed frames: the server continues to serve other clients and logs no traceback."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ OPEN = "rest:\nsocketio:\n  session_persistence: true\n"
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server that takes everybody."""
+    """A server that accepts all clients."""
     site = start(tmp_path_factory.mktemp("target"), credentials=OPEN)
     yield site
     stop(site)
 
 
 async def assert_alive(site: Site) -> None:
-    """The server still answers, and has met nothing that it did not expect."""
+    """Check that the server answers and has logged no unexpected error."""
     answer = await site.post("/webhooks/rest/webhook", {"sender": "bystander", "message": "hello"})
     assert answer.json() == [{"recipient_id": "bystander", "text": "Hello."}]
     assert "Traceback" not in site.log
@@ -79,7 +79,7 @@ FRAMES = PACKETS | st.text(max_size=40) | st.binary(max_size=40)
 
 
 async def shoot(site: Site, frames: list[Any]) -> None:
-    """Send frames on one connection, on a new one when the server closes it."""
+    """Send frames on one connection, and on a new one if the server closes it."""
     left = list(frames)
     while left:
         async with raw(site.url) as connection:
@@ -92,7 +92,7 @@ async def shoot(site: Site, frames: list[Any]) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(frames=st.lists(FRAMES, min_size=5, max_size=15))
 def test_some_bad_frames(target: Site, frames: list[Any]) -> None:
-    """A few hundred frames that break every rule of both protocols."""
+    """Send several hundred frames that break the rules of both protocols."""
 
     async def attack() -> None:
         await shoot(target, frames)
@@ -105,7 +105,7 @@ def test_some_bad_frames(target: Site, frames: list[Any]) -> None:
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(frames=st.lists(FRAMES, min_size=20, max_size=20))
 def test_ten_thousand_bad_frames(target: Site, frames: list[Any]) -> None:
-    """The same, ten thousand times."""
+    """Send ten thousand frames that break the rules of both protocols."""
 
     async def attack() -> None:
         await shoot(target, frames)
@@ -115,7 +115,7 @@ def test_ten_thousand_bad_frames(target: Site, frames: list[Any]) -> None:
 
 
 async def test_deep_json_is_refused_and_the_socket_stays(target: Site) -> None:
-    """A thousand levels: an error event, and the next request on the same socket is served; over HTTP: 400."""
+    """JSON with a thousand levels is an error on the socket, which stays open, and 400 over HTTP."""
     deep = "[" * 1_000 + "]" * 1_000
     within = "[" * 1_000 + '"]]]'
     async with raw(target.url) as connection:
@@ -136,7 +136,7 @@ async def test_deep_json_is_refused_and_the_socket_stays(target: Site) -> None:
 
 
 async def test_large_messages_end_where_the_limit_is(target: Site) -> None:
-    """Below 2 MB a message is answered with its error; ten megabytes close the socket, or are refused over HTTP."""
+    """Messages below 2 MB get an error. Ten megabytes close the socket, and are rejected over HTTP."""
     async with raw(target.url) as connection:
         await connection.connect()
         text = "x" * 1_900_000
@@ -167,7 +167,7 @@ async def test_large_messages_end_where_the_limit_is(target: Site) -> None:
 
 
 async def test_long_poll_with_a_large_body_is_refused(target: Site) -> None:
-    """The polling transport has the same limit as the WebSocket, and a body has to say how long it is."""
+    """Polling requests have the same limit as WebSockets, and must have a Content-Length."""
     async with httpx.AsyncClient(base_url=target.url, timeout=20) as http:
         opened = (await http.get("/socket.io/?EIO=4&transport=polling")).text
         sid = json.loads(opened[1:])["sid"]
@@ -192,7 +192,7 @@ async def test_long_poll_with_a_large_body_is_refused(target: Site) -> None:
 
 @pytest.mark.parametrize("endpoints", ["limits:\n  outgoing_per_socket: 50\n", ""])
 async def test_a_reader_that_sleeps_is_closed(tmp_path_factory: pytest.TempPathFactory, endpoints: str) -> None:
-    """A socket that asks and never reads is closed when too much waits for it, counted in packets and in bytes."""
+    """A socket that never reads is closed when too many packets or bytes wait for it."""
     site = start(tmp_path_factory.mktemp("slow"), credentials=OPEN, endpoints=endpoints)
     try:
         said = {"sender": "ada", "message": "x" * 60_000}

@@ -1,4 +1,4 @@
-"""What visitors send cannot forge a line of the log or control the terminal that shows it."""
+"""Data from visitors cannot forge log lines or control the terminal."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ OPEN = "rest:\nsocketio:\n  session_persistence: true\n"
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 async def test_no_request_forges_a_line(serve: Serve, form: str, level: str) -> None:
-    """Session ids, origins and transports that a client makes up, and ids of an earlier server: no line is not ours."""
+    """Session ids, origins, transports and old ids from clients cannot add lines to the log."""
     site = serve(credentials=OPEN, environment={"MANENT_LOG_FORMAT": form, "LOG_LEVEL": level})
     path = f"/socket.io/?EIO=4&transport=polling&sid={FORGED}"
     async with httpx.AsyncClient(base_url=site.url) as http:
@@ -46,7 +46,7 @@ async def test_no_request_forges_a_line(serve: Serve, form: str, level: str) -> 
 
 
 async def test_clients_that_go_away_are_no_errors(serve: Serve) -> None:
-    """A request that breaks off in the middle of its body leaves no line in the log."""
+    """A request that ends in the middle of its body is not logged as an error."""
     site = serve(credentials=OPEN)
     for _ in range(5):
         _, writer = await asyncio.open_connection("127.0.0.1", site.port)

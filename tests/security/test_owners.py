@@ -1,4 +1,4 @@
-"""A subject's conversations are its own: join, read, send, reset, erase; expiry, refresh, revocation, claims."""
+"""A conversation is accessible only to its subject. Tokens expire, are refreshed and are revoked."""
 
 import asyncio
 import time
@@ -13,12 +13,12 @@ Serve = Callable[..., Site]
 
 
 def somebody() -> str:
-    """A subject that no other test knows."""
+    """Return a subject that no other test uses."""
     return f"subject-{uuid.uuid4().hex}"
 
 
 async def test_foreign_conversation_is_shut(site: Site) -> None:
-    """With a valid token of one's own, another's session id opens nothing, whatever is asked."""
+    """A valid token gives no access to the session of another subject, whatever the request."""
     async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:
         session = (await ada.join())["session_id"]
         await ada.ask("user_uttered", session_id=session, message="hello", message_id="m1")
@@ -56,7 +56,7 @@ async def test_foreign_conversation_is_shut(site: Site) -> None:
 
 
 async def test_same_person_goes_on_elsewhere(site: Site) -> None:
-    """Another browser of the same subject gets the newest conversation without naming it, and can list all."""
+    """In another browser, a subject gets the newest conversation without its id, and the list of all."""
     subject = somebody()
     async with site.visitor(token(subject)) as first:
         session = (await first.join())["session_id"]
@@ -76,7 +76,7 @@ async def test_same_person_goes_on_elsewhere(site: Site) -> None:
 
 
 async def test_two_tabs_at_once_share_the_first_conversation(site: Site) -> None:
-    """Tabs that come for the first time at the same moment meet in one conversation."""
+    """Tabs that connect for the first time at the same moment get the same conversation."""
     given = token(somebody())
     async with site.visitor(given) as one, site.visitor(given) as other:
         answers = await asyncio.gather(one.join(), other.join())
@@ -85,7 +85,7 @@ async def test_two_tabs_at_once_share_the_first_conversation(site: Site) -> None
 
 
 async def test_an_unknown_id_becomes_ones_own(site: Site) -> None:
-    """A session id of the page's own is created for the subject that first names it (no session fixation)."""
+    """A session id that a page chose belongs to the first subject that uses it (no session fixation)."""
     planted = f"planted-{uuid.uuid4().hex}"
     async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:
         joined = await ada.join(session_id=planted)
@@ -95,7 +95,7 @@ async def test_an_unknown_id_becomes_ones_own(site: Site) -> None:
 
 
 async def test_erased_id_that_somebody_else_names_is_theirs_alone(site: Site) -> None:
-    """Whoever had an id before it was erased hears, reads and writes nothing of the next owner."""
+    """After an erasure, the old owner of a session id cannot receive, read or write the new owner's messages."""
     planted = f"planted-{uuid.uuid4().hex}"
     mallory, ada = token(somebody()), token(somebody())
     async with site.visitor(mallory) as stays, site.visitor(mallory) as plain, site.visitor(mallory) as erases:
@@ -127,7 +127,7 @@ async def test_erased_id_that_somebody_else_names_is_theirs_alone(site: Site) ->
 
 
 async def test_socket_id_is_no_session_id(site: Site) -> None:
-    """The id of another's socket names no room: a conversation of that name hears nothing of that socket's."""
+    """A conversation whose id is another socket's id receives none of that socket's messages."""
     async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:
         session = (await ada.join())["session_id"]
         await eve.join(session_id=ada.socket.get_sid())
@@ -138,7 +138,7 @@ async def test_socket_id_is_no_session_id(site: Site) -> None:
 
 
 async def test_plain_page_holds_a_conversation(site: Site) -> None:
-    """The tutorial's page with `io(url, {auth: {token}})`: session_id null, then what was confirmed."""
+    """The tutorial's page with `io(url, {auth: {token}})` gets a session for a null session_id, and continues it."""
     given = token(somebody())
     async with site.visitor(given) as page:
         await page.socket.emit("session_request", {"session_id": None})
@@ -154,7 +154,7 @@ async def test_plain_page_holds_a_conversation(site: Site) -> None:
 
 
 async def test_expiry_warns_ends_and_refresh_goes_on(site: Site) -> None:
-    """A token that runs out ends its socket after a warning; one that was refreshed in time stays, nothing lost."""
+    """A socket gets a warning and is closed when its token expires, unless the token is refreshed in time."""
     subject = somebody()
     async with (
         site.visitor(token(subject, lifetime_s=2)) as leaving,
@@ -179,7 +179,7 @@ async def test_expiry_warns_ends_and_refresh_goes_on(site: Site) -> None:
 
 
 async def test_revoked_subject_is_out_at_once(site: Site) -> None:
-    """Its sockets end with the reason, its tokens open no second connection, others notice nothing."""
+    """The subject's sockets are closed with the reason, and its tokens are rejected. Other subjects stay connected."""
     subject = somebody()
     given = token(subject)
     async with site.visitor(given) as gone, site.visitor(token(somebody())) as other:
@@ -200,7 +200,7 @@ async def test_revoked_subject_is_out_at_once(site: Site) -> None:
 
 
 async def test_one_token_is_revoked_by_its_id(site: Site) -> None:
-    """Another token of the same subject goes on; so does one that was issued after a log-out everywhere."""
+    """Other tokens of the subject stay valid, and so do tokens that are issued after a global sign-out."""
     subject = somebody()
     lost, kept = token(subject, jti=f"lost-{subject}"), token(subject, jti=f"kept-{subject}", iat=time.time() + 5)
     await site.revoke(token_id=f"lost-{subject}")
@@ -211,7 +211,7 @@ async def test_one_token_is_revoked_by_its_id(site: Site) -> None:
 
 
 async def test_revocation_needs_the_token_and_a_subject(site: Site) -> None:
-    """Nobody revokes without the administrator's token, and nothing is revoked by a request that names nothing."""
+    """A revocation requires the administrator's token and a subject."""
     asked = [
         (await site.post("/admin/revoke", body, by)).status_code
         for body, by in (
@@ -227,7 +227,7 @@ async def test_revocation_needs_the_token_and_a_subject(site: Site) -> None:
 
 
 async def test_revocation_reaches_other_servers_and_survives_a_restart(serve: Serve) -> None:
-    """Two servers on one store: what one is told holds on the other within seconds, and after a restart."""
+    """A revocation is effective on another server with the same store within seconds, and after a restart."""
     first = serve("--enable-api", "--auth-token", AUTH, credentials=JWT)
     second = serve("--enable-api", "--auth-token", AUTH, credentials=JWT)
     given = token("ada")
@@ -253,14 +253,14 @@ socketio:
 
 @pytest.fixture(scope="module")
 def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server on which visitors may begin without a token, and keep what they began."""
+    """A server on which visitors can begin without a token and keep the conversation when they sign in."""
     site = start(tmp_path_factory.mktemp("keeping"), credentials=ANONYMOUS)
     yield site
     stop(site)
 
 
 async def test_anonymous_conversation_is_claimed_at_login(keeping: Site) -> None:
-    """It becomes the subject's under its id; the anonymous tab is told, and is shut out from then on."""
+    """The conversation keeps its id and belongs to the subject. The anonymous tab is notified and loses access."""
     subject = somebody()
     async with keeping.visitor() as before, keeping.visitor(token(subject)) as after:
         begun = await before.join()
@@ -287,7 +287,7 @@ async def test_anonymous_conversation_is_claimed_at_login(keeping: Site) -> None
 
 @pytest.mark.parametrize("greeted", [False, True])
 async def test_a_page_that_was_only_opened_leads_to_what_was_said(keeping: Site, *, greeted: bool) -> None:
-    """Signing in where nothing was said yet shows the subject's own conversation, and hides it from no other device."""
+    """If the anonymous conversation is empty, signing in shows the subject's own conversation on all devices."""
     subject = somebody()
     async with keeping.visitor(token(subject)) as first:
         own = (await first.join())["session_id"]
@@ -313,7 +313,7 @@ async def test_a_page_that_was_only_opened_leads_to_what_was_said(keeping: Site,
 
 
 async def test_requests_are_answered_before_any_session_is_joined(keeping: Site) -> None:
-    """What names and proves its session needs no `session_request` before it."""
+    """A request with a session id and its token needs no `session_request` before it."""
     async with keeping.visitor() as first, keeping.visitor() as second:
         begun = await first.join()
         session = begun["session_id"]
@@ -332,7 +332,7 @@ async def test_requests_are_answered_before_any_session_is_joined(keeping: Site)
 
 
 async def test_anonymous_visitors_do_not_meet(keeping: Site) -> None:
-    """Without a token the session token is what opens a conversation; with somebody's JWT, it is not enough."""
+    """An anonymous conversation can be opened only with its session token."""
     async with keeping.visitor() as ada, keeping.visitor() as eve:
         begun = await ada.join()
 
@@ -341,7 +341,7 @@ async def test_anonymous_visitors_do_not_meet(keeping: Site) -> None:
 
 
 async def test_anonymous_conversation_is_merged_at_login(serve: Serve) -> None:
-    """Its messages are appended to the subject's own, with a divider, once; its slots don't wipe the owner's."""
+    """Its messages are added once to the subject's conversation, below a divider. The subject's slots are kept."""
     site = serve(credentials=ANONYMOUS + "  claim: merge\n")
     async with site.visitor(token("ada")) as known:
         own = (await known.join())["session_id"]
@@ -369,7 +369,7 @@ async def test_anonymous_conversation_is_merged_at_login(serve: Serve) -> None:
 
 
 async def test_statements_in_values_are_values(site: Site) -> None:
-    """SQL in ids, texts and message ids is stored as it is; the tables stay."""
+    """SQL in ids, texts and message ids is stored as text and is not executed."""
     attack = f"x'; DROP TABLE events; -- {uuid.uuid4().hex}"
     async with site.visitor(token(f"{attack} {somebody()}")) as visitor:
         session = (await visitor.join(session_id=attack))["session_id"]

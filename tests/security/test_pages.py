@@ -1,4 +1,4 @@
-"""The example site in a real Chromium, and what attackers write as a page shows it."""
+"""The example site in a real Chromium, and texts of attackers on its page."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 @pytest.fixture(scope="module")
 def browsers() -> Iterator[Open]:
-    """Opens browser contexts: each is a computer of its own."""
+    """Opens browser contexts, each of which is a separate computer."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -42,7 +42,7 @@ def browsers() -> Iterator[Open]:
 
 @pytest.fixture
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The example's two programs, as its README starts them, without conversations; yields the shop's address."""
+    """Start the example's two programs as its README does, without conversations; yield the shop's address."""
     port = free_port()
     address = f"http://localhost:{port}"
     os.environ["CHAT_KEY"] = SHARED
@@ -60,14 +60,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def log_in(page: Page, name: str, password: str) -> None:
-    """Fill in the form."""
+    """Submit the login form."""
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
 
 
 def say(page: Page, text: str) -> None:
-    """Write into the chat."""
+    """Send a message in the chat."""
     box = page.get_by_role("textbox")
     expect(page.locator("manent-chat [part~=panel]")).to_have_attribute("data-connection", "online")
     box.fill(text)
@@ -75,7 +75,7 @@ def say(page: Page, text: str) -> None:
 
 
 def test_log_in_talk_log_out(browsers: Open, shop: str) -> None:
-    """The next person at the same browser sees nothing; the first one, elsewhere, finds everything."""
+    """The next visitor in the same browser sees no messages. The first visitor sees all of them in another browser."""
     page = browsers().new_page()
     page.goto(shop)
     log_in(page, "ada", "wrong")
@@ -103,7 +103,7 @@ def test_log_in_talk_log_out(browsers: Open, shop: str) -> None:
 
 
 def test_page_of_ones_own_with_one_changed_line(browsers: Open, shop: str) -> None:
-    """A plain socket.io page that says `auth: {token}` holds a conversation, and is the same person as in the chat.
+    """A plain socket.io page with `auth: {token}` shares the conversation with the chat of the same person.
 
     What the bot said in the chat no plain page has received yet: it comes first.
     """
@@ -145,7 +145,7 @@ EVENTS = [
 
 
 def test_what_attackers_write_is_shown_as_they_wrote_it(browsers: Open, tmp_path: Path) -> None:
-    """Markup in texts, titles, image addresses, custom JSON and slots is text; no script of it ever runs."""
+    """Markup in texts, titles, image addresses, custom JSON and slots is shown as text, and its scripts never run."""
     site = start(tmp_path, "--enable-api", "--auth-token", AUTH, credentials="rest:\nsocketio:\n")
     try:
         page = browsers().new_page()

@@ -1,4 +1,4 @@
-"""What is erased is gone: from the files, and from actions that are at work; what is old goes by itself."""
+"""Erased data is removed from files and running actions, and old data is removed automatically."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ MINTED = "rest:\nsocketio:\n  session_persistence: true\n  session_identity: min
 
 
 def bytes_of(folder: Path) -> bytes:
-    """Everything in the database's files, after a checkpoint."""
+    """Return the content of the database's files, after a checkpoint."""
     (database,) = [path for path in folder.rglob("*") if path.suffix in (".db", ".sqlite", ".sqlite3")]
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -30,7 +30,7 @@ def bytes_of(folder: Path) -> bytes:
 
 
 async def ask(http: httpx.AsyncClient, name: str, **request: object) -> Json:
-    """Make a request that succeeds."""
+    """Send a request that must succeed."""
     answer = await http.post(f"/sessions/{name}", json=request)
     assert answer.status_code == 200, answer.text
     body: Json = answer.json()
@@ -38,7 +38,7 @@ async def ask(http: httpx.AsyncClient, name: str, **request: object) -> Json:
 
 
 async def test_erase_with_an_action_at_work_leaves_no_byte(tmp_path: Path) -> None:
-    """The erase does not wait for the action, the late result is discarded, and the files hold nothing of it."""
+    """An erasure does not wait for a running action. Its result is discarded, and the files have no trace."""
     answered = ActionResult(
         events=({"event": "slot", "name": "who", "value": SECRET},), responses=({"text": f"You said {SECRET}"},)
     )
@@ -77,7 +77,7 @@ async def test_erase_with_an_action_at_work_leaves_no_byte(tmp_path: Path) -> No
 
 
 async def test_messages_that_wait_are_erased_with_the_rest(tmp_path: Path) -> None:
-    """What stands behind a slow action at the moment of the erase is refused, and comes back nowhere."""
+    """Messages that wait behind a slow action are rejected by an erasure and never return."""
     actions = Actions(hold=asyncio.Event())
     async with running(tmp_path, actions=actions) as server, httpx.AsyncClient(base_url=server.url) as http:
         await ask(http, "session_request", protocol=1, session_id="ada")
@@ -97,7 +97,7 @@ async def test_messages_that_wait_are_erased_with_the_rest(tmp_path: Path) -> No
 
 
 async def test_delete_by_the_management_api(serve: Serve) -> None:
-    """An operator erases one conversation by its id; its tabs are told, others' conversations stay."""
+    """An operator can erase one conversation by its id. Its tabs are notified, and other conversations are kept."""
     site = serve("--enable-api", "--auth-token", AUTH, credentials=MINTED.replace("minted", "open"))
     async with site.visitor() as ada, httpx.AsyncClient(base_url=site.url) as http:
         await ada.join(session_id="ada/1")
@@ -119,7 +119,7 @@ async def test_delete_by_the_management_api(serve: Serve) -> None:
 
 
 async def test_export_has_all_and_after_an_erase_nothing(serve: Serve) -> None:
-    """An operator hands a visitor everything: words, metadata, titles, slots; as JSON and to read. Nobody else may."""
+    """An export has texts, metadata, titles and slots, as JSON and as a page, and is only for operators."""
     site = serve("--enable-api", "--auth-token", AUTH, credentials=MINTED.replace("minted", "open"))
     async with site.visitor() as ada, httpx.AsyncClient(base_url=site.url) as http:
         await ada.join(session_id="ada/1")
@@ -145,7 +145,7 @@ async def test_export_has_all_and_after_an_erase_nothing(serve: Serve) -> None:
 
 
 async def test_every_table_forgets(tmp_path: Path) -> None:
-    """Events, snapshots, reminders and the ids of accepted messages of an erased conversation are gone, no others."""
+    """An erasure deletes the conversation's events, snapshots, reminders and message ids, and no others."""
     reminder = {"event": "reminder", "intent": "ping", "name": SECRET, "date_time": "2999-01-01T00:00:00"}
     actions = Actions(work=lambda _: ActionResult(events=(reminder,)))
     tables = ("conversations", "events", "accepted", "snapshots", "reminders")
@@ -177,7 +177,7 @@ async def test_every_table_forgets(tmp_path: Path) -> None:
 
 
 async def test_old_conversations_go_by_themselves(serve: Serve) -> None:
-    """Retention removes what rested too long, and no byte of it stays."""
+    """After the retention period, a conversation is deleted, and the files have no trace."""
     site = serve(credentials="rest:\n", endpoints="conversations:\n  retention_days: 0.00002\n")  # 1.7 s
     await site.post("/webhooks/rest/webhook", {"sender": "ada", "message": SECRET})
     assert SECRET.encode() in bytes_of(site.folder)
@@ -188,7 +188,7 @@ async def test_old_conversations_go_by_themselves(serve: Serve) -> None:
 
 
 async def test_logs_hold_no_message_and_no_token(serve: Serve) -> None:
-    """What visitors say is in no line above DEBUG, also when an action fails; tokens are struck out at every level."""
+    """Above level DEBUG, messages are not logged, even if an action fails. Tokens are redacted at every level."""
     site = serve("--enable-api", "--auth-token", "s3cret-of-the-admin", credentials=MINTED.replace("minted", "open"))
     async with site.visitor() as ada:
         await ada.join(session_id="ada")
@@ -208,7 +208,7 @@ async def test_logs_hold_no_message_and_no_token(serve: Serve) -> None:
 
 @pytest.mark.parametrize("form", ["", "json"])
 async def test_debug_logs_of_a_site_with_logins_hold_no_secret(serve: Serve, form: str) -> None:
-    """At level DEBUG, over every way in, with tokens good and bad: no token, no session token, no key is written."""
+    """At level DEBUG, no token, session token or key is logged, whatever the transport and the token."""
     key = "a key that nobody may ever see in any log file"
     credentials = JWT.replace(KEY, key) + "  jwt_anonymous: minted\n"
     site = serve(

@@ -1,4 +1,4 @@
-"""Who gets in with which token, over every way in."""
+"""Which tokens are accepted, for every transport."""
 
 import base64
 import contextlib
@@ -23,7 +23,7 @@ Serve = Callable[..., Site]
 
 
 def unsigned(claims: dict[str, Any]) -> str:
-    """A token of method `none`."""
+    """Return a token with the method `none`."""
     parts = ({"alg": "none", "typ": "JWT"}, claims)
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
     return ".".join((*encoded, ""))
@@ -47,7 +47,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize("name", BAD)
 async def test_bad_tokens_are_refused_at_every_door(site: Site, name: str) -> None:
-    """Socket.IO, the HTTP form and REST refuse a token that proves nothing, with the same reason."""
+    """Socket.IO, the HTTP interface and REST reject an invalid token for the same reason."""
     make, code = BAD[name]
     given = make()
 
@@ -63,20 +63,20 @@ async def test_bad_tokens_are_refused_at_every_door(site: Site, name: str) -> No
 
 
 async def test_token_may_come_in_the_header_of_the_handshake(site: Site) -> None:
-    """A client that cannot send an `auth` payload sends the `Authorization` header."""
+    """A client that cannot send an `auth` payload can send an `Authorization` header."""
     async with site.visitor(headers={"Authorization": f"Bearer {token('header')}"}) as visitor:
         assert (await visitor.join())["ok"]
 
 
 def hs256(claims: dict[str, Any], key: bytes) -> str:
-    """A token that is signed with any bytes, also those that libraries refuse as a key."""
+    """Return a token that is signed with any bytes, even if libraries reject them as a key."""
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "HS256"}, claims)]
     signature = hmac.digest(key, b".".join(parts), "sha256")
     return b".".join((*parts, base64.urlsafe_b64encode(signature).rstrip(b"="))).decode()
 
 
 async def test_public_key(serve: Serve) -> None:
-    """With a public key from a file, issuer and audience count, and the key itself signs nothing (HS/RS confusion)."""
+    """With a public key, issuer and audience are checked, and the key cannot sign tokens (HS/RS confusion)."""
     key = rsa.generate_private_key(65537, 2048)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     site = serve(
@@ -97,7 +97,7 @@ async def test_public_key(serve: Serve) -> None:
 
 @contextlib.contextmanager
 def key_host(port: int, keys: list[Json]) -> Iterator[None]:
-    """An identity provider's address with its public keys."""
+    """Serve an identity provider's public keys at an address."""
 
     class Keys(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -117,7 +117,7 @@ def key_host(port: int, keys: list[Json]) -> Iterator[None]:
 
 
 async def test_keys_from_an_address(serve: Serve) -> None:
-    """Without its provider a server lets nobody in, and says why; an unknown key id, or a shared key, opens nothing."""
+    """Without the provider, tokens are rejected with the reason. Unknown key ids and shared keys are never accepted."""
     port = free_port()
     key, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
     public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())) | {"kid": "known", "use": "sig"}
@@ -144,7 +144,7 @@ async def test_keys_from_an_address(serve: Serve) -> None:
 
 
 async def test_rasas_mode_goes_on_as_before(serve: Serve) -> None:
-    """`jwt_key` alone: any valid token, ids are open, as in Rasa; but an expired one ends, and it is said at start."""
+    """With only `jwt_key`, any valid token can use any id, as in Rasa, until it expires. The start warns of this."""
     site = serve(credentials=f'socketio:\n  session_persistence: true\n  jwt_key: "{KEY}"\n')
     async with site.visitor(token(None)) as one, site.visitor(token("eve", lifetime_s=1.5)) as other:
         await one.join(session_id="shared")
@@ -157,7 +157,7 @@ async def test_rasas_mode_goes_on_as_before(serve: Serve) -> None:
 
 
 async def test_open_rest_beside_jwt_leaves_owned_conversations_alone(serve: Serve) -> None:
-    """A REST channel that asks nobody speaks in conversations of its own, not in those of signed-in visitors."""
+    """A REST channel without tokens cannot use the conversations of signed-in visitors."""
     site = serve(credentials=JWT.replace("rest:\n  session_identity: jwt", "rest:"))
     async with site.visitor(token("ada")) as visitor:
         session = await visitor.join()

@@ -1,4 +1,4 @@
-"""Two servers on one database: who may read what, and what is gone, holds on both within seconds."""
+"""Two servers on one database: access rights and erasures are effective on both within seconds."""
 
 import asyncio
 import re
@@ -20,14 +20,14 @@ SOON_S = 5.0
 
 @dataclass
 class Two:
-    """Servers on one database."""
+    """Two servers on one database."""
 
     first: Site
     second: Site
     kind: str
 
     def took(self, what: str, began: float) -> float:
-        """Say how long something took to reach the other server."""
+        """Print the time until the other server noticed a change."""
         seconds = time.monotonic() - began
         print(f"{self.kind}: {what} after {seconds:.2f} s")  # noqa: T201  # read with -rP
         return seconds
@@ -35,7 +35,7 @@ class Two:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL, in which each test has a database of its own."""
+    """A PostgreSQL in which each test has a separate database."""
     bin_folder = programs()
     if bin_folder is None:
         pytest.skip("needs PostgreSQL (apt install postgresql)")
@@ -45,7 +45,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def two(request: pytest.FixtureRequest, serve: Serve) -> Two:
-    """Both of them, in jwt mode with anonymous visitors, on each kind of database."""
+    """Two servers in jwt mode with anonymous visitors, on each type of database."""
     credentials = JWT + "  jwt_anonymous: minted\n"
     options = ("--enable-api", "--auth-token", AUTH)
     if request.param == "sqlite":
@@ -56,7 +56,7 @@ def two(request: pytest.FixtureRequest, serve: Serve) -> Two:
 
 
 async def test_a_revocation_ends_sockets_everywhere(two: Two) -> None:
-    """Told to one server, it ends the subject's sockets and shuts the doors of the other."""
+    """A revocation on one server closes the subject's sockets on the other and rejects its tokens."""
     given = token("ada")
     async with two.second.visitor(given) as ada, two.second.visitor(token("bob")) as bob:
         await ada.join()
@@ -75,7 +75,7 @@ async def test_a_revocation_ends_sockets_everywhere(two: Two) -> None:
 
 
 async def test_an_erase_reaches_the_other_server(two: Two) -> None:
-    """Tabs there are told, lose their place, and nobody's next conversation of that id reaches them."""
+    """Tabs on the other server are notified, lose the session, and get no message of a new conversation with its id."""
     mallory, ada = token("mallory"), token("ada")
     async with two.first.visitor(mallory) as erases, two.second.visitor(mallory) as stays:
         await erases.join(session_id="planted")
@@ -107,7 +107,7 @@ async def test_an_erase_reaches_the_other_server(two: Two) -> None:
 
 
 async def test_a_conversation_that_vanished_is_told(two: Two) -> None:
-    """Removed by an operator on one server, its tabs on the other are told, and go on in one of their own."""
+    """If an operator deletes a conversation on one server, its tabs on the other are notified and start again."""
     given = token("ada")
     async with two.second.visitor(given) as ada, httpx.AsyncClient(base_url=two.first.url) as http:
         await ada.join(session_id="ada-1")
@@ -127,7 +127,7 @@ async def test_a_conversation_that_vanished_is_told(two: Two) -> None:
 
 
 async def test_what_nobody_follows_leaves_the_other_servers_memory(two: Two) -> None:
-    """A tracker that is kept for the next message there goes with the conversation."""
+    """The other server drops the tracker of a deleted conversation."""
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {AUTH}"}) as http:
 
         async def loaded() -> int:
@@ -148,7 +148,7 @@ async def test_what_nobody_follows_leaves_the_other_servers_memory(two: Two) -> 
 
 
 async def test_a_claim_reaches_the_other_server(two: Two) -> None:
-    """The anonymous tab there is shut out, whether it has been told already or not."""
+    """The anonymous tab on the other server loses access, even before it is notified."""
     async with two.second.visitor() as before, two.first.visitor(token("ada")) as after:
         begun = await before.join()
         proof = {"session_id": begun["session_id"], "session_token": begun["session_token"]}

@@ -1,4 +1,4 @@
-"""Talks to an assistant through the turn engine alone: a clock that stands still, scripted actions, no event loop."""
+"""Conversations with the turn engine alone: a fixed clock, scripted actions and no event loop."""
 
 import itertools
 import random
@@ -28,7 +28,7 @@ policies: [{name: MemoizationPolicy}, {name: RulePolicy}]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a scripted action answers."""
+    """The result of a scripted action."""
 
     events: tuple[Json, ...] = ()
     responses: tuple[Json, ...] = ()
@@ -44,7 +44,7 @@ Script = Callable[[CallAction, Tracker], Answer]
 
 
 def write_project(root: Path, *, domain: str, data: str = "", config: str = CONFIG) -> Project:
-    """Write a project's files and read them; every intent gets an example."""
+    """Write a project's files and read them."""
     (root / "data").mkdir(exist_ok=True)
     (root / "domain.yml").write_text('version: "3.1"\n' + domain, encoding="utf-8")
     (root / "data" / "data.yml").write_text('version: "3.1"\n' + data, encoding="utf-8")
@@ -103,7 +103,7 @@ class Talk:
         return Turn(self.model, self.tracker, self.env)
 
     def say(self, text: str, intent: str | None = None, *entities: Json, **values: Any) -> list[str]:
-        """Send a message that the NLU understands as given; return what happened, one line an event."""
+        """Send a message with this parse result; return one line per new event."""
         found = [*entities, *({"entity": name, "value": value} for name, value in values.items())]
         parse_data = {"text": text, "intent": {"name": intent, "confidence": 1.0}, "entities": found}
         turn = self.turn()
@@ -114,7 +114,7 @@ class Talk:
         return self.say(f"/{name}", name, *entities, **values)
 
     def drive(self, turn: Turn, step: Step) -> list[str]:
-        """Perform what a turn asks for until it is over; return the lines of its events."""
+        """Perform the steps of a turn until it ends; return one line per new event."""
         start = len(self.events)
         while not isinstance(step, Finished):
             assert not isinstance(step, Understand)
@@ -130,7 +130,7 @@ class Talk:
         return [line(event) for event in self.events[start:]]
 
     def perform(self, step: CallAction | Generate) -> Any:
-        """Answer a step."""
+        """Return the result of a step."""
         if isinstance(step, Generate):
             assert self.generated is not None
             return self.generated(step)
@@ -140,7 +140,7 @@ class Talk:
 
 
 def line(event: Event) -> str:
-    """Return an event in a few words."""
+    """Return a short text for an event."""
     wire = event_to_wire(event)
     match wire["event"]:
         case "user":
@@ -164,16 +164,16 @@ def line(event: Event) -> str:
 
 
 def brief(lines: list[str]) -> list[str]:
-    """Leave out what every turn has."""
+    """Leave out the events that every turn has."""
     usual = ("intent", "action_listen", "action_session_start", "session_started")
     return [each for each in lines if each not in usual]
 
 
 def said(lines: list[str]) -> list[str]:
-    """Keep what the bot said."""
+    """Return the texts of the bot's messages."""
     return [each.removeprefix("bot ") for each in lines if each.startswith("bot ")]
 
 
 def log_bytes(events: list[Event]) -> list[bytes]:
-    """Return a log as it would be stored."""
+    """Return the events as a store encodes them."""
     return [encode_event(event) for event in events]

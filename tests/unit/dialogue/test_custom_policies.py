@@ -1,4 +1,4 @@
-"""Policies of a project run: those for Manent, and those that were written for Rasa."""
+"""Policies of a project: policies for Manent, and policies that were written for Rasa."""
 
 import sys
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ rules:
 
 @pytest.fixture(autouse=True)
 def _components(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The project's folder is on the import path, and nothing of it stays imported."""
+    """The project's folder is on the import path, and its modules are removed after the test."""
     monkeypatch.syspath_prepend(str(FOLDER))
     finders = list(sys.meta_path)
     yield
@@ -48,7 +48,7 @@ def _components(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def said(talk: Talk, intent: str, text: str = "") -> list[str | None]:
-    """Send a message with this intent, and return what the bot says."""
+    """Send a message with this intent, and return the texts of the bot's messages."""
     start = len(talk.events)
     talk.say(text or intent, intent)
     return [event.text for event in talk.events[start:] if isinstance(event, BotUttered)]
@@ -66,7 +66,7 @@ def trained(root: Path, policies: str) -> DialogueModel:
 
 
 def test_a_policy_of_rasa_learns_and_predicts(tmp_path: Path) -> None:
-    """It learns from the stories, stores a file, and its name, priority and confidence are in the log."""
+    """It learns from the stories and stores a file. The log has its name, priority and confidence."""
     talk = Talk(trained(tmp_path, "{name: components.policies.TablePolicy, sure: 0.8}, {name: RulePolicy}"))
 
     assert said(talk, "greet") == ["Hello."]
@@ -77,7 +77,7 @@ def test_a_policy_of_rasa_learns_and_predicts(tmp_path: Path) -> None:
 
 
 def test_a_class_that_extends_rules_runs_forms(tmp_path: Path) -> None:
-    """Its own predictions come first; all others are those of the built-in policy. There is no error about forms."""
+    """Predictions of the class come before those of the built-in policy. Forms need no other RulePolicy."""
     talk = Talk(trained(tmp_path, "{name: components.policies.PatientRules}"))
 
     assert said(talk, "order") == ["Noted."]
@@ -114,7 +114,7 @@ def test_a_policy_reads_states(tmp_path: Path) -> None:
 
 
 def test_a_class_that_extends_memoization(tmp_path: Path) -> None:
-    """Its condition decides whether the prediction of the built-in policy counts."""
+    """A condition of the class decides whether the prediction of the built-in policy is used."""
     answers = []
     for least in (0.2, 1.1):
         policy = f"{{name: components.published_policies.LowConfidenceMemoization, least: {least}, max_history: 3}}"
@@ -126,7 +126,7 @@ def test_a_class_that_extends_memoization(tmp_path: Path) -> None:
 
 
 def test_a_class_that_extends_rules_and_records_events(tmp_path: Path) -> None:
-    """The events of a prediction that is based on the built-in policy's prediction are in the log."""
+    """The log has the events of a prediction that extends the built-in policy's prediction."""
     talk = Talk(trained(tmp_path, "{name: components.published_policies.RememberingRules}"))
 
     assert said(talk, "order") == ["Noted."]

@@ -1,4 +1,4 @@
-"""Slots of a class of the project, written for Rasa: the class computes the features."""
+"""Slots with a class of the project that was written for Rasa. The class computes the features."""
 
 import sys
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ rules:
 
 @pytest.fixture(autouse=True)
 def _pizza(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A module of the project, which nothing keeps imported."""
+    """A module of the project, which is removed from the imported modules after the test."""
     (tmp_path / "pizza.py").write_text(PIZZA)
     monkeypatch.syspath_prepend(str(tmp_path))
     finders = list(sys.meta_path)

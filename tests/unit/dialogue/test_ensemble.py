@@ -1,4 +1,4 @@
-"""The ensemble: who wins, and who need not be asked for that."""
+"""The ensemble of policies: which prediction it chooses, and which policies it does not call."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ ACTIONS = tuple(DOMAIN.responses)
 
 @dataclass
 class Says:
-    """A policy that always predicts the same.
+    """A policy that always returns the same prediction.
 
     Attributes:
         asked: how often it was asked.
@@ -33,11 +33,11 @@ class Says:
 
     @property
     def priority(self) -> int:
-        """Of its prediction."""
+        """The priority of its prediction."""
         return self.prediction.priority
 
     def predict(self, tracker: Tracker, history: History) -> Prediction:
-        """Predict it."""
+        """Return the prediction."""
         assert history.featurizer is not None
         assert tracker.applied
         self.asked += 1
@@ -45,7 +45,7 @@ class Says:
 
 
 def says(action: str | None, confidence: float, priority: int, *, events: tuple[Event, ...] = ()) -> Says:
-    """Return a policy named by its action that yields, unless it has events."""
+    """Return a policy named after its action. It yields unless it has events."""
     made = Prediction(
         action=action, confidence=confidence, policy=f"{action} {priority}", priority=priority, events=events
     )
@@ -53,7 +53,7 @@ def says(action: str | None, confidence: float, priority: int, *, events: tuple[
 
 
 def heard(*further: Event) -> Tracker:
-    """Return a conversation that has to be answered."""
+    """Return a conversation whose newest message has no answer yet."""
     tracker = Tracker(sender_id="someone", domain=DOMAIN)
     for event in (ActionExecuted(name="action_listen"), UserUttered(text="hi"), *further):
         tracker.update(event)
@@ -61,19 +61,19 @@ def heard(*further: Event) -> Tracker:
 
 
 def ensemble(*policies: Says) -> Ensemble:
-    """Return an ensemble of these."""
+    """Return an ensemble of these policies."""
     return Ensemble(DOMAIN, policies, Featurizer(DOMAIN))
 
 
 def test_the_surest_wins_then_priority_then_order() -> None:
-    """Confidence counts before priority, and that before the order in the configuration."""
+    """Confidence counts before priority, and priority before the order in the configuration."""
     assert ensemble(says("utter_a", 0.4, 9), says("utter_b", 0.5, 1)).choose(heard()).action == "utter_b"
     assert ensemble(says("utter_a", 0.5, 1), says("utter_b", 0.5, 2)).choose(heard()).action == "utter_b"
     assert ensemble(says("utter_a", 0.5, 2), says("utter_b", 0.5, 2)).choose(heard()).action == "utter_a"
 
 
 def test_who_cannot_win_is_not_asked() -> None:
-    """After a sure prediction only those are asked who may overrule it or have something recorded."""
+    """After a prediction with confidence 1, only policies that could overrule it or record events are called."""
     interrupts = LoopInterrupted(is_loop_interrupted=True)
     learned, rule, silent = says("utter_a", 0.9, 1), says("utter_b", 1.0, 6), says("utter_c", 0.1, 2)
     records = says("utter_c", 0.3, 4, events=(interrupts,))
@@ -86,7 +86,7 @@ def test_who_cannot_win_is_not_asked() -> None:
 
 
 def test_a_text_overrules_a_sure_prediction() -> None:
-    """A prediction by the user's text beats one by the intent, however sure that is; and the log says so."""
+    """A prediction from the user's text beats one from the intent, even with confidence 1, and is marked in the log."""
     by_text = says("utter_a", 0.6, 1)
     by_text.prediction = Prediction(
         action="utter_a", confidence=0.6, policy="text", priority=1, is_end_to_end=True, others={"utter_c": 0.2}
@@ -101,7 +101,7 @@ def test_a_text_overrules_a_sure_prediction() -> None:
 
 
 def test_an_action_that_declined_is_not_chosen() -> None:
-    """Then the sure one is no longer sure, and those are asked whom it made superfluous."""
+    """If an action rejected its execution, the policies that were skipped because of it are called."""
     choice = ensemble(says("utter_b", 1.0, 6), says("utter_a", 0.2, 1)).choose(
         heard(ActionExecutionRejected(name="utter_b"))
     )
@@ -111,7 +111,7 @@ def test_an_action_that_declined_is_not_chosen() -> None:
 
 
 def test_nobody_has_an_opinion() -> None:
-    """Then the bot listens, and no action has a score."""
+    """If no policy predicts an action, the bot listens, and no action has a score."""
     choice = ensemble(says(None, 0.0, 3), says(None, 0.0, 6)).choose(heard())
 
     assert choice.action == "action_listen"
@@ -119,7 +119,7 @@ def test_nobody_has_an_opinion() -> None:
 
 
 def every_policy() -> Iterator[Says]:
-    """Every kind of policy that keeps what `yields` promises."""
+    """Yield policies with every combination of fields for which `yields` is correct."""
     for action, priority in product(("utter_a", None), (1, 2)):
         name, others = f"{action} {priority}", {"utter_b": 0.2, "utter_c": 0.2}
         for confidence in (0.3, 0.99, 1.0, 1.5):
@@ -132,7 +132,7 @@ def every_policy() -> Iterator[Says]:
 
 @pytest.mark.parametrize("tracker", [heard(), heard(ActionExecutionRejected(name="utter_a"))])
 def test_not_asking_changes_nothing(tracker: Tracker) -> None:
-    """The choice is the one that would be made if everybody were asked."""
+    """The ensemble makes the same choice as if it had called every policy."""
     for pair in product(every_policy(), repeat=2):
         asking_all = ensemble(*(replace(each, yields=False) for each in pair))
 

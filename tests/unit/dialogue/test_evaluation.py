@@ -1,4 +1,4 @@
-"""Test stories are played by the policies, and go on as they are written."""
+"""Test stories are compared with the policies' predictions."""
 
 from pathlib import Path
 
@@ -43,24 +43,24 @@ rules:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> DialogueModel:
-    """An assistant with a form and small talk inside it."""
+    """An assistant with a form, and with rules for small talk during the form."""
     return train(tmp_path_factory.mktemp("project"), domain=DOMAIN, data=DATA)
 
 
 def play(model: DialogueModel, folder: Path, text: str, **options: object) -> list[Played]:
-    """Play stories that are given as YAML."""
+    """Play stories in YAML."""
     path = folder / "test_stories.yml"
     path.write_text(f'version: "3.1"\nstories:\n{text}')
     return play_stories(model, read_test_stories([path]), **options)  # type: ignore[arg-type]
 
 
 def wrong(played: Played) -> list[tuple[int, tuple[str, str]]]:
-    """Return line, and what was expected and predicted, of all that went wrong."""
+    """Return the line, the expected and the predicted value of each mistake."""
     return [(move.where.line, (one, other)) for move in played.moves for one, other in move.pairs if one != other]
 
 
 def test_small_talk_in_a_form(model: DialogueModel, tmp_path: Path) -> None:
-    """A story that leaves the form for a moment shows that the form declined the message."""
+    """If a story answers another message during a form, the form rejects that message."""
     (played,) = play(
         model,
         tmp_path,
@@ -75,7 +75,7 @@ def test_small_talk_in_a_form(model: DialogueModel, tmp_path: Path) -> None:
 
 
 def test_first_action_of_a_story_is_not_predicted(model: DialogueModel, tmp_path: Path) -> None:
-    """A story that begins with an action is judged from its second action on."""
+    """If a story begins with an action, its predictions are compared from the second action."""
     (played,) = play(
         model,
         tmp_path,
@@ -86,7 +86,7 @@ def test_first_action_of_a_story_is_not_predicted(model: DialogueModel, tmp_path
 
 
 def test_responses_of_retrieval_intents(tmp_path: Path) -> None:
-    """A test story that names an intent or a response in full is compared in full."""
+    """If a test story names a full retrieval intent or response, the full name is compared."""
     domain = "intents: [faq]\nresponses: {utter_faq/price: [{text: five}], utter_faq/hours: [{text: nine}]}\n"
     data = """
 nlu: [{intent: faq/price, examples: "- what does it cost\\n"}, {intent: faq/hours, examples: "- when\\n"}]
@@ -113,7 +113,7 @@ rules: [{rule: faq, steps: [{intent: faq}, {action: utter_faq}]}]
 
 
 def test_one_mistake_is_one(model: DialogueModel, tmp_path: Path) -> None:
-    """After a wrong action the story's own counts, so that what follows is judged for itself."""
+    """After a wrong prediction, the story's action is applied, so that later actions are judged separately."""
     (played,) = play(
         model,
         tmp_path,
@@ -126,7 +126,7 @@ def test_one_mistake_is_one(model: DialogueModel, tmp_path: Path) -> None:
 
 
 def test_texts_are_compared(model: DialogueModel, tmp_path: Path) -> None:
-    """End to end the intent and each entity count; a payload is taken at its word."""
+    """In end-to-end stories, the intent and each entity are compared; a payload needs no NLU."""
 
     def parse(text: str) -> Json:
         entities = [{"entity": "day", "value": "Monday", "start": 3, "end": 9}] if "Monday" in text else []
@@ -154,7 +154,7 @@ def test_texts_are_compared(model: DialogueModel, tmp_path: Path) -> None:
 
 
 def test_alternatives_and_checkpoints_are_stories_of_their_own(model: DialogueModel, tmp_path: Path) -> None:
-    """Every way through is played, up to a limit; which of them were taught is known."""
+    """Each path through alternatives and checkpoints is played, up to a limit, and marked if it was trained."""
     text = (
         "- story: s\n  steps:\n  - or: [{intent: bye}, {intent: book}]\n  - checkpoint: there\n"
         "- story: t\n  steps:\n  - checkpoint: there\n  - action: utter_bye\n"
@@ -169,7 +169,7 @@ def test_alternatives_and_checkpoints_are_stories_of_their_own(model: DialogueMo
 
 
 def test_unlikely_messages_are_warnings(tmp_path: Path) -> None:
-    """A message that no story expects is a warning; what the bot does then is judged all the same."""
+    """A message that no story expects is a warning, and the bot's next actions are still compared."""
     stories = "".join(
         f"- story: s{number}\n  steps: [{{intent: {first}}}, {{action: utter_chat}}, {{intent: {second}}}, "
         f"{{action: utter_bye}}]\n"

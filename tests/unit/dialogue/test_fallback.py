@@ -1,4 +1,4 @@
-"""Asking back: affirmation, rephrasing, the two-stage fallback, and the revert of the old one."""
+"""The fallbacks: affirmation, rephrasing, the two-stage fallback, and the revert action of the older one."""
 
 from pathlib import Path
 
@@ -34,13 +34,13 @@ rules:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> DialogueModel:
-    """An assistant that asks back."""
+    """An assistant with a two-stage fallback."""
     root: Path = tmp_path_factory.mktemp("unclear")
     return train(root, domain=DOMAIN, data=DATA)
 
 
 def unclear(talk: Talk) -> list[str]:
-    """Say something that the NLU makes nothing of, but for a guess."""
+    """Send a message that the NLU does not understand, with a guess."""
     ranking: list[Json] = [{"name": "nlu_fallback", "confidence": 0.3}, {"name": "pay", "confidence": 0.2}]
     parse_data = {"text": "hm", "intent": ranking[0], "intent_ranking": ranking, "entities": []}
     turn = talk.turn()
@@ -48,7 +48,7 @@ def unclear(talk: Talk) -> list[str]:
 
 
 def test_asks_for_the_next_best_intent(model: DialogueModel) -> None:
-    """The question names the likeliest intent besides the fallback's own, with buttons to say yes and no."""
+    """The question names the intent that ranks after the fallback intent, with a button for yes and one for no."""
     talk = Talk(model)
 
     assert said(unclear(talk)) == ["Did you mean 'pay'?"]
@@ -58,7 +58,7 @@ def test_asks_for_the_next_best_intent(model: DialogueModel) -> None:
 
 
 def test_affirmed(model: DialogueModel) -> None:
-    """After a yes the loop ends, everything is taken back, and the message counts as a sure one."""
+    """If the visitor affirms, the loop ends, its events are reverted, and the message has full confidence."""
     talk = Talk(model)
     unclear(talk)
 
@@ -72,7 +72,7 @@ def test_affirmed(model: DialogueModel) -> None:
 
 
 def test_denied_then_rephrased(model: DialogueModel) -> None:
-    """After a no the bot asks to rephrase, and answers what is said then."""
+    """If the visitor denies, the bot asks them to rephrase, and answers the next message."""
     talk = Talk(model)
     unclear(talk)
 
@@ -81,7 +81,7 @@ def test_denied_then_rephrased(model: DialogueModel) -> None:
 
 
 def test_gives_up_after_a_second_denial(model: DialogueModel) -> None:
-    """Denied, rephrased unclearly, denied again: the bot gives up and takes everything back."""
+    """After a denial, an unclear message and another denial, the bot gives up and reverts the messages."""
     talk = Talk(model)
     unclear(talk)
     talk.intent("out_of_scope")
@@ -93,7 +93,7 @@ def test_gives_up_after_a_second_denial(model: DialogueModel) -> None:
 
 
 def test_gives_up_when_unclear_twice(model: DialogueModel) -> None:
-    """An unclear answer to the question ends it at once; the next unclear message begins anew."""
+    """An unclear answer to the question ends the fallback. The next unclear message starts it again."""
     talk = Talk(model)
     unclear(talk)
 
@@ -102,7 +102,7 @@ def test_gives_up_when_unclear_twice(model: DialogueModel) -> None:
 
 
 def test_revert_after_rephrasing(model: DialogueModel) -> None:
-    """The old fallback's revert keeps what the user meant and takes back what was asked."""
+    """The revert action of the older fallback removes the question and keeps the intent that the visitor affirmed."""
     talk = Talk(model)
     talk.intent("affirmed")
     talk.intent("rephrase")
@@ -111,7 +111,7 @@ def test_revert_after_rephrasing(model: DialogueModel) -> None:
 
 
 def test_nothing_to_revert(model: DialogueModel) -> None:
-    """Without a question before it the revert does nothing."""
+    """The revert action does nothing if no question was asked."""
     talk = Talk(model)
     talk.intent("pay")
 

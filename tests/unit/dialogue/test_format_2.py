@@ -1,4 +1,4 @@
-"""Format 2.0: where forms of that time did otherwise than those of 3.x, a project of that time still has it so."""
+"""Forms of projects in format 2.0, where they differ from forms in format 3.x."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def kitchen(tmp_path_factory: pytest.TempPathFactory) -> DialogueModel:
 
 
 def test_the_form_fills_its_slots_itself(kitchen: DialogueModel) -> None:
-    """A form's slots are filled after the form was predicted, what fills itself before."""
+    """Slots of the form are filled after the form was predicted, automatic slots before."""
     talk = Talk(kitchen)
     talk.intent("order")
 
@@ -66,7 +66,7 @@ def test_the_form_fills_its_slots_itself(kitchen: DialogueModel) -> None:
 
 
 def test_a_message_for_another_action_fills_nothing(kitchen: DialogueModel) -> None:
-    """What the bot's own intents answer never comes to the form, not even where it takes any text."""
+    """An intent of a built-in action fills no slot of the form, not even one with a mapping from text."""
     talk = Talk(kitchen)
     talk.intent("order", dish="soup", colour="red")
     assert talk.tracker.requested_slot == "note"
@@ -75,7 +75,7 @@ def test_a_message_for_another_action_fills_nothing(kitchen: DialogueModel) -> N
 
 
 def test_a_trigger_intent_counts_only_when_it_opens_the_form(kitchen: DialogueModel) -> None:
-    """The same intent inside the form sets nothing any more."""
+    """The trigger intent sets a slot when it activates the form, and not while the form is active."""
     talk = Talk(kitchen)
     assert "reason = 'hungry'" in talk.intent("order")
 
@@ -83,7 +83,7 @@ def test_a_trigger_intent_counts_only_when_it_opens_the_form(kitchen: DialogueMo
 
 
 def test_several_values_for_the_slot_asked_for_are_a_list(kitchen: DialogueModel) -> None:
-    """All of them are kept, though the slot is a text."""
+    """Several values for the requested slot are stored as a list, even if the slot is a text."""
     talk = Talk(kitchen)
     talk.intent("order")
 
@@ -93,7 +93,7 @@ def test_several_values_for_the_slot_asked_for_are_a_list(kitchen: DialogueModel
 
 
 def test_other_slots_are_filled_by_the_entity_of_their_name(kitchen: DialogueModel) -> None:
-    """A slot that was not asked for is filled beside the one that was."""
+    """A message can fill the requested slot and another slot of the form."""
     talk = Talk(kitchen)
     talk.intent("order")
 
@@ -103,7 +103,7 @@ def test_other_slots_are_filled_by_the_entity_of_their_name(kitchen: DialogueMod
 
 
 def test_ignored_intents_block_the_mappings_that_name_them(kitchen: DialogueModel) -> None:
-    """An ignored intent fills nothing, though the mapping lists it; the form asks again after the answer."""
+    """An ignored intent fills no slot, even if a mapping lists it. The form asks again after the answer."""
     talk = Talk(kitchen)
     talk.intent("order", dish="soup", colour="red")
 
@@ -114,7 +114,7 @@ def test_ignored_intents_block_the_mappings_that_name_them(kitchen: DialogueMode
 
 
 def test_a_slot_that_an_action_asks_for_is_filled_by_its_entity(kitchen: DialogueModel) -> None:
-    """The form does not list the slot, and has no validator."""
+    """The form does not list the slot and has no validator."""
     talk = Talk(kitchen, {"action_ask_extra": lambda *_: Answer(events=(slot("requested_slot", "extra"),))})
     talk.intent("order")
     turn = talk.turn()

@@ -12,12 +12,12 @@ from unit.dialogue.talking import Answer, Talk, brief, said, slot, train
 
 
 def accepting(_: CallAction, __: Tracker) -> Answer:
-    """Validate nothing: what was extracted stands."""
+    """Return no events, so that the extracted values are kept."""
     return Answer()
 
 
 def validator(judge: Callable[[str, object], object]) -> Callable[[CallAction, Tracker], Answer]:
-    """Return a validator that judges each candidate slot: those that trail the form's own action event."""
+    """Return a validator that receives the candidate slots: the slot events after the form's own action event."""
 
     def validate(step: CallAction, _: Tracker) -> Answer:
         candidates = []
@@ -31,7 +31,7 @@ def validator(judge: Callable[[str, object], object]) -> Callable[[CallAction, T
 
 
 def test_whole_form(shop: DialogueModel) -> None:
-    """A form asks for each slot in turn, shows the filled values, and its submit rule runs."""
+    """A form asks for each slot in turn and shows the values, and its submit rule runs."""
     talk = Talk(shop, {"validate_order_form": accepting})
 
     assert brief(talk.intent("order")) == [
@@ -60,7 +60,7 @@ def test_question_from_an_nlg_server(tmp_path: Path) -> None:
 
 
 def test_event_order_of_a_filled_turn(shop: DialogueModel) -> None:
-    """The featurization event stands between the slots and the form's action; the bot listens at the end."""
+    """The featurization event is between the slots and the form's action, and the turn ends with listening."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
 
@@ -71,7 +71,7 @@ def test_event_order_of_a_filled_turn(shop: DialogueModel) -> None:
 
 
 def test_slots_filled_before_are_validated_at_activation(shop: DialogueModel) -> None:
-    """What the opening message fills is extracted once more and shown to the validator."""
+    """The slots that the first message fills are extracted again and sent to the validator."""
     talk = Talk(shop, {"validate_order_form": validator(lambda _, value: str(value).upper())})
 
     lines = brief(talk.intent("order", size="big"))
@@ -83,7 +83,7 @@ def test_slots_filled_before_are_validated_at_activation(shop: DialogueModel) ->
 
 
 def test_validator_that_says_nothing_is_asked_twice(shop: DialogueModel) -> None:
-    """At an activation that fills nothing the validator is called as activation and as first run."""
+    """If an activation fills no slot, the validator is called for the activation and for the first run."""
     talk = Talk(shop, {"validate_order_form": accepting})
 
     talk.intent("order")
@@ -92,7 +92,7 @@ def test_validator_that_says_nothing_is_asked_twice(shop: DialogueModel) -> None
 
 
 def test_validator_sees_candidates_at_the_end(shop: DialogueModel) -> None:
-    """The validator's tracker ends in the requested slot, the form's action and the candidate slots."""
+    """The validator's tracker ends with the requested slot, the form's action and the candidate slots."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
     talk.intent("inform", size="big")
@@ -110,7 +110,7 @@ def test_validator_sees_candidates_at_the_end(shop: DialogueModel) -> None:
 
 
 def test_refused_value_is_asked_again(shop: DialogueModel) -> None:
-    """A validator that nulls a value, with a word of explanation, makes the form ask again."""
+    """If a validator sets a value to null with a message, the form asks for the slot again."""
     refusing = lambda *_: Answer(events=(slot("size", None),), responses=({"text": "No such size."},))  # noqa: E731
     talk = Talk(shop, {"validate_order_form": refusing})
     talk.intent("order")
@@ -124,7 +124,7 @@ def test_refused_value_is_asked_again(shop: DialogueModel) -> None:
 
 
 def test_message_with_nothing_for_the_form_is_rejected(shop: DialogueModel) -> None:
-    """Small talk in a form is answered by its rule, and the form asks again."""
+    """A rule answers small talk during a form, and the form asks again."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
 
@@ -137,7 +137,7 @@ def test_message_with_nothing_for_the_form_is_rejected(shop: DialogueModel) -> N
 
 
 def test_unknown_message_in_a_form_falls_back(shop: DialogueModel) -> None:
-    """A message that nothing answers is taken back; the form stays as it was."""
+    """A message without an answer is reverted, and the form stays in its state."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
 
@@ -149,7 +149,7 @@ def test_unknown_message_in_a_form_falls_back(shop: DialogueModel) -> None:
 
 
 def test_story_interrupts_and_returns(shop: DialogueModel) -> None:
-    """A story that asks whether to go on returns to the form, which does not take that answer for its own."""
+    """If a story asks whether to continue and returns to the form, the answer does not fill the form's slots."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
     talk.intent("inform", size="big")
@@ -167,7 +167,7 @@ def test_story_interrupts_and_returns(shop: DialogueModel) -> None:
 
 
 def test_story_interrupts_and_leaves(shop: DialogueModel) -> None:
-    """A story that ends the form deactivates it, and the slots stay."""
+    """If a story ends the form, the form is deactivated, and its slots keep their values."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
     talk.intent("inform", size="big")
@@ -181,7 +181,7 @@ def test_story_interrupts_and_leaves(shop: DialogueModel) -> None:
 
 
 def test_validator_chooses_the_next_slot(shop: DialogueModel) -> None:
-    """A validator may name the next slot; the form then asks for that one, and records it once."""
+    """A validator can set the next slot. The form then asks for that slot, and records it once."""
     choosing = lambda *_: Answer(events=(slot("requested_slot", "gift"),))  # noqa: E731
     talk = Talk(shop, {"validate_order_form": choosing})
 
@@ -191,7 +191,7 @@ def test_validator_chooses_the_next_slot(shop: DialogueModel) -> None:
 
 
 def test_validator_ends_the_form_early(shop: DialogueModel) -> None:
-    """A validator that wants no further slot ends the form; the submit rule runs."""
+    """If a validator sets `requested_slot` to null, the form ends and the submit rule runs."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
     talk.actions = {"validate_order_form": lambda *_: Answer(events=(slot("requested_slot", None), slot("size", "s")))}
@@ -205,7 +205,7 @@ def test_validator_ends_the_form_early(shop: DialogueModel) -> None:
 
 
 def test_failed_validation_keeps_form_and_question(shop: DialogueModel) -> None:
-    """When the validator can't be run, the visitor is told, nothing is filled, and the form asks on."""
+    """If the validator fails, the visitor sees an error, no slot is filled, and the form repeats its question."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
     talk.actions = {}
@@ -224,7 +224,7 @@ def test_failed_validation_keeps_form_and_question(shop: DialogueModel) -> None:
 
 
 def test_failed_validation_at_activation_opens_nothing(shop: DialogueModel) -> None:
-    """A form whose opening could not be validated is not active; the request can be repeated."""
+    """If the validator fails at the activation, the form is not active, and the visitor can try again."""
     talk = Talk(shop)
 
     talk.intent("order", size="big")
@@ -236,7 +236,7 @@ def test_failed_validation_at_activation_opens_nothing(shop: DialogueModel) -> N
 
 
 def test_candidates_wait_for_their_validation(shop: DialogueModel) -> None:
-    """Nothing of a form's turn but the message is committed before its validator has answered."""
+    """Before the validator answers, only the message of the form's turn is committed."""
     talk = Talk(shop, {"validate_order_form": accepting})
     talk.intent("order")
     committed = len(talk.events)
@@ -255,7 +255,7 @@ def test_candidates_wait_for_their_validation(shop: DialogueModel) -> None:
 
 
 def test_slots_of_an_earlier_action_stay(shop: DialogueModel) -> None:
-    """Only what the message filled waits for validation, not what an action of the same turn has set."""
+    """Slots that an earlier action of the turn has set do not wait for validation."""
     following = ({"event": "slot", "name": "size", "value": "set"}, {"event": "followup", "name": "order_form"})
     talk = Talk(shop, {"action_fetch": lambda *_: Answer(events=following)})
 
@@ -285,12 +285,12 @@ rules:
 
 
 def seeing(_: CallAction, __: Tracker) -> Answer:
-    """Look at the slots that a message fills, and say so."""
+    """Return a message."""
     return Answer(responses=({"text": "seen"},))
 
 
 def test_another_forms_question_is_forgotten(tmp_path: Path) -> None:
-    """A form that takes over does not ask with the slot that the form before it asked for."""
+    """A form that replaces another form does not keep the requested slot of that form."""
     talk = Talk(train(tmp_path, domain=TWO_FORMS, data=OPENING), {"action_validate_slot_mappings": seeing})
 
     assert said(talk.intent("first"))[1:] == ["a, after None?"]
@@ -298,14 +298,14 @@ def test_another_forms_question_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_filling_speaks_once_when_a_form_opens(tmp_path: Path) -> None:
-    """Slots are filled again as the form opens; what is said meanwhile was said already."""
+    """Slots are extracted again when the form opens, without repeating the action's messages."""
     talk = Talk(train(tmp_path, domain=TWO_FORMS, data=OPENING), {"action_validate_slot_mappings": seeing})
 
     assert said(talk.intent("first")) == ["seen", "a, after None?"]
 
 
 def test_a_validator_may_end_its_form(tmp_path: Path) -> None:
-    """A form that its validator deactivates asks for nothing more."""
+    """If the validator deactivates its form, the form asks for nothing more."""
     domain = TWO_FORMS.replace("[action_validate_slot_mappings]", "[validate_one]")
 
     def leaving(_: CallAction, __: Tracker) -> Answer:
@@ -318,7 +318,7 @@ def test_a_validator_may_end_its_form(tmp_path: Path) -> None:
 
 
 def test_a_requested_slot_that_is_no_name_asks_for_nothing(shop: DialogueModel) -> None:
-    """An action that sets requested_slot to a list does not take the turn down; the form goes on with its next slot."""
+    """If an action sets `requested_slot` to a list, the form continues with its next slot."""
     answers = iter([["size"], None])
 
     def odd(step: CallAction, tracker: Tracker) -> Answer:
@@ -334,7 +334,7 @@ def test_a_requested_slot_that_is_no_name_asks_for_nothing(shop: DialogueModel) 
 
 
 def test_form_asks_again_after_an_answer_without_text(tmp_path: Path) -> None:
-    """A message that a rule answers with a response that says nothing leads back to the form."""
+    """The form asks again after a rule's response without text."""
     domain = """
 intents: [open, inform, faq]
 entities: [name]

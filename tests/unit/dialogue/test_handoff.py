@@ -1,4 +1,4 @@
-"""A person is requested and hands back, turn by turn, without an event loop."""
+"""The handoff to a person and back, turn by turn, without an event loop."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ STAFFED = Handoff(is_staffed=lambda _: True)
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> DialogueModel:
-    """The shop, with a rule and a story that name `action_human_handoff`, which its domain does not list."""
+    """The shop with a rule and a story that use `action_human_handoff`, which its domain does not list."""
     domain = SHOP_DOMAIN.replace("odd]", "odd, human]").replace(
         "responses:", 'responses:\n  utter_human_handoff: [{text: "One moment, {person}."}]'
     )
@@ -37,13 +37,13 @@ def staffed(model: DialogueModel, handoff: Handoff = STAFFED) -> Talk:
 
 
 def handle(talk: Talk, events: list[Event]) -> None:
-    """Add what an operator does."""
+    """Add an operator's events."""
     turn = talk.turn()
     talk.drive(turn, turn.handle(events))
 
 
 def test_form_continues_at_its_question(shop: DialogueModel) -> None:
-    """Asked for a person in the middle of a form, the bot is silent, and takes the answer after the hand-back."""
+    """During a handoff, the bot is silent. Afterwards, the next message answers the form's question."""
     talk = staffed(shop)
     talk.intent("order")
     talk.intent("inform", size="big")
@@ -62,7 +62,7 @@ def test_form_continues_at_its_question(shop: DialogueModel) -> None:
 
 
 def test_trigger_in_a_form_asks_again(shop: DialogueModel) -> None:
-    """With a trigger the bot speaks after the hand-back, and the form repeats its question."""
+    """If the hand-back has a trigger, the bot answers it, and the form repeats its question."""
     talk = staffed(shop)
     talk.intent("order")
     talk.intent("human")
@@ -75,7 +75,7 @@ def test_trigger_in_a_form_asks_again(shop: DialogueModel) -> None:
 
 
 def test_take_without_a_request(shop: DialogueModel) -> None:
-    """An operator may join at any time; the form stands still."""
+    """An operator can join at any time, and the form does not change meanwhile."""
     talk = staffed(shop)
     talk.intent("order")
     handle(talk, JOINED)
@@ -85,7 +85,7 @@ def test_take_without_a_request(shop: DialogueModel) -> None:
 
 
 def test_nobody_there_in_a_form(shop: DialogueModel) -> None:
-    """If nobody is there, the bot says so and the form goes on at once."""
+    """If no operator is available, the bot reports this, and the form continues at once."""
     talk = staffed(shop, Handoff(is_staffed=lambda _: False))
     talk.intent("order")
     assert said(talk.intent("human")) == [
@@ -95,7 +95,7 @@ def test_nobody_there_in_a_form(shop: DialogueModel) -> None:
 
 
 def test_hours_are_asked_at_the_time_of_the_turn(shop: DialogueModel) -> None:
-    """Whether a person is there depends on the clock of the turn."""
+    """The opening hours are compared with the time of the turn."""
     talk = staffed(shop, Handoff(is_staffed=lambda now: now > 1_000_100.0))
     talk.intent("human")
     assert not talk.tracker.is_handled
@@ -105,7 +105,7 @@ def test_hours_are_asked_at_the_time_of_the_turn(shop: DialogueModel) -> None:
 
 
 def test_action_of_the_project_wins(tmp_path: Path) -> None:
-    """A domain that lists `action_human_handoff` has its own: the action server runs it, as in Rasa."""
+    """If the domain lists `action_human_handoff`, the action server runs it, as in Rasa."""
     model = train(
         tmp_path,
         domain="intents: [human]\nactions: [action_human_handoff]\n",
@@ -117,14 +117,14 @@ def test_action_of_the_project_wins(tmp_path: Path) -> None:
 
 
 def test_action_index_is_rasas_without_a_handoff(tmp_path: Path, shop: DialogueModel) -> None:
-    """Only a project that names the action has it among its actions, at the end."""
+    """The action is in the list of actions, at the end, only if the project uses it."""
     plain = train(tmp_path, domain="intents: [greet]\n")
     assert "action_human_handoff" not in plain.domain.action_names
     assert shop.domain.action_names[-1] == "action_human_handoff"
 
 
 def test_failure_is_reported_to_people(shop: DialogueModel) -> None:
-    """With `on_error`, a failed action requests a person after the apology, and not again within an hour."""
+    """With `on_error`, a failed action requests a person after the apology, at most once per hour."""
     talk = staffed(shop, Handoff(is_staffed=lambda _: True, on_error=True))
     lines = talk.intent("fetch")
     assert lines[-3:] == ["action_listen", "handoff_requested", "pause"]
@@ -136,7 +136,7 @@ def test_failure_is_reported_to_people(shop: DialogueModel) -> None:
 
 
 def test_snapshot_keeps_the_handling(shop: DialogueModel) -> None:
-    """A tracker from a snapshot is as handled as the one that was dumped."""
+    """A tracker that is restored from a snapshot has the same state of the handoff."""
     talk = staffed(shop)
     talk.intent("human")
     loaded = Tracker.load("someone", shop.domain, talk.tracker.dump())
@@ -145,7 +145,7 @@ def test_snapshot_keeps_the_handling(shop: DialogueModel) -> None:
 
 
 def test_long_talk_with_a_person_does_not_grow_the_tracker(shop: DialogueModel) -> None:
-    """What visitor and operator write does not enter the part of the log that the policies read."""
+    """Messages between visitor and operator are not added to the events that policies read."""
     talk = staffed(shop)
     talk.intent("greet")
     handle(talk, JOINED)

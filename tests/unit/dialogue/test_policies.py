@@ -1,4 +1,4 @@
-"""Policies that learn from stories: memoization, the learned policy, unexpected intents; and the model's files."""
+"""Policies that learn from stories: memoization, the learned policy, unexpected intents, and the model's files."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ RULES = "{name: RulePolicy}"
 
 
 def test_memoization_follows_a_story(tmp_path: Path) -> None:
-    """A conversation that goes as a story, through its checkpoints, is answered as the story says."""
+    """A conversation that follows a story, also through checkpoints, gets the story's answers."""
     talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES))
 
     assert said(talk.intent("hi")) == ["hi"]
@@ -60,7 +60,7 @@ def test_memoization_follows_a_story(tmp_path: Path) -> None:
 
 
 def test_alternatives_are_stories_of_their_own(tmp_path: Path) -> None:
-    """Each alternative of an `or` begins the story."""
+    """Each alternative of an `or` can begin the story."""
     model = train(tmp_path, domain=DOMAIN, data=STORIES)
 
     assert said(Talk(model).intent("bye")) == ["bye"]
@@ -68,7 +68,7 @@ def test_alternatives_are_stories_of_their_own(tmp_path: Path) -> None:
 
 
 def test_memoization_knows_nothing_else(tmp_path: Path) -> None:
-    """Plain memoization does not find a story's beginning after something else was said."""
+    """MemoizationPolicy does not recognise the beginning of a story after other messages."""
     talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES))
     talk.intent("bye")
 
@@ -76,7 +76,7 @@ def test_memoization_knows_nothing_else(tmp_path: Path) -> None:
 
 
 def test_augmented_memoization_forgets(tmp_path: Path) -> None:
-    """The augmented one lets go of what was before, and finds it."""
+    """AugmentedMemoizationPolicy ignores earlier turns until it finds a story."""
     talk = Talk(
         train(tmp_path, domain=DOMAIN, data=STORIES, config=with_policies("{name: AugmentedMemoizationPolicy}", RULES))
     )
@@ -87,7 +87,7 @@ def test_augmented_memoization_forgets(tmp_path: Path) -> None:
 
 
 def test_unhandled_message_does_not_disturb(tmp_path: Path) -> None:
-    """A message that fell back was taken back, so the story goes on."""
+    """A message that the fallback reverted does not interrupt the story."""
     talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES))
     talk.intent("hi")
 
@@ -96,7 +96,7 @@ def test_unhandled_message_does_not_disturb(tmp_path: Path) -> None:
 
 
 def test_history_limit(tmp_path: Path) -> None:
-    """With a limit only the newest states have to match."""
+    """With `max_history`, only the newest states must match."""
     policy = "{name: MemoizationPolicy, max_history: 2}"
     talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=with_policies(policy, RULES)))
     for intent in ("hi", "pay", "yes"):
@@ -106,7 +106,7 @@ def test_history_limit(tmp_path: Path) -> None:
 
 
 def test_learned_policy_goes_beyond_the_stories(tmp_path: Path) -> None:
-    """What a message means in the stories is found in conversations that no story has."""
+    """The learned policy predicts actions in conversations that are in no story."""
     config = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy, max_history: 5}")
     talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=config))
     talk.intent("bye")
@@ -119,7 +119,7 @@ def test_learned_policy_goes_beyond_the_stories(tmp_path: Path) -> None:
 
 
 def test_learned_policy_has_no_opinion_on_the_unknown(tmp_path: Path) -> None:
-    """An intent that no story has is left to the fallback."""
+    """For an intent that is in no story, the learned policy leaves the answer to the fallback."""
     config = with_policies("{name: TEDPolicy}", RULES)
     talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=config))
 
@@ -128,7 +128,7 @@ def test_learned_policy_has_no_opinion_on_the_unknown(tmp_path: Path) -> None:
 
 
 def test_text_of_a_story(tmp_path: Path) -> None:
-    """A message near to a story's text is answered by the story, whatever intent the NLU found."""
+    """A message that is similar to a story's text gets the story's answer, whatever intent the NLU predicts."""
     config = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy}")
     talk = Talk(train(tmp_path, domain=DOMAIN, data=SPOKEN, config=config))
 
@@ -140,7 +140,7 @@ def test_text_of_a_story(tmp_path: Path) -> None:
 
 
 def test_unexpected_intent_is_noted(tmp_path: Path) -> None:
-    """An intent that the stories have elsewhere only is noted before it is answered."""
+    """If the stories have an intent only in other places, it is recorded as unlikely before the answer."""
     many = "stories:\n" + "".join(
         f"  - story: s{number}\n    steps: [{{intent: hi}}, {{action: utter_hi}}, {{intent: pay}},"
         f' {{action: utter_sure}}, {{intent: "yes"}}, {{action: utter_paid}}]\n'
@@ -158,7 +158,7 @@ def test_unexpected_intent_is_noted(tmp_path: Path) -> None:
 
 
 def test_unexpected_intents_can_be_ignored(tmp_path: Path) -> None:
-    """An intent on the list, and any with full tolerance, is never unexpected."""
+    """An intent in `ignore_intents_list`, or any intent with a tolerance of 1, is never unlikely."""
     for option in ("ignore_intents_list: [yes]", "tolerance: 1.0"):
         config = with_policies(f"{{name: UnexpecTEDIntentPolicy, {option}}}", RULES, "{name: TEDPolicy}")
         talk = Talk(train(tmp_path, domain=DOMAIN, data=STORIES, config=config))
@@ -167,7 +167,7 @@ def test_unexpected_intents_can_be_ignored(tmp_path: Path) -> None:
 
 
 def test_training_is_repeatable(tmp_path: Path) -> None:
-    """The same project gives the same files, byte by byte."""
+    """Training the same project again gives identical files."""
     config = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy}", "{name: UnexpecTEDIntentPolicy}")
     project = write_project(tmp_path, domain=DOMAIN, data=STORIES, config=config)
 
@@ -178,7 +178,7 @@ def test_training_is_repeatable(tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
-    """A model without its files, or with others, says so."""
+    """A model whose files are missing or have changed is rejected with an error."""
     config = with_policies("{name: TEDPolicy}", RULES)
     project = write_project(tmp_path, domain=DOMAIN, data=STORIES, config=config)
     files = train_dialogue(project.config, project.domain, project.stories)
@@ -194,14 +194,14 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_no_policies_no_answers(tmp_path: Path) -> None:
-    """An assistant without stories and rules still listens."""
+    """An assistant without stories and rules listens."""
     talk = Talk(train(tmp_path, domain=DOMAIN))
 
     assert said(talk.intent("hi")) == ["pardon"]
 
 
 def test_a_checkpoint_that_leads_nowhere_ends_a_story(tmp_path: Path) -> None:
-    """The story counts up to there; what comes next, even that the bot listens, it does not say."""
+    """A story ends at a checkpoint that no story continues, without predicting that the bot listens."""
     domain = "intents: [a]\nresponses: {utter_one: [{text: one}], utter_two: [{text: two}]}\n"
     data = "stories: [{story: s, steps: [{intent: a}, {action: utter_one}, {checkpoint: nowhere}]}]"
     talk = Talk(train(tmp_path, domain=domain, data=data))
@@ -216,7 +216,7 @@ TED = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy, max_h
 
 
 def test_no_silence_after_a_message(tmp_path: Path) -> None:
-    """A message is answered in a conversation that no story has, whatever entities and slots it brings."""
+    """A message gets an answer in a conversation that is in no story, with any entities and slots."""
     domain = """
 intents: [hi, name_me, who, time, bye]
 entities: [person, city, day, seat]
@@ -246,7 +246,7 @@ rules:
 
 
 def test_no_silence_after_a_form(tmp_path: Path) -> None:
-    """After a form the stories go on, however many slots it filled that no story names."""
+    """After a form, the stories continue, even if the form filled slots that no story has."""
     slots = [f"slot_{number}" for number in range(7)]
     mapping = "{{type: text, mappings: [{{type: from_entity, entity: {0}}}]}}"
     domain = (
@@ -285,7 +285,7 @@ stories:
 
 
 def test_story_that_listens_is_followed(tmp_path: Path) -> None:
-    """A message that the stories leave unanswered is left unanswered in other conversations, too."""
+    """If the stories do not answer an intent, it is not answered in other conversations either."""
     steps = "{intent: hi}, {action: utter_hi}, {intent: pay}, {intent: bye}, {action: utter_bye}"
     data = f"stories: [{{story: s, steps: [{steps}]}}]"
     talk = Talk(train(tmp_path, domain=DOMAIN, data=data, config=TED))
@@ -297,7 +297,7 @@ def test_story_that_listens_is_followed(tmp_path: Path) -> None:
 
 
 def test_unknown_intent_is_answered_where_the_fallback_is_silent(tmp_path: Path) -> None:
-    """Without `utter_default` the core fallback says nothing, so the learned policy answers unless constrained."""
+    """Without `utter_default`, the learned policy answers an unknown intent, unless it is constrained."""
     domain = DOMAIN.replace("  utter_default: [{text: pardon}]\n", "")
     talk = Talk(train(tmp_path, domain=domain, data=STORIES, config=TED))
 
@@ -312,7 +312,7 @@ def test_unknown_intent_is_answered_where_the_fallback_is_silent(tmp_path: Path)
 
 
 def test_augmented_memoization_does_not_listen_after_a_message(tmp_path: Path) -> None:
-    """After a turn that a rule hides, the listening that ended it does not answer the next message."""
+    """If a rule's turn is hidden, its final listening is not predicted after the next message."""
     domain = """
 intents: [greet, affirm]
 responses:
@@ -335,7 +335,7 @@ rules:
 
 
 def test_a_model_without_dialogue_predicts_nothing(tmp_path: Path) -> None:
-    """A model of `manent train nlu` loads; asked for an action it says what it lacks."""
+    """A model of `manent train nlu` loads. A request for an action gets an error with the reason."""
     project = write_project(tmp_path, domain=DOMAIN, data=STORIES)
     model = load_dialogue({"nlu/pipeline.json": b"{}"}, project.domain)
 

@@ -1,4 +1,4 @@
-"""What a response says: templates, choice of a variation, the event that comes of it."""
+"""Responses: templates, the choice of a variation, and the resulting event."""
 
 import random
 from typing import Any
@@ -13,7 +13,7 @@ SLOTS: Json = {"name": "Ann", "none": None, "list": [1, 2], "trick": "{name}"}
 
 
 def fill(text: str) -> str:
-    """Compile a template and fill it in."""
+    """Compile a template and insert the values."""
     compiled = compile_text(text)
     return compiled.fill(SLOTS.__getitem__) if isinstance(compiled, Template) else compiled
 
@@ -38,17 +38,17 @@ def fill(text: str) -> str:
     ],
 )
 def test_template(template: str, text: str) -> None:
-    """Names are filled in, doubled braces become braces, stray ones stay, an unknown name leaves the text alone."""
+    """Values replace names, doubled braces become single ones, and an unknown name leaves the text unchanged."""
     assert fill(template) == text
 
 
 def responses(*variations: Variation) -> Responses:
-    """Return the responses of a domain with one `utter_x`."""
+    """Return the responses of a domain that has only `utter_x`."""
     return Responses(Domain(responses={"utter_x": variations}))
 
 
 def text_of(known: Responses, slots: Json, channel: str) -> str | None:
-    """Return what `utter_x` says."""
+    """Return the text of `utter_x`."""
     message = known.message("utter_x", slots=slots, arguments={}, channel=channel, rng=random.Random(0))  # noqa: S311
     return message["text"] if message is not None else None
 
@@ -68,7 +68,7 @@ HIGH: Json = {"type": "slot", "name": "level", "value": "high"}
     ],
 )
 def test_choice(level: Any, channel: str, text: str) -> None:
-    """Conditional variations come before others, the channel's own before those for every channel."""
+    """A variation with a condition comes before others, and one for the channel before one for all channels."""
     known = responses(
         Variation(text="any"),
         Variation(text="on socketio", channel="socketio"),
@@ -80,12 +80,12 @@ def test_choice(level: Any, channel: str, text: str) -> None:
 
 
 def test_no_suitable_variation_says_nothing() -> None:
-    """A response of which no variation suits has no message."""
+    """A response without a suitable variation produces no message."""
     assert text_of(responses(Variation(text="only", conditions=(HIGH,))), {"level": None}, "collector") is None
 
 
 def test_condition_compares_without_conversion() -> None:
-    """The word "true" is not the truth; 1 is, as in Python and in Rasa."""
+    """The text "true" does not equal true, but 1 does, as in Python and in Rasa."""
     known = responses(Variation(text="flag", conditions=({"type": "slot", "name": "f", "value": True},)))
 
     assert text_of(known, {"f": True}, "collector") == "flag"
@@ -95,14 +95,14 @@ def test_condition_compares_without_conversion() -> None:
 
 
 def test_condition_without_type_is_a_slot() -> None:
-    """A condition that leaves out its type compares a slot all the same."""
+    """A condition without `type` compares a slot."""
     known = responses(Variation(text="flag", conditions=({"name": "f", "value": "x"},)))
 
     assert text_of(known, {"f": "x"}, "collector") == "flag"
 
 
 def test_equal_variations_are_drawn_by_lot() -> None:
-    """Among variations that suit equally every one is said now and then."""
+    """Each of several suitable variations is chosen at random."""
     known = responses(Variation(text="a"), Variation(text="b"))
     rng = random.Random(0)  # noqa: S311
     said = {(known.message("utter_x", slots={}, arguments={}, channel="c", rng=rng) or {})["text"] for _ in range(50)}
@@ -111,13 +111,13 @@ def test_equal_variations_are_drawn_by_lot() -> None:
 
 
 def test_unknown_name_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A text that names what is neither a slot nor an argument is sent as it is, and the log says so."""
+    """If a name is neither a slot nor an argument, the text is sent unchanged, and the log has a warning."""
     assert fill("Your {itme}") == "Your {itme}"
     assert "{itme} is neither a slot nor an argument" in caplog.text
 
 
 def test_templates_inside_structures() -> None:
-    """Buttons and custom payloads are filled in at every depth; elements are not."""
+    """Values are inserted at every depth of buttons and custom payloads, and not in elements."""
     known = responses(
         Variation(
             text="t",
@@ -135,7 +135,7 @@ def test_templates_inside_structures() -> None:
 
 
 def test_bot_event_keeps_extras_as_metadata() -> None:
-    """What a bot event has no place for is metadata; an image is also an attachment."""
+    """Keys that a bot event does not have are stored as metadata. An image is also an attachment."""
     event = bot_event({"text": "t", "image": "i.png", "tone": "warm"}, utter_action="utter_x")
 
     assert event.metadata == {"tone": "warm", "utter_action": "utter_x"}

@@ -1,4 +1,4 @@
-"""After a crash a turn goes on from what was committed, and ends as if nothing had happened."""
+"""After a crash, a turn continues from its committed events and ends as without the crash."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from unit.dialogue.talking import Answer, Talk, line, slot
 
 
 class ServerDiedError(Exception):
-    """Stands for the end of the process."""
+    """The server's process has ended."""
 
 
 def _script(talk: Talk) -> list[Callable[[], object]]:
@@ -37,12 +37,12 @@ ACTIONS = {
 
 
 class Mortal(Talk):
-    """A conversation whose server dies before it performs its n-th step outside."""
+    """A conversation whose server ends before it performs the n-th external step."""
 
     dies_at = -1
 
     def perform(self, step: Step) -> object:
-        """Perform a step, or die."""
+        """Perform a step, or end the server."""
         if len(self.calls) == self.dies_at + 1:
             self.dies_at = -1
             self.calls.pop()
@@ -51,7 +51,7 @@ class Mortal(Talk):
         return super().perform(step)
 
     def recover(self) -> None:
-        """Begin again with nothing but the log."""
+        """Start again with only the log."""
         self.tracker = self.replayed()
         turn = self.turn()
         self.drive(turn, turn.resume("collector"))
@@ -69,13 +69,13 @@ def _undisturbed(shop: DialogueModel) -> Talk:
 
 
 def test_script_goes_outside_often(shop: DialogueModel) -> None:
-    """The conversation has enough steps outside to die at."""
+    """The conversation has enough external steps for the tests below."""
     assert len(_undisturbed(shop).calls) == 12
 
 
 @pytest.mark.parametrize("dies_at", range(12))
 def test_crash_before_any_step_outside(shop: DialogueModel, dies_at: int) -> None:
-    """Wherever the server dies while somebody outside is at work, the log ends up the same."""
+    """Whichever external step the crash interrupts, the final log is the same."""
     whole = _undisturbed(shop)
     talk = Mortal(shop, ACTIONS)
     talk.dies_at = dies_at
@@ -91,7 +91,7 @@ def test_crash_before_any_step_outside(shop: DialogueModel, dies_at: int) -> Non
 
 
 def test_same_action_is_called_again(shop: DialogueModel) -> None:
-    """The step that was not answered is asked for again, with the same events to look at."""
+    """The step that has no result is performed again, with the same events."""
     talk = Mortal(shop, ACTIONS)
     talk.intent("order")
     talk.dies_at = len(talk.calls)

@@ -1,4 +1,4 @@
-"""Rules: which one holds, and what training refuses."""
+"""Rules: which rule applies, and which rules training rejects."""
 
 from pathlib import Path
 from typing import TypeGuard
@@ -29,12 +29,12 @@ responses:
 
 
 def talk_by(tmp_path: Path, data: str, config: str = CONFIG) -> Talk:
-    """Return a talk with an assistant of these rules and stories."""
+    """Return a conversation with an assistant that has these rules and stories."""
     return Talk(train(tmp_path, domain=DOMAIN, data=data, config=config))
 
 
 def problems_of(tmp_path: Path, data: str, config: str = CONFIG) -> list[Problem]:
-    """Return what training complains of."""
+    """Return the problems that training reports."""
     project = write_project(tmp_path, domain=DOMAIN, data=data, config=config)
     with pytest.raises(ProjectError) as caught:
         train_dialogue(project.config, project.domain, project.stories)
@@ -42,7 +42,7 @@ def problems_of(tmp_path: Path, data: str, config: str = CONFIG) -> list[Problem
 
 
 def test_longer_rule_wins(tmp_path: Path) -> None:
-    """Of two rules that hold the more specific one speaks, whatever their order."""
+    """If two rules apply, the more specific one is used, whatever their order."""
     talk = talk_by(
         tmp_path,
         """
@@ -57,7 +57,7 @@ rules:
 
 
 def test_condition_on_a_slot(tmp_path: Path) -> None:
-    """A condition compares a slot's features; null means that it must not be set."""
+    """A condition compares a slot's features; null requires that the slot is not set."""
     talk = talk_by(
         tmp_path,
         """
@@ -77,7 +77,7 @@ rules:
 
 
 def test_conversation_start(tmp_path: Path) -> None:
-    """A rule for the conversation's start holds there only, and again after a restart."""
+    """A rule with `conversation_start` applies only at the start of a conversation and after a restart."""
     talk = talk_by(
         tmp_path,
         """
@@ -94,7 +94,7 @@ rules:
 
 
 def test_start_is_not_forgotten_with_the_window(tmp_path: Path) -> None:
-    """A tracker that was trimmed is not taken for a new conversation."""
+    """A tracker without its oldest events is not mistaken for a new conversation."""
     talk = talk_by(
         tmp_path,
         """
@@ -112,7 +112,7 @@ rules:
 
 
 def test_rule_without_waiting_goes_on(tmp_path: Path) -> None:
-    """A rule that does not wait hands over to the rule that begins with its last action."""
+    """After a rule that does not wait, the rule that begins with its last action continues."""
     talk = talk_by(
         tmp_path,
         """
@@ -126,7 +126,7 @@ rules:
 
 
 def test_rule_beats_story(tmp_path: Path) -> None:
-    """What a rule says counts more than what a story remembers."""
+    """The action of a rule takes precedence over the action of a story."""
     config = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, check_for_contradictions: false}")
     talk = talk_by(
         tmp_path,
@@ -141,7 +141,7 @@ stories: [{story: s, steps: [{intent: a}, {action: utter_two}]}]
 
 
 def test_no_fallback_when_it_is_off(tmp_path: Path) -> None:
-    """Without the core fallback an unknown message is only listened to."""
+    """Without the core fallback, the bot listens after an unknown message."""
     config = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, enable_fallback_prediction: false}")
     talk = talk_by(tmp_path, "rules: [{rule: r, steps: [{intent: a}, {action: utter_one}]}]", config)
 
@@ -150,7 +150,7 @@ def test_no_fallback_when_it_is_off(tmp_path: Path) -> None:
 
 
 def test_contradicting_rules_are_located(tmp_path: Path) -> None:
-    """Two rules that answer one message differently are both named, with the line."""
+    """If two rules answer a message with different actions, both are reported, with the line."""
     found = problems_of(
         tmp_path,
         """
@@ -165,7 +165,7 @@ rules:
 
 
 def test_story_that_contradicts_a_rule_is_located(tmp_path: Path) -> None:
-    """A story that goes on otherwise than a rule is named, with the line of the action."""
+    """If a story and a rule continue differently, the story is reported, with the line of its action."""
     found = problems_of(
         tmp_path,
         """
@@ -183,7 +183,7 @@ stories:
 
 
 def test_incomplete_rule_is_refused(tmp_path: Path) -> None:
-    """A rule that leaves out what another says of a slot after the same action is incomplete."""
+    """A rule is incomplete if it omits a slot that another rule sets after the same action."""
     found = problems_of(
         tmp_path,
         """
@@ -197,7 +197,7 @@ rules:
 
 
 def test_last_action_without_waiting_needs_no_slot(tmp_path: Path) -> None:
-    """Nothing that the slot could affect follows the action; but what the rule sets, other rules must mention."""
+    """A rule need not mention a slot that its last action sets; other rules must mention it."""
     found = problems_of(
         tmp_path,
         """
@@ -235,7 +235,7 @@ rules:
     "slot", ["{type: bool, initial_value: false}", "{type: float, initial_value: 0}", "{type: text, initial_value: x}"]
 )
 def test_slot_with_initial_value_needs_no_mention(tmp_path: Path, slot: str) -> None:
-    """A rule is complete without a slot that has a value from the beginning, whatever other rules set it to."""
+    """A rule need not mention a slot that has an initial value, whatever other rules set it to."""
     domain = DOMAIN.replace("{type: bool,", slot.replace("}", ","))
     data = """
 rules:
@@ -247,7 +247,7 @@ rules:
 
 
 def test_condition_is_nothing_that_the_first_action_sets(tmp_path: Path) -> None:
-    """A rule without a user turn, on a condition, obliges no other rule to speak of the condition's slot."""
+    """A rule with a condition and no user turn does not require other rules to mention the condition's slot."""
     talk = talk_by(
         tmp_path,
         """
@@ -262,7 +262,7 @@ rules:
 
 
 def test_rule_does_not_go_on_where_a_form_has_asked(tmp_path: Path) -> None:
-    """After a form's run that leaves it active, nothing but listening can follow."""
+    """After a form has asked for a slot, the only possible next action is to listen."""
     found = problems_of(
         tmp_path,
         """
@@ -275,7 +275,7 @@ rules:
 
 
 def test_what_follows_in_a_hidden_loop_is_hidden(tmp_path: Path) -> None:
-    """A story goes on after a form that only rules know, as if nothing had been between."""
+    """If only rules have a form, stories continue after the form as if it had not run."""
     talk = talk_by(
         tmp_path,
         """
@@ -295,7 +295,7 @@ UNCHECKED = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, check_for_c
 
 
 def test_unchecked_rules_that_contradict_each_other_say_nothing(tmp_path: Path) -> None:
-    """With `check_for_contradictions: false` an ambiguous rule is no rule."""
+    """With `check_for_contradictions: false`, contradicting rules predict nothing."""
     talk = talk_by(
         tmp_path,
         """
@@ -312,7 +312,7 @@ rules:
 
 
 def test_turns_of_unchecked_rules_are_not_hidden(tmp_path: Path) -> None:
-    """Who compares rules with stories knows which turns only rules have, and hides them from the stories' policies."""
+    """Turns that only rules have are hidden from other policies only if rules are compared with stories."""
     data = """
 rules:
   - {rule: only here, steps: [{intent: b}, {action: utter_two}]}
@@ -330,12 +330,12 @@ stories:
 
 
 def is_action(event: object, name: str) -> TypeGuard[ActionExecuted]:
-    """Whether an event is this action."""
+    """Return whether an event is this action."""
     return isinstance(event, ActionExecuted) and event.name == name
 
 
 def test_slots_of_a_story_begin_with_their_initial_values(tmp_path: Path) -> None:
-    """What a story shows inside a form holds while the slots are as it has them: also those that it does not name."""
+    """A story's turn in a form applies only if the slots have the story's values, initial values included."""
     domain = DOMAIN.replace("flag: {type: bool,", "flag: {type: bool, initial_value: true,")
     data = """
 rules:
@@ -367,7 +367,7 @@ stories:
 
 
 def test_a_text_rule_goes_on_after_its_first_action(tmp_path: Path) -> None:
-    """A rule that begins with a text of the user holds for all of its actions, and then listens."""
+    """A rule that begins with a text of the user applies to all of its actions and to the listening at its end."""
     talk = talk_by(tmp_path, "rules: [{rule: r, steps: [{user: just so}, {action: utter_one}, {action: utter_two}]}]")
 
     lines = talk.say("just so", None)
@@ -377,7 +377,7 @@ def test_a_text_rule_goes_on_after_its_first_action(tmp_path: Path) -> None:
 
 
 def test_a_rejection_of_before_a_rewind_counts_no_more(tmp_path: Path) -> None:
-    """The fallback action that declined in an earlier turn may run in a turn that takes messages back."""
+    """After a rewind, the fallback action can run for a message that it rejected before."""
     domain = DOMAIN + "actions: [action_lost]\n"
     config = CONFIG.replace("{name: RulePolicy}", "{name: RulePolicy, core_fallback_action_name: action_lost}")
     tried: list[str] = []

@@ -1,4 +1,4 @@
-"""Which message fills which slot with what."""
+"""Slot mappings: which message sets which slot to which value."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ INTENTS = "intents: [tell, other, begin, go]\nentities: [{city: {roles: [from, t
 
 
 def talk_about(tmp_path: Path, slots: str, *, forms: str = "{}", actions: str = "[]", **more: Any) -> Talk:
-    """Return a talk with an assistant that has these slots and a form rule."""
+    """Return a conversation with an assistant that has these slots and a rule for a form."""
     domain = f"{INTENTS}slots:\n{slots}\nforms: {forms}\nactions: {actions}\nresponses: {{utter_ok: [{{text: ok}}]}}\n"
     rules = "rules: [{rule: tell, steps: [{intent: tell}, {action: utter_ok}]}]"
     if forms != "{}":
@@ -27,7 +27,7 @@ rules:
 
 
 def entity(name: str, value: Any, **labels: str) -> Json:
-    """Return an entity as the NLU has it."""
+    """Return an entity in the form of a parse result."""
     return {"entity": name, "value": value, **labels}
 
 
@@ -52,7 +52,7 @@ def entity(name: str, value: Any, **labels: str) -> Json:
     ],
 )
 def test_mapping(tmp_path: Path, mapping: str, said: dict[str, Any], value: Any) -> None:
-    """Each kind of mapping takes what it names from the message, and nothing else."""
+    """Each type of mapping reads only its source in the message."""
     talk = talk_about(tmp_path, f"  s: {{type: any, mappings: [{mapping}]}}")
 
     talk.say(said.get("text", "words"), "tell", *said.get("entities", []))
@@ -61,7 +61,7 @@ def test_mapping(tmp_path: Path, mapping: str, said: dict[str, Any], value: Any)
 
 
 def test_first_mapping_that_gives_a_value_wins(tmp_path: Path) -> None:
-    """Mappings are tried in their order."""
+    """Mappings are tried in order until one has a value."""
     talk = talk_about(
         tmp_path,
         "  s: {type: text, mappings: [{type: from_entity, entity: city}, {type: from_entity, entity: number}]}",
@@ -74,7 +74,7 @@ def test_first_mapping_that_gives_a_value_wins(tmp_path: Path) -> None:
 
 
 def test_list_slot_takes_all_values(tmp_path: Path) -> None:
-    """A list slot gets every value of its entity."""
+    """A list slot gets all values of its entity."""
     talk = talk_about(tmp_path, "  s: {type: list, mappings: [{type: from_entity, entity: tag}]}")
 
     talk.intent("tell", entity("tag", "a"), entity("tag", "b"))
@@ -83,7 +83,7 @@ def test_list_slot_takes_all_values(tmp_path: Path) -> None:
 
 
 def test_null_only_empties_a_filled_slot(tmp_path: Path) -> None:
-    """A null value is an event only where the slot had a value."""
+    """A null value is recorded only if the slot had a value."""
     talk = talk_about(tmp_path, "  s: {type: text, mappings: [{type: from_entity, entity: city}]}")
 
     assert "s = None" not in talk.intent("tell", city=None)
@@ -92,7 +92,7 @@ def test_null_only_empties_a_filled_slot(tmp_path: Path) -> None:
 
 
 def test_form_conditions(tmp_path: Path) -> None:
-    """Conditions tie a mapping to a form and to its question."""
+    """Conditions limit a mapping to a form and to its requested slot."""
     slots = """
   first: {type: text, mappings: [{type: from_text, conditions: [{active_loop: f, requested_slot: first}]}]}
   second: {type: text, mappings: [{type: from_text, conditions: [{active_loop: f, requested_slot: second}]}]}
@@ -108,7 +108,7 @@ def test_form_conditions(tmp_path: Path) -> None:
 
 
 def test_same_mapping_of_two_slots_fills_the_requested_one(tmp_path: Path) -> None:
-    """Inside a form an entity that two slots want goes to the one that is asked for."""
+    """If two slots of a form map the same entity, it fills the requested slot."""
     slots = """
   left: {type: text, mappings: [{type: from_entity, entity: city}]}
   right: {type: text, mappings: [{type: from_entity, entity: city}]}
@@ -121,7 +121,7 @@ def test_same_mapping_of_two_slots_fills_the_requested_one(tmp_path: Path) -> No
 
 
 def test_ignored_intents_block_mappings_without_an_intent(tmp_path: Path) -> None:
-    """An ignored intent fills nothing in the form, unless a mapping names it."""
+    """An ignored intent fills no slot of the form, unless a mapping names the intent."""
     slots = """
   note: {type: text, mappings: [{type: from_text, conditions: [{active_loop: f}]}]}
   done: {type: bool, mappings: [{type: from_intent, intent: other, value: true, conditions: [{active_loop: f}]}]}
@@ -139,7 +139,7 @@ def test_ignored_intents_block_mappings_without_an_intent(tmp_path: Path) -> Non
 
 
 def test_trigger_intent_fills_at_activation(tmp_path: Path) -> None:
-    """The intent that opens a form fills a slot of it."""
+    """The intent that activates a form fills a slot of the form."""
     slots = """
   kind: {type: text, mappings: [{type: from_trigger_intent, intent: begin, value: quick}]}
   far: {type: text, mappings: [{type: custom}]}
@@ -152,7 +152,7 @@ def test_trigger_intent_fills_at_activation(tmp_path: Path) -> None:
 
 
 def test_custom_extraction_runs_once_a_turn(tmp_path: Path) -> None:
-    """An action that several custom mappings name runs once; only its slots and words count."""
+    """An action that several custom mappings name runs once. Only its slots and messages are used."""
     slots = """
   a: {type: any, mappings: [{type: custom, action: action_look}]}
   b: {type: any, mappings: [{type: custom, action: action_look}]}
@@ -169,7 +169,7 @@ def test_custom_extraction_runs_once_a_turn(tmp_path: Path) -> None:
 
 
 def test_global_validation_overrides_candidates(tmp_path: Path) -> None:
-    """`action_validate_slot_mappings` settles the slots that it speaks of; the others stay as extracted."""
+    """`action_validate_slot_mappings` decides about the slots that it returns. Other slots keep their values."""
     slots = """
   a: {type: any, mappings: [{type: from_entity, entity: city}]}
   b: {type: any, mappings: [{type: from_entity, entity: number}]}
@@ -183,7 +183,7 @@ def test_global_validation_overrides_candidates(tmp_path: Path) -> None:
 
 
 def test_failed_extraction_fills_nothing(tmp_path: Path) -> None:
-    """When the global validation can't be run, the visitor is told and no candidate counts."""
+    """If the global validation fails, the visitor sees an error, and no extracted value is kept."""
     talk = talk_about(
         tmp_path,
         "  a: {type: any, mappings: [{type: from_entity, entity: city}]}",
@@ -228,12 +228,12 @@ def _slot(kind: SlotType, **more: Any) -> Slot:
     ],
 )
 def test_features_of_a_value(kind: Slot, value: Any, vector: tuple[float, ...]) -> None:
-    """Each type of slot shows its values to the policies in its own way."""
+    """Each type of slot computes its features from the value."""
     assert slot_vector(kind, value) == vector
 
 
 def test_single_value_of_a_list_slot_becomes_a_list(tmp_path: Path) -> None:
-    """What an action or the API sets a list slot to is kept in a list; nothing, and a list, stay as they are."""
+    """A single value for a list slot is stored in a list; null and lists stay unchanged."""
     talk = talk_about(tmp_path, "  s: {type: list, mappings: [{type: custom}]}")
     kept = []
     for value in ("one", 2, ["a", "b"], "", None):
@@ -246,7 +246,7 @@ def test_single_value_of_a_list_slot_becomes_a_list(tmp_path: Path) -> None:
 
 
 def test_null_where_nothing_was_leaves_it_to_the_next_mapping(tmp_path: Path) -> None:
-    """A null value takes a slot's old value away; where there was none, the mappings after it are tried."""
+    """A null value empties a filled slot. For an empty slot, the next mapping is tried."""
     talk = talk_about(
         tmp_path,
         "  s: {type: text, mappings: [{type: from_entity, entity: city}, {type: from_intent, intent: tell, value: x}]}",

@@ -1,4 +1,4 @@
-"""Stories as training sees them: how many paths through checkpoints and alternatives are learned."""
+"""Training sequences: how many paths through checkpoints and alternatives are learned."""
 
 import logging
 from pathlib import Path
@@ -22,7 +22,7 @@ PLAIN = "".join(
 
 
 def sequences(root: Path, data: str) -> list[Sequence]:
-    """Return the sequences that stories make."""
+    """Return the sequences of stories."""
     project = write_project(root, domain=DOMAIN, data=data)
     return story_sequences(project.domain, project.stories)
 
@@ -35,7 +35,7 @@ def intents(found: list[Sequence]) -> list[tuple[str | None, ...]]:
 def test_plain_stories_do_not_count_as_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Checkpoints are joined however many stories without checkpoints there are."""
+    """Checkpoints are joined, however many stories without checkpoints exist."""
     monkeypatch.setattr(stories, "MAX_PATHS", 3)
     joined = """
   - {story: first, steps: [{intent: a}, {action: utter_a}, {checkpoint: there}]}
@@ -51,7 +51,7 @@ def test_plain_stories_do_not_count_as_paths(
 def test_too_many_alternatives_are_drawn_evenly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of too many paths, those that are learned have every alternative at every place; the log says so."""
+    """If there are too many paths, a sample with every alternative in every place is learned, and logged."""
     monkeypatch.setattr(stories, "MAX_PATHS", 50)
     turn = "{or: [{intent: a}, {intent: b}, {intent: c}]}, {action: utter_a}"
     with caplog.at_level(logging.WARNING):
@@ -65,7 +65,7 @@ def test_too_many_alternatives_are_drawn_evenly(
 def test_too_many_joined_paths_are_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Checkpoints that lead in circles end; short paths through every story come before long ones."""
+    """Circles of checkpoints end, and short paths through every story come before long ones."""
     monkeypatch.setattr(stories, "MAX_PATHS", 30)
     circle = "".join(
         f"  - {{story: {name}, steps: [{{checkpoint: loop}}, {{intent: {name}}}, {{action: utter_{name}}},"

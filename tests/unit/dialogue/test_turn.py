@@ -1,4 +1,4 @@
-"""The turn engine: entry points, what is asked for and when, how turns end."""
+"""The turn engine: its entry points, its external steps, and the end of turns."""
 
 import runpy
 from pathlib import Path
@@ -22,7 +22,7 @@ from unit.dialogue.talking import Answer, Talk, brief, said, slot, train
 
 
 def test_first_message_starts_a_session(shop: DialogueModel) -> None:
-    """A session start stands before the first message, and only before the first."""
+    """A session start comes before the first message, and before no other."""
     talk = Talk(shop)
 
     assert talk.intent("greet") == [
@@ -33,7 +33,7 @@ def test_first_message_starts_a_session(shop: DialogueModel) -> None:
 
 
 def test_asks_to_understand_the_text(shop: DialogueModel) -> None:
-    """A message without a parse result is handed to the NLU once its session is open."""
+    """A message without a parse result is sent to the NLU after the session has started."""
     talk = Talk(shop)
     turn = talk.turn()
 
@@ -46,7 +46,7 @@ def test_asks_to_understand_the_text(shop: DialogueModel) -> None:
 
 
 def test_turn_without_outside_is_one_commit(shop: DialogueModel) -> None:
-    """A turn that needs nobody outside goes to its end in one step and hands its events out once."""
+    """A turn without external steps returns all of its events at once."""
     talk = Talk(shop)
     turn = talk.turn()
     parse_data = {"text": "/greet", "intent": {"name": "greet"}, "entities": []}
@@ -59,7 +59,7 @@ def test_turn_without_outside_is_one_commit(shop: DialogueModel) -> None:
 
 
 def test_events_are_stamped(shop: DialogueModel) -> None:
-    """Every event carries the time of the clock and the assistant's mark."""
+    """Every event has the time of the clock and the assistant's id."""
     talk = Talk(shop, now=5.0)
 
     talk.intent("greet")
@@ -69,7 +69,7 @@ def test_events_are_stamped(shop: DialogueModel) -> None:
 
 
 def test_session_expires_and_carries_slots(shop: DialogueModel) -> None:
-    """After the expiration time a new session begins with the old slots, but without the form and its question."""
+    """After the expiration time, a new session begins with the old slots, without the form and its requested slot."""
     talk = Talk(shop, {"validate_order_form": lambda *_: Answer()})
     talk.intent("order", size="big")
     talk.now += 61 * 60
@@ -83,7 +83,7 @@ def test_session_expires_and_carries_slots(shop: DialogueModel) -> None:
 
 
 def test_a_session_starts_with_each_slot_once(shop: DialogueModel) -> None:
-    """However many sessions there were, each slot is carried over once: its last value, the newest one last."""
+    """After several sessions, each slot is carried over once, with its last value."""
     talk = Talk(shop, {"validate_order_form": lambda *_: Answer()})
     starts: list[list[str]] = []
     for number in range(40):
@@ -97,7 +97,7 @@ def test_a_session_starts_with_each_slot_once(shop: DialogueModel) -> None:
 
 
 def test_session_does_not_expire_early(shop: DialogueModel) -> None:
-    """Within the expiration time the session goes on."""
+    """Within the expiration time, the session continues."""
     talk = Talk(shop)
     talk.intent("greet")
     talk.now += 59 * 60
@@ -106,7 +106,7 @@ def test_session_does_not_expire_early(shop: DialogueModel) -> None:
 
 
 def test_metadata_of_the_first_message_is_remembered(shop: DialogueModel) -> None:
-    """Metadata that comes with the first message of a session is put into its slot before the session starts."""
+    """Metadata of a session's first message is stored in its slot before the session starts."""
     talk = Talk(shop)
     turn = talk.turn()
 
@@ -124,7 +124,7 @@ def test_metadata_of_the_first_message_is_remembered(shop: DialogueModel) -> Non
 
 
 def test_unknown_message_is_taken_back(shop: DialogueModel) -> None:
-    """The core fallback says so and rewinds: the message and the slots that it set are gone."""
+    """The core fallback answers, and reverts the message and the slots that it set."""
     talk = Talk(shop)
     talk.intent("greet")
 
@@ -137,7 +137,7 @@ def test_unknown_message_is_taken_back(shop: DialogueModel) -> None:
 
 
 def test_restart_begins_anew(shop: DialogueModel) -> None:
-    """A restart wipes the slots and starts a session as its follow-up."""
+    """A restart resets the slots and starts a session."""
     talk = Talk(shop)
     talk.intent("greet", person="Ann")
 
@@ -147,7 +147,7 @@ def test_restart_begins_anew(shop: DialogueModel) -> None:
 
 
 def test_back_takes_two_turns_back(shop: DialogueModel) -> None:
-    """`/back` undoes itself and the turn before."""
+    """`/back` reverts itself and the turn before."""
     talk = Talk(shop)
     talk.intent("greet")
     talk.intent("greet", person="Ann")
@@ -157,7 +157,7 @@ def test_back_takes_two_turns_back(shop: DialogueModel) -> None:
 
 
 def test_prediction_limit_ends_in_listening(tmp_path: Path) -> None:
-    """An assistant that never listens is stopped after the limit, and answers again afterwards."""
+    """If an assistant never listens, the limit of predictions ends the turn, and the next message gets an answer."""
     data = """
 rules:
   - {rule: go, steps: [{intent: go}, {action: utter_round}], wait_for_user_input: false}
@@ -181,7 +181,7 @@ policies: [{name: RulePolicy, check_for_contradictions: false}]
 
 
 def test_paused_bot_is_silent_until_restarted(shop: DialogueModel) -> None:
-    """A paused bot records messages without answering; a restart wakes it, also when an action paused it."""
+    """A paused bot records messages and does not answer until a restart, also if an action paused it."""
     talk = Talk(shop, {"action_fetch": lambda *_: Answer(events=({"event": "pause"},))})
     assert brief(talk.intent("fetch"))[1:] == ["action_fetch", "pause"]
 
@@ -191,7 +191,7 @@ def test_paused_bot_is_silent_until_restarted(shop: DialogueModel) -> None:
 
 
 def test_followup_action_comes_next(shop: DialogueModel) -> None:
-    """An action's follow-up runs without asking the policies."""
+    """A follow-up action runs without calling the policies."""
     talk = Talk(shop, {"action_fetch": lambda *_: Answer(events=({"event": "followup", "name": "utter_bye"},))})
 
     talk.intent("fetch")
@@ -201,14 +201,14 @@ def test_followup_action_comes_next(shop: DialogueModel) -> None:
 
 
 def test_unknown_followup_is_ignored(shop: DialogueModel) -> None:
-    """A follow-up that the domain lacks does not stop the dialogue."""
+    """A follow-up action that is not in the domain is ignored."""
     talk = Talk(shop, {"action_fetch": lambda *_: Answer(events=({"event": "followup", "name": "utter_no"},))})
 
     assert talk.intent("fetch")[-1] == "action_listen"
 
 
 def test_custom_action_comes_after_a_commit(shop: DialogueModel) -> None:
-    """What happened before a custom action is handed out before it is called."""
+    """Earlier events of the turn are returned before a custom action is called."""
     seen: list[list[str]] = []
     talk = Talk(shop)
 
@@ -224,7 +224,7 @@ def test_custom_action_comes_after_a_commit(shop: DialogueModel) -> None:
 
 
 def test_custom_action_speaks_before_its_events(shop: DialogueModel) -> None:
-    """Responses of an action stand before its events; named ones are filled in with its values."""
+    """The messages of an action come before its events. Values of the action are inserted into named responses."""
     answer = Answer(
         events=(slot("person", "Bob"),),
         responses=({"text": "one moment"}, {"response": "utter_greet", "person": "you"}),
@@ -235,7 +235,7 @@ def test_custom_action_speaks_before_its_events(shop: DialogueModel) -> None:
 
 
 def test_rejected_action_is_not_recorded(shop: DialogueModel) -> None:
-    """An action that declines leaves a rejection, and something else is predicted."""
+    """If an action rejects its execution, the rejection is recorded, and another action is predicted."""
     talk = Talk(shop, {"action_fetch": lambda *_: Answer(rejected=True)})
 
     assert brief(talk.intent("fetch"))[1:] == ["rejected action_fetch", "action_default_fallback", "bot Pardon?",
@@ -243,7 +243,7 @@ def test_rejected_action_is_not_recorded(shop: DialogueModel) -> None:
 
 
 def test_failed_action_ends_the_turn_visibly(shop: DialogueModel) -> None:
-    """An action that can't be run is not recorded; the visitor is told and the bot listens."""
+    """An action that fails is not recorded. The visitor sees an error, and the bot listens."""
     talk = Talk(shop)
 
     lines = talk.intent("fetch", person="Ann")
@@ -256,7 +256,7 @@ def test_failed_action_ends_the_turn_visibly(shop: DialogueModel) -> None:
 
 @pytest.mark.parametrize("failures", [1, 3])
 def test_what_failed_is_not_run_for_a_later_message(shop: DialogueModel, failures: int) -> None:
-    """A message that is not understood, or `/back`, is taken back; the failed turn before it is not begun again."""
+    """An action that failed does not run again when a later message is reverted, for example by `/back`."""
     talk = Talk(shop)
     for _ in range(failures):
         talk.intent("fetch")
@@ -272,7 +272,7 @@ def test_what_failed_is_not_run_for_a_later_message(shop: DialogueModel, failure
 
 
 def test_failure_is_told_in_the_assistants_words(tmp_path: Path) -> None:
-    """The domain's `utter_action_failed` is said when there is one."""
+    """If an action fails, the bot sends the domain's `utter_action_failed`, if it exists."""
     domain = SHOP_DOMAIN.replace("responses:", "responses:\n  utter_action_failed: [{text: Try later.}]")
     talk = Talk(train(tmp_path, domain=domain, data=SHOP_DATA))
 
@@ -280,7 +280,7 @@ def test_failure_is_told_in_the_assistants_words(tmp_path: Path) -> None:
 
 
 def test_unreadable_answer_counts_as_failure(shop: DialogueModel) -> None:
-    """An answer with a broken event is a failure of the action; an unknown event in it is only ignored."""
+    """If an action returns an invalid event, the action fails. An event of an unknown type is ignored."""
     talk = Talk(shop, {"action_fetch": lambda *_: Answer(events=({"event": "slot", "value": 1},))})
     assert said(talk.intent("fetch"))[0].startswith("Sorry")
 
@@ -303,7 +303,7 @@ def test_trigger_acts_as_an_external_message(shop: DialogueModel) -> None:
 
 
 def test_execute_runs_one_action(shop: DialogueModel) -> None:
-    """`execute` runs an action and nothing after it; the next message closes the turn that it left open."""
+    """`execute` runs only one action. The next message closes the turn."""
     talk = Talk(shop)
     talk.intent("greet")
     turn = talk.turn()
@@ -315,7 +315,7 @@ def test_execute_runs_one_action(shop: DialogueModel) -> None:
 
 
 def test_execute_refuses_unknown_actions(shop: DialogueModel) -> None:
-    """An action that the domain lacks is a wrong request."""
+    """An action that is not in the domain is an invalid request."""
     with pytest.raises(RequestError, match="utter_no"):
         Talk(shop).turn().execute("utter_no", channel="collector")
 
@@ -332,7 +332,7 @@ def test_log_message_only_records(shop: DialogueModel) -> None:
 
 
 def test_apply_adds_events_as_they_are(shop: DialogueModel) -> None:
-    """Events from outside keep their timestamps, come after a session start, and count."""
+    """Events from outside keep their timestamps and come after a session start."""
     talk = Talk(shop)
     turn = talk.turn()
 
@@ -345,7 +345,7 @@ def test_apply_adds_events_as_they_are(shop: DialogueModel) -> None:
 
 
 def test_action_that_repeats_a_message(shop: DialogueModel) -> None:
-    """A user event returned by an action is answered, after its slots were filled."""
+    """If an action returns a user event, its slots are filled, and it is answered."""
     again = {"event": "user", "text": "hi", "parse_data": {
         "intent": {"name": "greet"}, "entities": [{"entity": "person", "value": "Ann"}]}}  # fmt: skip
     talk = Talk(shop, {"action_fetch": lambda *_: Answer(events=({"event": "action", "name": "action_listen"}, again))})
@@ -354,7 +354,7 @@ def test_action_that_repeats_a_message(shop: DialogueModel) -> None:
 
 
 def test_texts_made_outside(tmp_path: Path) -> None:
-    """With an NLG server every response is asked for, after a commit, and its failure ends the turn visibly."""
+    """With an NLG server, each response is requested after a commit. If the server fails, the visitor sees an error."""
     talk = Talk(train(tmp_path, domain=SHOP_DOMAIN, data=SHOP_DATA, external_nlg=True))
     talk.generated = lambda step: {"text": f"<{step.response}>"}
 
@@ -363,7 +363,7 @@ def test_texts_made_outside(tmp_path: Path) -> None:
 
 
 def test_session_start_on_the_action_server(tmp_path: Path) -> None:
-    """A domain that lists action_session_start has it run outside; when that fails the message is still heard."""
+    """If the domain lists `action_session_start`, the action server runs it. If it fails, the message is answered."""
     domain = SHOP_DOMAIN.replace("actions: [", "actions: [action_session_start, ")
     model = train(tmp_path, domain=domain, data=SHOP_DATA)
     listening = ({"event": "session_started"}, slot("person", "Ann"), {"event": "action", "name": "action_listen"})
@@ -395,7 +395,7 @@ def test_listed_built_in_actions_run_if_no_code_replaces_them(tmp_path: Path, co
 
 
 def test_every_state_is_left_and_reached() -> None:
-    """The table has no dead end but the end, and no state that nothing leads to."""
+    """Every state of the table can be reached, and every state but the last has a successor."""
     starts = {State.OPENING, State.FILLING, State.PREDICTING, State.RETURNING}
     assert {state for state, _ in TABLE} == set(State) - {State.FINISHED}
     assert starts | set(TABLE.values()) == set(State)
@@ -403,14 +403,14 @@ def test_every_state_is_left_and_reached() -> None:
 
 
 def test_picture_is_the_tables() -> None:
-    """The picture in the documents is drawn from the table as it is."""
+    """The diagram in the documentation matches the table."""
     program = runpy.run_path(str(Path(__file__).parents[3] / "docs" / "make_turn_diagram.py"))
 
     assert program["draw"]() == program["PICTURE"].read_text(encoding="utf-8"), "run `python docs/make_turn_diagram.py`"
 
 
 def test_calls_carry_only_what_is_not_committed(shop: DialogueModel) -> None:
-    """A custom action outside a form sees the log, and the featurization event that its prediction brings."""
+    """A custom action outside a form gets the log and the featurization event of its prediction."""
     talk = Talk(shop, {"action_fetch": lambda *_: Answer()})
 
     talk.intent("fetch")

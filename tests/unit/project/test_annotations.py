@@ -50,7 +50,7 @@ def test_forms(annotated: str, text: str, mentions: tuple[EntityMention, ...]) -
 
 
 def test_smiley_bracket() -> None:
-    """A bracket that no word follows, and that is never closed, is text."""
+    """An unclosed bracket that is not followed by a word is text."""
     assert parse_annotated("oh no :[") == AnnotatedText("oh no :[")
 
 
@@ -73,7 +73,7 @@ def test_smiley_bracket() -> None:
     ],
 )
 def test_stray_brackets_are_text(annotated: str, text: str) -> None:
-    """A bracket that belongs to no annotation is text, as in Rasa, and raises one doubt that says what was meant."""
+    """A bracket outside an annotation is text, as in Rasa, with one warning that describes the expected form."""
     parsed = parse_annotated(annotated)
 
     assert (parsed.text, parsed.mentions) == (text, ())
@@ -92,7 +92,7 @@ def test_stray_bracket_beside_an_annotation() -> None:
 
 
 def test_unknown_label_key() -> None:
-    """An unknown key of an annotation is ignored, and doubted."""
+    """An unknown key of an annotation is ignored, with a warning."""
     parsed = parse_annotated('[x]{"entity": "e", "rolle": "r"}')
 
     assert parsed.mentions == (EntityMention(start=0, end=1, entity="e", value="x"),)
@@ -110,7 +110,7 @@ def test_unknown_label_key() -> None:
     ],
 )
 def test_mistakes(annotated: str) -> None:
-    """Closed braces that hold something other than an entity say what was found and what was expected."""
+    """Braces without an entity are an error with the text that was found and the form that was expected."""
     with pytest.raises(AnnotationError) as caught:
         parse_annotated(annotated)
     assert caught.value.found
@@ -118,6 +118,6 @@ def test_mistakes(annotated: str) -> None:
 
 
 def test_no_doubt() -> None:
-    """Brackets that look like no annotation raise no doubt."""
+    """Brackets that do not look like an annotation cause no warning."""
     for text in ("to [Rome](city) (now)", "an array[0] of (things)", "oh no :[", "[note] to self"):
         assert parse_annotated(text).doubts == ()

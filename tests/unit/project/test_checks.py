@@ -1,4 +1,4 @@
-"""What doesn't fit together across files."""
+"""Checks across the files of a project."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ responses:
 
 
 def test_flawless(make_project: MakeProject, findings: Findings) -> None:
-    """A project without a flaw is not complained of."""
+    """A project without mistakes has no problems."""
     assert findings(make_project({})) == []
     assert findings(make_project({"domain.yml": DOMAIN})) == []
 
@@ -53,14 +53,14 @@ def test_flawless(make_project: MakeProject, findings: Findings) -> None:
     ],
 )
 def test_names_in_stories(steps: str, finding: str, make_project: MakeProject, findings: Findings) -> None:
-    """Every name that a story uses is looked up in the domain."""
+    """Each name in a story must be in the domain."""
     root = make_project({"domain.yml": DOMAIN, "data/more.yml": f"stories:\n- story: s\n  steps:\n  {steps}\n"})
 
     assert findings(root) == [finding]
 
 
 def test_built_in_names(make_project: MakeProject, findings: Findings) -> None:
-    """Default actions, intents, slots and the two-stage loop are known."""
+    """Default actions, intents and slots and the two-stage loop need no entry in the domain."""
     root = make_project(
         {
             "domain.yml": DOMAIN,
@@ -87,7 +87,7 @@ def test_built_in_names(make_project: MakeProject, findings: Findings) -> None:
     ],
 )
 def test_rules(rule: str, finding: str, make_project: MakeProject, findings: Findings) -> None:
-    """A rule has one user turn, leaves the built-in intents alone, and its conditions are checked."""
+    """A rule has one user turn and no built-in intents, and its conditions are checked."""
     root = make_project({"domain.yml": DOMAIN, "data/more.yml": f"rules:\n- rule: r\n  {rule}\n"})
 
     assert findings(root) == [finding]
@@ -131,7 +131,7 @@ def test_unrestricted_rules(make_project: MakeProject, findings: Findings) -> No
     ],
 )
 def test_domain(old: str, new: str, finding: str, make_project: MakeProject, findings: Findings) -> None:
-    """The domain's own references are checked, each at its line."""
+    """References within the domain are checked, each at its line."""
     assert old in DOMAIN
     found = findings(make_project({"domain.yml": DOMAIN.replace(old, new)}))
 
@@ -140,7 +140,7 @@ def test_domain(old: str, new: str, finding: str, make_project: MakeProject, fin
 
 
 def test_unused(make_project: MakeProject, findings: Findings) -> None:
-    """Intents and responses that no story uses are warned of; a response that an action's code names is used."""
+    """Intents and responses that no story uses are warnings. A response that is named in the actions' code is used."""
     domain = (
         "intents: [greet, bye, ask]\nresponses:\n  utter_greet: [{text: a}]\n  utter_bye: [{text: a}]\n"
         "  utter_never: [{text: a}]\n  utter_default: [{text: a}]\n"
@@ -159,7 +159,7 @@ def test_unused(make_project: MakeProject, findings: Findings) -> None:
 
 
 def test_examples(make_project: MakeProject, findings: Findings) -> None:
-    """NLU data is checked against the domain and against itself."""
+    """NLU data is checked for contradictions, with the domain and within the data."""
     nlu = (
         "nlu:\n- intent: greet\n  examples: |\n    - hi\n    - Hello [there](place)\n"
         "- intent: bye\n  examples: |\n    - HI\n- intent: ask\n  examples: |\n    - what\n"
@@ -175,7 +175,7 @@ def test_examples(make_project: MakeProject, findings: Findings) -> None:
 
 
 def test_policies(make_project: MakeProject, findings: Findings) -> None:
-    """Forms need RulePolicy, whose fallback action has to exist."""
+    """Forms require RulePolicy, and its fallback action must exist."""
     without = "assistant_id: a\npolicies:\n- name: MemoizationPolicy\n"
     unknown = "assistant_id: a\npolicies:\n- name: RulePolicy\n  core_fallback_action_name: action_gone\n"
 
@@ -189,7 +189,7 @@ def test_policies(make_project: MakeProject, findings: Findings) -> None:
 
 @pytest.mark.parametrize(("longest", "is_wrong"), [("5", False), ("null", False), ("five", True), ("-1", True)])
 def test_max_history_is_a_number(longest: str, is_wrong: bool, make_project: MakeProject, findings: Findings) -> None:  # noqa: FBT001
-    """How far back a policy looks is a number of turns, or null."""
+    """`max_history` must be a number of turns or null."""
     config = f"assistant_id: a\npolicies:\n- name: RulePolicy\n- {{name: MemoizationPolicy, max_history: {longest}}}\n"
 
     found = findings(make_project({"domain.yml": DOMAIN, "config.yml": config}))
@@ -198,7 +198,7 @@ def test_max_history_is_a_number(longest: str, is_wrong: bool, make_project: Mak
 
 
 def test_unknown_keys_of_data_files(make_project: MakeProject) -> None:
-    """A key that nobody reads is told; in a file that is something else only when it looks like one of ours."""
+    """An unknown key of a data file is reported. In other files, it is reported only if it resembles a known key."""
     files = {
         "data/nlu.yml": (
             'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hi\n- intent: bye\n  examples: |\n    - bye\n'
@@ -231,7 +231,7 @@ def test_unknown_keys_of_data_files(make_project: MakeProject) -> None:
 def test_components_of_ones_own_are_imported(
     make_project: MakeProject, findings: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that can't be imported, or lacks a method, is an error at its line, beside the other mistakes."""
+    """A component that cannot be imported or lacks a method is an error at its line, with all other mistakes."""
     files = {
         "own_parts.py": "class Half:\n    def train(self, examples): ...\n\nclass Whole(Half):\n"
         "    def process(self, result): ...\n    def persist(self): ...\n    def load(self, files): ...\n",
@@ -262,7 +262,7 @@ def test_components_of_ones_own_are_imported(
     ],
 )
 def test_a_broken_file_makes_no_noise(broken: str, text: str, make_project: MakeProject, findings: Findings) -> None:
-    """What a file would have defined is not called unknown when it cannot be read."""
+    """Names that an unreadable file may define are not reported as unknown."""
     found = findings(make_project({"domain.yml": DOMAIN, broken: text}))
 
     assert [finding.split(":")[0] for finding in found] == [broken]
@@ -289,7 +289,7 @@ LOOKUPS = (
     ],
 )
 def test_lookup_entries_that_never_match(pipeline: str, make_project: MakeProject, *, is_told: bool) -> None:
-    """Entries whose edge is no letter, or whose script has no blanks, are named once, with the option that helps."""
+    """Lookup entries that can never match are reported once, with the option that helps."""
     config = f"{FILES['config.yml']}pipeline:\n- name: WhitespaceTokenizer\n- name: {pipeline}\n"
     found = [
         problem
@@ -303,21 +303,21 @@ def test_lookup_entries_that_never_match(pipeline: str, make_project: MakeProjec
 
 
 def test_annotations_inside_words(make_project: MakeProject, findings: Findings) -> None:
-    """Only a cut through a word is told; scripts without blanks have no such words."""
+    """An annotation that ends inside a word is a warning, except in scripts without spaces."""
     nlu = FILES["data/nlu.yml"].replace("- hi\n", "- x[ab](city)c\n    - in [Rome](city)!\n    - 去[北京](city)玩\n")
 
     assert findings(make_project({"data/nlu.yml": nlu})) == ["data/nlu.yml:5 nlu.annotation-inside-word?"]
 
 
 def test_what_the_server_says_is_used(make_project: MakeProject, findings: Findings) -> None:
-    """`utter_action_failed` needs no story: the server says it."""
+    """`utter_action_failed` is not reported as unused, because the server sends it."""
     domain = FILES["domain.yml"] + "  utter_action_failed:\n  - text: Sorry\n"
 
     assert findings(make_project({"domain.yml": domain})) == []
 
 
 def test_a_policy_of_the_project_s_own_is_one_message(make_project: MakeProject, findings: Findings) -> None:
-    """That no RulePolicy runs the form only follows from it."""
+    """If a policy class cannot be loaded, the missing RulePolicy is not reported, too."""
     domain = FILES["domain.yml"] + "slots:\n  city: {type: text, mappings: [{type: from_text}]}\n"
     domain += "forms:\n  trip: {required_slots: [city]}\n"
     config = FILES["config.yml"] + "policies:\n- name: own.RulePolicy\n"
@@ -327,7 +327,7 @@ def test_a_policy_of_the_project_s_own_is_one_message(make_project: MakeProject,
 
 
 def test_more_than_six_unknown_names_are_one_message(make_project: MakeProject) -> None:
-    """Names that the domain lacks are told one by one up to six, then together."""
+    """Up to six unknown names are reported separately, and more in one message."""
     for number, messages in ((6, 6), (7, 1)):
         nlu = FILES["data/nlu.yml"] + "".join(f"- intent: x{i}\n  examples: |\n    - text {i}\n" for i in range(number))
         problems = validate_project(make_project({"data/nlu.yml": nlu})).problems

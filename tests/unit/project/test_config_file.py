@@ -1,4 +1,4 @@
-"""The configuration: defaults, names, and the file that is never touched."""
+"""The configuration file: its defaults and names."""
 
 import sys
 import types
@@ -23,7 +23,7 @@ def read(spot_of: SpotOf, report: Report, tmp_path: Path) -> Read:
 
 
 def test_components_and_options(read: Read, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names may be plain, with options, or module paths of Rasa's built-ins; paths of the project's own are kept."""
+    """Entries can be a name, a name with options, or the path of a class, which is kept unless it is built in."""
     methods = dict.fromkeys(("train", "process", "persist", "load"), lambda _: None)
     monkeypatch.setitem(sys.modules, "mine", types.SimpleNamespace(Thing=type("Thing", (), methods)))
     config = read(
@@ -47,7 +47,7 @@ def test_components_and_options(read: Read, report: Report, monkeypatch: pytest.
 
 @pytest.mark.parametrize("text", ["", "language: en\n", "pipeline:\npolicies:\n", "pipeline: null\n# policies:\n"])
 def test_defaults(text: str, read: Read, report: Report) -> None:
-    """A pipeline and policies that are missing, empty or commented out are the defaults."""
+    """A pipeline or a list of policies that is missing, empty or commented out has the defaults."""
     config = read(text)
 
     assert not report.errors
@@ -59,7 +59,7 @@ def test_defaults(text: str, read: Read, report: Report) -> None:
 
 
 def test_assistant_id(read: Read) -> None:
-    """A missing or placeholder id is derived from the project's folder, the same each time."""
+    """An id that is missing or a placeholder is computed from the project's folder, each time the same."""
     assert read("assistant_id: mine\n").assistant_id == "mine"
     derived = read("assistant_id: placeholder_default\n").assistant_id
     assert derived == read("").assistant_id
@@ -80,7 +80,7 @@ def test_assistant_id(read: Read) -> None:
     ],
 )
 def test_mistakes(text: str, place: tuple[int, str], suggestion: str, read: Read, report: Report) -> None:
-    """Each mistake is one error at its line."""
+    """Each mistake is reported as one error at its line."""
     read(text)
 
     (problem,) = report.errors
@@ -120,7 +120,7 @@ def test_mistakes(text: str, place: tuple[int, str], suggestion: str, read: Read
     ],
 )
 def test_values_of_options(entry: str, meant: Any, read: Read, report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number or flag may be in quotes or come from the environment; null is the default; what is idle is anything."""
+    """Numbers and flags can be quoted or environment variables, null is the default, and unused options are ignored."""
     for name, value in {"SHARE": "0.4", "TURNS": "3", "FLAG": "false"}.items():
         monkeypatch.setenv(name, value)
     key = "policies" if "Policy" in entry else "pipeline"
@@ -173,7 +173,7 @@ def test_values_of_options(entry: str, meant: Any, read: Read, report: Report, m
     ],
 )
 def test_wrong_values_of_options(option: str, complaint: str, read: Read, report: Report) -> None:
-    """Each is an error at its own line that says what was expected; training isn't begun."""
+    """Each wrong value is an error at its line with the expected type, and training does not start."""
     name, _, option = option.partition(".")
     key = "policies" if "Policy" in name else "pipeline"
     read(f"{key}:\n- name: {name}\n  {option}\n")
@@ -194,7 +194,7 @@ def test_wrong_values_of_options(option: str, complaint: str, read: Read, report
     ],
 )
 def test_unknown_options(component: str, option: str, suggestion: str, read: Read, report: Report) -> None:
-    """An option that Rasa's component doesn't have is a warning at its line."""
+    """An option that Rasa's component does not have is a warning at its line."""
     key = "policies" if "Policy" in component else "pipeline"
     read(f"{key}:\n- name: {component}\n  {option}: 1\n")
 
@@ -209,7 +209,7 @@ def test_unknown_options(component: str, option: str, suggestion: str, read: Rea
 
 @pytest.mark.parametrize("option", ["epochs: 5", "use_gpu: false", "drop_rate: 0.1", "hidden_layers_sizes: {text: []}"])
 def test_options_of_a_network_are_accepted(option: str, read: Read, report: Report) -> None:
-    """What means something in Rasa and nothing here is no mistake."""
+    """Options of Rasa's neural networks, which have no effect here, are accepted."""
     read(f"pipeline:\n- name: DIETClassifier\n  {option}\npolicies:\n- name: TEDPolicy\n  {option}\n")
 
     assert not report.errors
@@ -217,7 +217,7 @@ def test_options_of_a_network_are_accepted(option: str, read: Read, report: Repo
 
 
 def test_threshold_above_one(read: Read, report: Report) -> None:
-    """A threshold that no confidence reaches is read as written, as in Rasa, and warned of with what was meant."""
+    """A threshold above 1 is used as written, as in Rasa, with a warning that suggests a fraction."""
     config = read("pipeline:\n- name: WhitespaceTokenizer\n- name: FallbackClassifier\n  threshold: 70\n")
 
     assert config.pipeline[1].options == {"threshold": 70}

@@ -1,4 +1,4 @@
-"""Channels and their options."""
+"""Channels and their options in the credentials file."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from manent.project.yaml.documents import read_document
 
 
 def test_channels(tmp_path: Path) -> None:
-    """Channels keep their options and their order; those that we don't have are kept, too."""
+    """Channels keep their options and their order. Unknown channels are kept, too."""
     path = tmp_path / "credentials.yml"
     path.write_text(
         "rest:\nsocketio:\n  session_persistence: true\n  user_message_evt: user_uttered\n"
@@ -29,7 +29,7 @@ def test_channels(tmp_path: Path) -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """Without a file there are no channels; an empty or commented-out one has none."""
+    """A missing, empty or commented-out file has no channels."""
     (tmp_path / "empty.yml").write_text("# rest:\n")
 
     assert read_credentials(None) == read_credentials(tmp_path / "none.yml") == {}
@@ -37,7 +37,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All mistakes at once, each with its line."""
+    """All mistakes are reported, each with its line."""
     monkeypatch.delenv("NOT_SET", raising=False)
     path = tmp_path / "credentials.yml"
     path.write_text(
@@ -58,7 +58,7 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_broken_file(tmp_path: Path) -> None:
-    """A file that is no YAML is a ProjectError as well."""
+    """A file that is not YAML raises a ProjectError."""
     path = tmp_path / "credentials.yml"
     path.write_text("rest: [\n")
 

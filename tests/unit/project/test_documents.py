@@ -1,4 +1,4 @@
-"""YAML: scalars, lines, variables, and what is refused."""
+"""YAML documents: scalars, lines, variables, and rejected documents."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_scalars(text: str, value: Any) -> None:
 
 
 def test_lines_of_everything(report: Report) -> None:
-    """Keys, values and items know their lines; a block knows that of its first line of content."""
+    """Keys, values and items have their lines. A block has the line where its content begins."""
     document = parse_document("a:\n  b: 1\n  c: |\n    text\nd:\n- x\n-\n  - y\n", "f.yml", report)
 
     assert plain(document) == {"a": {"b": 1, "c": "text\n"}, "d": ["x", ["y"]]}
@@ -78,17 +78,17 @@ def test_lines_of_everything(report: Report) -> None:
 
 
 def test_escapes_in_ascii_files(report: Report) -> None:
-    """A file that is all ASCII may write any character as an escape, quoted or not."""
+    """In a file with only ASCII characters, plain and quoted texts can contain escape sequences."""
     assert plain(parse_document("a: caf\\u00e9 \\ud83d\\ude00", "f.yml", report)) == {"a": "café 😀"}
 
 
 def test_no_escapes_in_other_files(report: Report) -> None:
-    """One character beyond ASCII, and a plain text keeps its backslashes."""
+    """In a file with other characters, plain texts keep their backslashes."""
     assert plain(parse_document("a: é \\u00e9", "f.yml", report)) == {"a": "é \\u00e9"}
 
 
 def test_variables_in_plain_scalars_only(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`${VAR}` is expanded in plain scalars, several times, and nowhere else."""
+    """`${VAR}` is expanded in plain scalars, also several times, and not in quoted ones."""
     monkeypatch.setenv("FOO", "one")
     monkeypatch.setenv("BAR", "2")
     text = "a: x-${FOO}-${BAR}\nb: '${FOO}'\nc: \"${FOO}\"\nd: |\n  ${FOO}\ne: $FOO\nf: ${BAR}\ng: http://${UNSET}/\n"
@@ -108,7 +108,7 @@ def test_variables_in_plain_scalars_only(report: Report, monkeypatch: pytest.Mon
 
 
 def test_unset_variable(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A word that begins with an unset variable is an error that names the variable."""
+    """A word that begins with an unset variable is an error with the name of the variable."""
     monkeypatch.delenv("NOT_SET", raising=False)
 
     parse_document("a: 1\nb: token ${NOT_SET}\n", "f.yml", report)
@@ -118,7 +118,7 @@ def test_unset_variable(report: Report, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_duplicate_key(report: Report) -> None:
-    """A key twice is an error at the second place that names the first; the first value is kept."""
+    """A duplicate key is an error at its second line, which names the first line. The first value is used."""
     document = parse_document("a:\n  b: 1\n  c: 2\n  b: 3\n", "f.yml", report)
 
     (problem,) = report.errors
@@ -128,7 +128,7 @@ def test_duplicate_key(report: Report) -> None:
 
 
 def test_anchors_and_merges(report: Report) -> None:
-    """Aliases repeat a value; `<<` merges one, and a mapping's own keys win."""
+    """An alias repeats a value. `<<` merges a mapping, and the keys beside it take precedence."""
     text = "base: &base {x: 1, y: 2}\none:\n  <<: *base\n  y: 3\ntwo: *base\n"
 
     assert plain(parse_document(text, "f.yml", report)) == {
@@ -139,7 +139,7 @@ def test_anchors_and_merges(report: Report) -> None:
 
 
 def test_billion_laughs(report: Report) -> None:
-    """Aliases that stand for millions of values are refused before they are built."""
+    """Aliases that would expand to millions of values are rejected before they are expanded."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
 
@@ -160,7 +160,7 @@ def test_billion_laughs(report: Report) -> None:
     ],
 )
 def test_refused_documents(text: str, code: str, report: Report) -> None:
-    """What no project needs is refused with a reason."""
+    """Features of YAML that no project needs are rejected with a reason."""
     with pytest.raises(Broken):
         parse_document(text, "f.yml", report)
     assert [problem.code for problem in report.errors] == [code]
@@ -168,7 +168,7 @@ def test_refused_documents(text: str, code: str, report: Report) -> None:
 
 @pytest.mark.parametrize("tag", ["!!python/object:os.system", "!!python/name:os.system", "!thing", "!!binary"])
 def test_tags_construct_nothing(tag: str, report: Report) -> None:
-    """A tag makes no Python object: it is an error with a line."""
+    """A tag creates no Python object and is an error with a line."""
     document = parse_document(f"a: 1\nb: {tag} ls\n", "f.yml", report)
 
     assert codes(report) == [(2, "yaml.tag")]
@@ -176,7 +176,7 @@ def test_tags_construct_nothing(tag: str, report: Report) -> None:
 
 
 def test_standard_tags(report: Report) -> None:
-    """The tags of YAML's own scalars are obeyed."""
+    """The standard tags of scalars convert the value."""
     assert plain(parse_document("a: !!str 5\nb: !!float 5\nc: !!int 5\n", "f.yml", report)) == {
         "a": "5",
         "b": 5.0,
@@ -186,7 +186,7 @@ def test_standard_tags(report: Report) -> None:
 
 
 def test_tab_is_located(report: Report) -> None:
-    """A tab in the indentation is named as such, and the rest of the file is still read."""
+    """A tab in the indentation is an error at its line, and the rest of the file is read."""
     document = parse_document("a:\n  b: 1\n\tc: 2\nd: 3\n", "f.yml", report)
 
     assert codes(report) == [(3, "yaml.tab")]
@@ -194,7 +194,7 @@ def test_tab_is_located(report: Report) -> None:
 
 
 def test_indentation_is_located(report: Report) -> None:
-    """A line in a wrong column is found, and what follows it is still checked."""
+    """A line with a wrong indentation is an error at its line, and the rest of the file is checked."""
     text = "a:\n  b: 1\n   c: 2\n  d: 3\ne:\n  f: 1\n  f: 2\n"
 
     document = parse_document(text, "f.yml", report)
@@ -204,14 +204,14 @@ def test_indentation_is_located(report: Report) -> None:
 
 
 def test_no_yaml_at_all(report: Report) -> None:
-    """Something that is no YAML gets one complaint, not one for each line."""
+    """A file that is not YAML has one error, not one error per line."""
     with pytest.raises(Broken):
         parse_document("import os\n{}}\n\tdef f(): [\n  }{\n", "f.yml", report)
     assert len(report.errors) == 1
 
 
 def test_not_utf8(tmp_path: Path, report: Report) -> None:
-    """A file in another encoding is refused with the line of the first foreign byte."""
+    """A file in another encoding is rejected with the line of the first invalid byte."""
     path = tmp_path / "f.yml"
     path.write_bytes(b"a: 1\nb: caf\xe9\n")
 
@@ -221,7 +221,7 @@ def test_not_utf8(tmp_path: Path, report: Report) -> None:
 
 
 def test_byte_order_mark_and_crlf(tmp_path: Path, report: Report) -> None:
-    """Files as Windows editors save them are read."""
+    """Files with a byte order mark and CRLF are read."""
     path = tmp_path / "f.yml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: |\r\n  - x\r\n  - y\r\n")
 
@@ -245,7 +245,7 @@ nlu:
 def test_an_invisible_line_separator_is_a_blank(
     separator: str, make_project: Callable[[dict[str, str]], Path], findings: Callable[[Path], list[str]]
 ) -> None:
-    """It stands where somebody pasted a text; the file is read, and the warning names the character and its line."""
+    """An invisible line separator is read as a space, with a warning that names the character and its line."""
     nlu = NLU.replace("- hello", f"- good{separator}day").replace("- bye\n", f"- bye{separator}\n")
     root = make_project({"data/nlu.yml": nlu})
 
@@ -257,7 +257,7 @@ def test_an_invisible_line_separator_is_a_blank(
 def test_every_line_ending_is_read(
     ending: str, make_project: Callable[[dict[str, str]], Path], findings: Callable[[Path], list[str]]
 ) -> None:
-    """Files of Windows and of old Macs mean the same."""
+    """Files with CRLF or CR mean the same as files with LF."""
     root = make_project({})
     for path in [*root.glob("*.yml"), *root.glob("data/*.yml")]:
         path.write_bytes(path.read_text().replace("\n", ending).encode())

@@ -1,4 +1,4 @@
-"""The domain: entries, defaults, merging, and what `GET /domain` shows."""
+"""The domain: its entries, defaults and merging, and the answer of `GET /domain`."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from manent.project.yaml.documents import parse_document
 
 
 def domain_of(report: Report, *texts: str) -> Domain:
-    """Build a domain of one or several files."""
+    """Return the domain of one or several files."""
     raw = RawDomain()
     for number, text in enumerate(texts, 1):
         add_document(raw, parse_document(text, f"{number}.yml", report), f"{number}.yml", report)
@@ -25,7 +25,7 @@ def codes(report: Report) -> list[tuple[int, str]]:
 
 
 def test_intents(report: Report) -> None:
-    """Intents say which entities count; the built-in ones are always there."""
+    """Intents can select entities, and the built-in intents are always defined."""
     domain = domain_of(
         report,
         "intents:\n- greet\n- inform: {use_entities: [city], ignore_entities: [name]}\n"
@@ -61,7 +61,7 @@ def test_intents(report: Report) -> None:
     ],
 )
 def test_mistakes(text: str, line: int, code: str, report: Report) -> None:
-    """Each mistake is one error at its line."""
+    """Each mistake is reported as one error at its line."""
     domain_of(report, text)
 
     assert codes(report) == [(line, code)]
@@ -76,7 +76,7 @@ def test_mistakes(text: str, line: int, code: str, report: Report) -> None:
     ],
 )
 def test_options_that_mean_nothing(text: str, line: int, code: str, report: Report) -> None:
-    """Rasa overlooks them, so the project is trained; but they are named, with their line."""
+    """Options that Rasa ignores do not prevent training, and are reported with their line."""
     domain_of(report, text)
 
     assert not report.errors
@@ -84,7 +84,7 @@ def test_options_that_mean_nothing(text: str, line: int, code: str, report: Repo
 
 
 def test_roles_may_be_numbers(report: Report) -> None:
-    """Roles and groups are texts, however they are written."""
+    """Roles and groups that are numbers become texts."""
     domain = domain_of(report, "entities:\n- seat: {roles: [1, back], groups: [2]}\n")
 
     assert not report.errors
@@ -123,7 +123,7 @@ def test_automatic_slots(report: Report) -> None:
 
 
 def test_own_requested_slot(report: Report) -> None:
-    """A project may declare `requested_slot` itself, so that it counts in stories."""
+    """A project can define `requested_slot`, so that stories can use it."""
     domain = domain_of(
         report,
         "slots:\n  requested_slot: {type: categorical, values: [s], mappings: [{type: custom}]}\n"
@@ -135,7 +135,7 @@ def test_own_requested_slot(report: Report) -> None:
 
 
 def test_merging_files(report: Report) -> None:
-    """Lists merge by name, sections by key; the first wins, and the second is warned of."""
+    """Lists are merged by name and sections by key. The first definition is used, and the second is a warning."""
     domain = domain_of(
         report,
         "intents: [a]\nresponses:\n  utter_a: [{text: one}]\nsession_config: {session_expiration_time: 60, "
@@ -154,7 +154,7 @@ def test_merging_files(report: Report) -> None:
 
 
 def test_newer_version_is_skipped(report: Report) -> None:
-    """A file of a newer format is left out with a warning."""
+    """A file of a newer format is skipped with a warning."""
     domain = domain_of(report, 'version: "4.0"\nintents: [a]\n')
 
     assert "a" not in domain.intents
@@ -162,14 +162,14 @@ def test_newer_version_is_skipped(report: Report) -> None:
 
 
 def test_misspelt_section(report: Report) -> None:
-    """An unknown section is warned of, with the name that was meant."""
+    """An unknown section is a warning that suggests the correct name."""
     domain_of(report, "respones: {}\n")
 
     assert report.warnings[0].suggestion == 'Did you mean "responses"?'
 
 
 def test_original(report: Report) -> None:
-    """What action servers and `GET /domain` get: the sections as written, intents sorted, nothing of ours."""
+    """Action servers and `GET /domain` get the sections as written, with sorted intents and no additions."""
     domain = domain_of(
         report,
         "intents: [b, a: {use_entities: []}]\nslots:\n  s: {type: text, mappings: [{type: from_text}]}\n"
@@ -187,7 +187,7 @@ def test_original(report: Report) -> None:
 
 
 def test_broken_file_does_not_hide_others(tmp_path: Path, report: Report) -> None:
-    """A file that is no YAML is one problem; the others are read."""
+    """A file that is not YAML is one problem, and the other files are read."""
     (tmp_path / "a.yml").write_text("{{{")
     (tmp_path / "b.yml").write_text("intents: [x]\nforms:\n  f: {required_slots: [unknown]}\n")
 
@@ -200,7 +200,7 @@ def test_broken_file_does_not_hide_others(tmp_path: Path, report: Report) -> Non
 
 
 def test_form_of_an_earlier_file_is_no_action(report: Report) -> None:
-    """A form's name under `actions:` means an action of the project's, unless the form came in an earlier file."""
+    """A form's name under `actions:` is a custom action, unless an earlier file defines the form."""
     slots = "slots:\n  s: {type: text, mappings: []}\nforms:\n  f: {required_slots: [s]}\n"
 
     assert domain_of(report, slots, "actions: [f, x]\n").actions == ("x",)
@@ -208,7 +208,7 @@ def test_form_of_an_earlier_file_is_no_action(report: Report) -> None:
 
 
 def test_other_files_in_a_domain_folder(report: Report) -> None:
-    """A file that is something else is passed over without a word."""
+    """A file in the domain folder that is not a domain is ignored."""
     domain_of(report, "intents: [a]\n", "rest:\nsocketio:\n  session_persistence: true\n")
 
     assert report.warnings == ()

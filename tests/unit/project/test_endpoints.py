@@ -17,14 +17,14 @@ from manent.stores.opening import open_store
 
 
 def read(tmp_path: Path, text: str) -> Endpoints:
-    """Read a text as endpoints file."""
+    """Read a text as an endpoints file."""
     path = tmp_path / "endpoints.yml"
     path.write_text(text)
     return read_endpoints(path)
 
 
 def test_sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sections are handed on as they are, with variables filled in."""
+    """Sections are returned unchanged, except for the variables, which are expanded."""
     monkeypatch.setenv("DB_PORT", "5432")
     endpoints = read(
         tmp_path,
@@ -50,13 +50,13 @@ def test_sections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """No file, an empty file: everything absent, and disks are waited for."""
+    """A missing or empty file has no sections, and commits wait for the disk."""
     assert read_endpoints(None) == read_endpoints(tmp_path / "none.yml") == read(tmp_path, "# nothing\n") == Endpoints()
     assert Endpoints().durability == "disk"
 
 
 def test_desk(tmp_path: Path) -> None:
-    """A desk is configured by its section alone; its hours are in its time zone."""
+    """The section `desk` switches the desk on. Its hours are in its time zone."""
     assert read(tmp_path, "desk:\n").desk == DeskOptions()
     desk = read(
         tmp_path,
@@ -72,7 +72,7 @@ def test_desk(tmp_path: Path) -> None:
 
 
 def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
-    """Actions may run in the server's process; limits may be given one by one."""
+    """Actions can run in the server's process, and each limit can be set separately."""
     endpoints = read(tmp_path, "action_endpoint: {actions_module: actions}\nlimits: {message_bytes: 1000}\n")
 
     assert endpoints.action_endpoint == {"actions_module": "actions"}
@@ -128,7 +128,7 @@ def test_in_process_actions_and_own_limits(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(text: str, line: int, code: str, tmp_path: Path) -> None:
-    """Each mistake is one error at its line."""
+    """Each mistake is reported as one error at its line."""
     with pytest.raises(ProjectError) as caught:
         read(tmp_path, text)
     assert [(problem.line, problem.code) for problem in caught.value.problems] == [(line, code)]
@@ -206,7 +206,7 @@ def test_model_code_is_trusted_only_by_this_file(tmp_path: Path) -> None:
     ],
 )
 def test_event_brokers(text: str, tmp_path: Path) -> None:
-    """What Rasa knows of these brokers is read, and so is an option of one's own, which has no effect."""
+    """Rasa's options of these brokers are read. An unknown option has no effect."""
     read(tmp_path, text)
 
 
@@ -231,7 +231,7 @@ def test_event_brokers(text: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_read_can_be_opened(section: str, tmp_path: Path) -> None:
-    """The check of the file and the opening of the store agree."""
+    """A tracker store that passes the check can be opened, and one that fails it cannot."""
     try:
         endpoints = read(tmp_path, f"tracker_store:\n  {section}\n")
     except ProjectError:
@@ -256,7 +256,7 @@ def test_what_is_read_can_be_opened(section: str, tmp_path: Path) -> None:
     ],
 )
 def test_warnings(text: str, warnings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has no effect here, and variables that nobody filled in, are told with their lines."""
+    """Options without effect and unset variables are warnings with their lines."""
     monkeypatch.setenv("ACTIONS", "actions:5055")
     found = read(tmp_path, text).warnings
 

@@ -1,4 +1,4 @@
-"""Finding files and telling what they are."""
+"""Finding the files of a project, and their kinds."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from manent.project.files import find_files, is_nlu, is_stories, is_test_file
 
 
 def test_walks_and_follows_links(tmp_path: Path) -> None:
-    """Folders are walked in the order of names, links followed, hidden and other files left out, no file twice."""
+    """Folders are read in the order of names, each file once, with links and without hidden and other files."""
     for name in ("b/x.yml", "a/y.yaml", ".git/z.yml", "a/notes.txt", "elsewhere/w.yml"):
         path = tmp_path / "data" / name if name != "elsewhere/w.yml" else tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def test_walks_and_follows_links(tmp_path: Path) -> None:
 
 
 def test_subdirectories_last(tmp_path: Path) -> None:
-    """A directory is read before its subdirectories. The names of the files do not matter."""
+    """The files of a directory are read before its subdirectories, whatever their names."""
     for name in ("a/x.yml", "a/b/y.yml", "a/z.yml", "z.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -35,7 +35,7 @@ def test_subdirectories_last(tmp_path: Path) -> None:
 
 
 def test_sniffing() -> None:
-    """A file is what some line of it begins with, and may be both."""
+    """The first words of a file's lines decide its kind. A file can have several kinds."""
     assert is_nlu("version: '3.1'\n  nlu:\n")
     assert is_nlu("responses:\n")
     assert is_stories("a: 1\nrules:\n")
@@ -44,7 +44,7 @@ def test_sniffing() -> None:
 
 
 def test_names_of_test_files() -> None:
-    """Test stories are known by their prefix."""
+    """A file is a test story if its name has the prefix."""
     assert is_test_file(Path("tests/test_stories.yml"))
     assert not is_test_file(Path("tests/stories_test.yml"))
     assert not is_test_file(Path("tests/test_stories.md"))

@@ -1,4 +1,4 @@
-"""Projects of format 1.x: how they are recognised, and what their domain and configuration mean."""
+"""Projects of format 1.x: how they are detected, and how their domain and configuration are read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +48,7 @@ def pipeline_of(project: Project) -> list[str]:
 
 
 def test_project(make_project: MakeProject, findings: Findings) -> None:
-    """A whole project is read without a complaint, with 1.x's meaning."""
+    """A whole project is read without problems, with the meaning that it has in Rasa 1.x."""
     root = make_project({})
 
     project = read_project(root)
@@ -83,7 +83,7 @@ def test_project(make_project: MakeProject, findings: Findings) -> None:
     ],
 )
 def test_later_formats_are_not_misread(files: dict[str, str], minutes: int, make_project: MakeProject) -> None:
-    """One thing that only later formats have, and sessions, memoization and variations mean what they mean there."""
+    """A project with one feature of a later format gets the sessions, memoization and variations of that format."""
     templates = FILES["domain.yml"].replace('  - "Hi"\n', "")
     project = read_project(make_project({"domain.yml": templates} | files))
 
@@ -100,7 +100,7 @@ def test_later_formats_are_not_misread(files: dict[str, str], minutes: int, make
     ],
 )
 def test_markdown_beside_format_3(files: dict[str, str], make_project: MakeProject, findings: Findings) -> None:
-    """Markdown is not read where a file declares format 3.x, as in Rasa 3, and says so; nothing is trained from it."""
+    """If a file declares format 3.x, Markdown is not read, as in Rasa 3, and this is reported."""
     domain = "intents: [greet]\nresponses: {utter_greet: [text: a]}\n"
     root = make_project({"config.yml": "recipe: default.v1\n", "domain.yml": domain} | files)
 
@@ -115,7 +115,7 @@ def test_markdown_beside_format_3(files: dict[str, str], make_project: MakeProje
 
 
 def test_markdown_without_a_version(make_project: MakeProject) -> None:
-    """Markdown is read beside a configuration of 3.x when no file declares a version."""
+    """If no file declares a version, Markdown is read, also with a configuration of 3.x."""
     root = make_project({"config.yml": "pipeline:\n- name: DIETClassifier\npolicies:\n- name: RulePolicy\n"})
     (root / "domain.yml").write_text(
         "intents: [greet, bye]\nresponses: {utter_greet: [text: a], utter_bye: [text: b]}\n"
@@ -129,14 +129,14 @@ def test_markdown_without_a_version(make_project: MakeProject) -> None:
 
 
 def test_other_markdown(make_project: MakeProject, findings: Findings) -> None:
-    """A page is no data; another file that is no data is named in a warning."""
+    """A page for people is not read as data. Other files without data are named in a warning."""
     root = make_project({"data/README.md": "# About\n\nText.\n", "data/notes.md": "# Notes\n- hello\n"})
 
     assert findings(root) == ["data/notes.md:0 data.markdown?"]
 
 
 def test_lookup_files(make_project: MakeProject, findings: Findings) -> None:
-    """Lookup tables read files, whose paths start at the project or beside the file; a missing one is an error."""
+    """Paths of lookup files begin at the project or at the file's folder. A missing lookup file is an error."""
     nlu = FILES["data/nlu.md"] + "## lookup:city\ndata/cities.txt\n## lookup:food\nfood.txt\n"
     json = '{"rasa_nlu_data": {"lookup_tables": [{"name": "city", "elements": "data/more.txt"}]}}'
     files = {"data/cities.txt": "Rome\n\n Paris\n", "data/food.txt": "rice\n", "data/more.txt": "Oslo\n"}
@@ -149,7 +149,7 @@ def test_lookup_files(make_project: MakeProject, findings: Findings) -> None:
 
 
 def test_old_component_names(make_project: MakeProject) -> None:
-    """Names before 1.0 mean their components, with their options."""
+    """Component names from before 1.0 are accepted, with their options."""
     config = (
         "language: en\npipeline:\n- name: nlp_spacy\n- tokenizer_whitespace\n- name: intent_entity_featurizer_regex\n"
         "- name: rasa.nlu.extractors.crf_entity_extractor.CRFEntityExtractor\n- name: ner_synonyms\n"
@@ -182,14 +182,14 @@ def test_old_component_names(make_project: MakeProject) -> None:
     ],
 )
 def test_pipeline_templates(template: str, first: str, make_project: MakeProject) -> None:
-    """A template is its list of components."""
+    """A pipeline template is replaced by its list of components."""
     root = make_project({"config.yml": f"language: en\npipeline: {template}\npolicies:\n- name: MemoizationPolicy\n"})
 
     assert pipeline_of(read_project(root))[0] == first
 
 
 def test_old_policies(make_project: MakeProject) -> None:
-    """A learned policy keeps the history of its featurizer; without a fallback policy there is no fallback."""
+    """A learned policy uses the `max_history` of its featurizer. Without a fallback policy, there is no fallback."""
     config = (
         "pipeline: keyword\npolicies:\n- name: KerasPolicy\n  epochs: 5\n  featurizer:\n"
         "  - name: MaxHistoryTrackerFeaturizer\n    max_history: 3\n    state_featurizer:\n"
@@ -206,7 +206,7 @@ def test_old_policies(make_project: MakeProject) -> None:
 
 
 def test_retrieval_actions(make_project: MakeProject, findings: Findings) -> None:
-    """`respond_faq` is the answer of the retrieval intent `faq`, in stories, under actions and as a trigger."""
+    """In stories, in `actions:` and as a trigger, `respond_faq` is the answer to the retrieval intent `faq`."""
     root = make_project(
         {
             "config.yml": "pipeline: keyword\npolicies:\n- name: MemoizationPolicy\n- name: MappingPolicy\n",
@@ -227,7 +227,7 @@ def test_retrieval_actions(make_project: MakeProject, findings: Findings) -> Non
 
 
 def test_triggers_and_stories(make_project: MakeProject, findings: Findings) -> None:
-    """Where a story goes on otherwise after an intent, its trigger is left out with a warning, as stories beat it."""
+    """If a story continues differently after an intent, the intent's trigger is omitted with a warning."""
     stories = FILES["data/stories.md"] + "## more\n* bye\n  - utter_bye\n  - utter_greet\n"
     domain = FILES["domain.yml"].replace("- greet\n", "- greet: {triggers: utter_greet}\n", 1)
     domain = domain.replace("- bye\n", "- bye: {triggers: utter_bye}\n")
@@ -241,7 +241,7 @@ def test_triggers_and_stories(make_project: MakeProject, findings: Findings) -> 
 
 
 def test_slots(make_project: MakeProject) -> None:
-    """Slots have 1.x's types, also by the paths of Rasa's classes, and are filled by the entities of their names."""
+    """Slots have the types of 1.x, by name or by the path of a class, and are filled from the entity with that name."""
     domain = (
         "entities: [city]\nslots:\n  city: {type: unfeaturized}\n  size: {type: rasa.core.slots.FloatSlot}\n"
         "  note: {type: rasa_core.slots.UnfeaturizedSlot, auto_fill: false}\n"
@@ -259,7 +259,7 @@ def test_slots(make_project: MakeProject) -> None:
 
 
 def test_forms_on_the_action_server(make_project: MakeProject, findings: Findings) -> None:
-    """A form that the domain only names is an action; intents that its code may use are not called unused."""
+    """A form without slots in the domain is an action. Intents that its code may use are not reported as unused."""
     domain = FILES["domain.yml"].replace("- bye\n", "- bye\n- inform\n") + "forms:\n- my_form\n"
     nlu = FILES["data/nlu.md"] + "## intent:inform\n- four\n"
     stories = (
@@ -277,7 +277,7 @@ def test_forms_on_the_action_server(make_project: MakeProject, findings: Finding
 
 
 def test_broken_markdown(make_project: MakeProject) -> None:
-    """A file that is not UTF-8 is an error with its line, and names that it may hold are not called unknown."""
+    """A file that is not UTF-8 is an error with its line. Names that it may define are not reported as unknown."""
     root = make_project({})
     (root / "data/nlu.md").write_bytes(b"## intent:greet\n- hi\n- \xff\n")
 

@@ -14,7 +14,7 @@ MakeProject = Callable[[dict[str, str]], Path]
 
 
 def test_json_is_read(make_project: MakeProject) -> None:
-    """Examples, entities, synonyms, patterns and lists come from JSON as from YAML."""
+    """Examples, entities, synonyms, patterns and lists are read from JSON as from YAML."""
     data = {
         "common_examples": [
             {"text": "to NYC\u00e9 😀", "intent": "greet"},
@@ -53,7 +53,7 @@ def test_json_is_read(make_project: MakeProject) -> None:
     ],
 )
 def test_mistakes(data: object, make_project: MakeProject) -> None:
-    """What is missing or outside the text is a located error."""
+    """Missing values and offsets outside the text are errors with a place."""
     root = make_project({"data/more.json": json.dumps({"rasa_nlu_data": data}, indent=1)})
 
     with pytest.raises(ProjectError) as caught:

@@ -1,4 +1,4 @@
-"""Format 2.0: every row of the conversion."""
+"""Conversion of a domain from format 2.0 to format 3.1."""
 
 from collections.abc import Callable
 
@@ -33,12 +33,12 @@ def mappings(domain: Domain, slot: str) -> tuple[SlotMapping, ...]:
 
 
 def autofill(entity: str) -> SlotMapping:
-    """Return what 2.0 meant by an entity of the slot's name: filled from anywhere, whatever its role and group."""
+    """Return the mapping for a slot that has the name of an entity in 2.0, for any role and group."""
     return SlotMapping(type="from_entity", entity=entity, any_label=True)
 
 
 def test_autofill(convert: Convert, report: Report) -> None:
-    """A slot is filled by the entity of its name, roles and groups or not, unless it says otherwise."""
+    """A slot is filled from the entity with the same name, with any role or group, unless `auto_fill` is false."""
     domain, _ = convert(
         'version: "2.0"\nentities: [a, b, c: {roles: [r]}]\nslots:\n  a: {type: text}\n'
         "  b: {type: text, auto_fill: false}\n  c: {type: list}\n  d: {type: bool}\n"
@@ -53,7 +53,7 @@ def test_autofill(convert: Convert, report: Report) -> None:
 
 
 def test_no_autofill_at_all(convert: Convert) -> None:
-    """`store_entities_as_slots: false` switches it off for all."""
+    """`store_entities_as_slots: false` has the same effect as `auto_fill: false` for all slots."""
     domain, _ = convert("entities: [a]\nslots:\n  a: {type: text}\nconfig: {store_entities_as_slots: false}\n")
 
     assert mappings(domain, "a") == (SlotMapping(type="custom"),)
@@ -61,7 +61,7 @@ def test_no_autofill_at_all(convert: Convert) -> None:
 
 @pytest.mark.parametrize("type_", ["unfeaturized", "rasa.core.slots.UnfeaturizedSlot"])
 def test_unfeaturized(type_: str, convert: Convert) -> None:
-    """An unfeaturized slot is one of type any."""
+    """An unfeaturized slot becomes a slot of type any."""
     domain, _ = convert(f"slots:\n  a: {{type: {type_}, initial_value: 1}}\n")
 
     slot = domain.slots["a"]
@@ -86,7 +86,7 @@ FORM = """
 
 @pytest.mark.parametrize("required", [True, False])
 def test_mappings_in_forms(required: bool, convert: Convert, report: Report) -> None:  # noqa: FBT001
-    """Both spellings: a form's mappings move to the slots, with conditions; the order of slots is kept."""
+    """Both spellings of a form's mappings move to the slots, with conditions, and the order of slots is kept."""
     inside = "    required_slots:" + FORM.replace("\n", "\n  ") if required else FORM
     domain, conversion = convert(
         'version: "2.0"\nintents: [bye, "yes", go]\nslots:\n  b: {type: bool}\n  a: {type: text}\n'
@@ -117,7 +117,7 @@ def test_mappings_in_forms(required: bool, convert: Convert, report: Report) -> 
 
 
 def test_same_mapping_for_two_forms(convert: Convert) -> None:
-    """One mapping, two conditions."""
+    """A mapping that two forms use becomes one mapping with two conditions."""
     domain, _ = convert(
         "slots:\n  a: {type: text}\nforms:\n  f: {required_slots: {a: [{type: from_text}]}}\n"
         "  g: {required_slots: {a: [{type: from_text}]}}\n"
@@ -135,7 +135,7 @@ def test_same_mapping_for_two_forms(convert: Convert) -> None:
 
 
 def test_autofill_comes_last(convert: Convert) -> None:
-    """A form's own mappings are tried before the entity of the slot's name."""
+    """A form's mappings are tried before the entity with the slot's name."""
     domain, _ = convert(
         "entities: [a]\nslots:\n  a: {type: text}\nforms:\n  f: {required_slots: {a: {type: from_text}}}\n"
     )
@@ -146,7 +146,7 @@ def test_autofill_comes_last(convert: Convert) -> None:
 
 @pytest.mark.parametrize("form", ["null", "{}", "{required_slots: {}}"])
 def test_form_without_slots(form: str, convert: Convert, report: Report) -> None:
-    """A form of 2.0 may have no slots."""
+    """A form in format 2.0 can have no slots."""
     domain, _ = convert(f"forms:\n  f: {form}\n")
 
     assert not report.errors
@@ -155,7 +155,7 @@ def test_form_without_slots(form: str, convert: Convert, report: Report) -> None
 
 
 def test_listed_forms(convert: Convert, report: Report) -> None:
-    """Forms of the 1.x kind run on the action server: custom actions."""
+    """Forms that are only listed, as in 1.x, are custom actions of the action server."""
     domain, _ = convert("actions: [x]\nforms: [f, g]\n")
 
     assert not report.errors
@@ -165,7 +165,7 @@ def test_listed_forms(convert: Convert, report: Report) -> None:
 
 
 def test_slot_that_only_a_form_knows(convert: Convert, report: Report) -> None:
-    """It is a text, and a warning says so."""
+    """A slot that only a form defines is a text slot, with a warning."""
     domain, _ = convert("forms:\n  f: {required_slots: {ghost: [{type: from_text}]}}\n")
 
     assert domain.slots["ghost"].type == "text"
@@ -174,7 +174,7 @@ def test_slot_that_only_a_form_knows(convert: Convert, report: Report) -> None:
 
 
 def test_slot_requested_by_an_action(convert: Convert) -> None:
-    """A slot that a form doesn't list, but an action may ask for, is filled by the entity of its name."""
+    """A slot that no form lists and an action can request is filled from the entity with the same name."""
     domain, _ = convert(
         "entities: [a]\nactions: [action_x]\nslots:\n  a: {type: text, auto_fill: false}\n"
         "forms:\n  f: {required_slots: {}}\n  g: {required_slots: {a: []}}\n"
@@ -186,7 +186,7 @@ def test_slot_requested_by_an_action(convert: Convert) -> None:
 
 
 def test_triggers(convert: Convert) -> None:
-    """`triggers:` are found, with their place."""
+    """`triggers:` are returned with their line."""
     _, conversion = convert("intents:\n- help: {triggers: action_help}\n")
 
     action, where = conversion.triggers["help"]
@@ -201,7 +201,7 @@ def test_triggers(convert: Convert) -> None:
     ],
 )
 def test_mistakes_of_3x_are_not_legacy(text: str, convert: Convert, report: Report) -> None:
-    """A slot that lacks its mappings in format 3 is a mistake, not format 2.0."""
+    """A slot without mappings in format 3 is a mistake, not a sign of format 2.0."""
     domain, _ = convert(text)
 
     assert not domain.is_legacy
@@ -209,7 +209,7 @@ def test_mistakes_of_3x_are_not_legacy(text: str, convert: Convert, report: Repo
 
 
 def test_both_formats_agree(convert: Convert) -> None:
-    """A domain that both formats write the same way stays as it is."""
+    """A domain that is valid in both formats is not changed."""
     domain, conversion = convert('version: "2.0"\nintents: [greet]\nresponses:\n  utter_x: [{text: x}]\n')
 
     assert not domain.is_legacy
@@ -217,7 +217,7 @@ def test_both_formats_agree(convert: Convert) -> None:
 
 
 def test_mistakes_keep_their_lines(convert: Convert, report: Report) -> None:
-    """A mistake inside a form of 2.0 is found where it was written."""
+    """A mistake in a form of 2.0 is reported at its line."""
     convert("slots:\n  a: {type: text}\nforms:\n  f:\n    required_slots:\n      a:\n      - type: from_txt\n")
 
     assert [(problem.line, problem.code) for problem in report.errors] == [(7, "slots.mapping-type")]

@@ -1,4 +1,4 @@
-"""Policies of the 2.x years."""
+"""Policies of Rasa 2.x."""
 
 import pytest
 
@@ -20,7 +20,7 @@ HERE = Where(file="config.yml", line=3)
 
 
 def config(*names: str, **options: object) -> AssistantConfig:
-    """Return a configuration with some policies, the options for the first of them."""
+    """Return a configuration with these policies and with options for the first policy."""
     policies = [
         ComponentConfig(name=name, options=dict(options) if not index else {}) for index, name in enumerate(names)
     ]
@@ -33,12 +33,12 @@ def names(config: AssistantConfig) -> list[str]:
 
 
 def steps(rule: Rule) -> list[Step]:
-    """Return a rule's steps without the user's."""
+    """Return the steps of a rule without the user's steps."""
     return [step for step in rule.steps if not isinstance(step, UserStep)]
 
 
 def test_fallback_policy(report: Report) -> None:
-    """Its thresholds go to a classifier and to RulePolicy, and a rule says what to do."""
+    """FallbackPolicy becomes a FallbackClassifier, options of RulePolicy and a rule with the fallback action."""
     converted, stories = convert_policies(
         config(
             "FallbackPolicy", "MemoizationPolicy", nlu_threshold=0.6, core_threshold=0.2, fallback_action_name="utter_x"
@@ -60,7 +60,7 @@ def test_fallback_policy(report: Report) -> None:
 
 
 def test_default_classifier_gives_way(report: Report) -> None:
-    """A FallbackClassifier that the project lists stays as it is; one of the default pipeline doesn't."""
+    """A FallbackClassifier that the project lists is kept, and that of the default pipeline is replaced."""
     listed = ComponentConfig(name="FallbackClassifier", options={"threshold": 0.9}, where=HERE)
     default = ComponentConfig(name="FallbackClassifier", options={"threshold": 0.3})
     for component, threshold in ((listed, 0.9), (default, 0.6)):
@@ -74,7 +74,7 @@ def test_default_classifier_gives_way(report: Report) -> None:
 
 
 def test_two_stage_fallback(report: Report) -> None:
-    """It becomes the rule that the two-stage action needs."""
+    """TwoStageFallbackPolicy becomes a rule with the two-stage action."""
     converted, stories = convert_policies(
         config("TwoStageFallbackPolicy", "RulePolicy", fallback_core_action_name="utter_y"), Stories(), {}, report
     )
@@ -88,7 +88,7 @@ def test_two_stage_fallback(report: Report) -> None:
 
 
 def test_own_rule_wins(report: Report) -> None:
-    """A project that has a rule for `nlu_fallback` keeps its own."""
+    """If a project has a rule for `nlu_fallback`, no rule is added."""
     own = Rule(name="own", steps=(UserStep(intent="nlu_fallback"), ActionStep(name="utter_z")))
 
     _, stories = convert_policies(config("FallbackPolicy"), Stories(rules=(own,)), {}, report)
@@ -98,14 +98,14 @@ def test_own_rule_wins(report: Report) -> None:
 
 @pytest.mark.parametrize("name", ["FormPolicy", "MappingPolicy"])
 def test_replaced_by_rule_policy(name: str, report: Report) -> None:
-    """Forms and triggers are RulePolicy's now."""
+    """The policies for forms and triggers become RulePolicy."""
     converted, _ = convert_policies(config("MemoizationPolicy", name), Stories(), {}, report)
 
     assert names(converted) == ["MemoizationPolicy", "RulePolicy"]
 
 
 def test_triggers_become_rules(report: Report) -> None:
-    """`triggers:` under MappingPolicy is a rule, unless the intent does that anyway."""
+    """With MappingPolicy, a trigger becomes a rule, unless the intent already has its effect."""
     triggers = {"help": ("action_help", HERE), "restart": ("action_restart", HERE)}
 
     _, stories = convert_policies(config("MappingPolicy"), Stories(), triggers, report)
@@ -116,7 +116,7 @@ def test_triggers_become_rules(report: Report) -> None:
 
 
 def test_triggers_without_mapping_policy(report: Report) -> None:
-    """They did nothing in 2.x either; a warning says so."""
+    """Without MappingPolicy, triggers have no effect, as in 2.x, and a warning reports them."""
     _, stories = convert_policies(config("RulePolicy"), Stories(), {"help": ("action_help", HERE)}, report)
 
     assert stories.rules == ()
@@ -125,7 +125,7 @@ def test_triggers_without_mapping_policy(report: Report) -> None:
 
 @pytest.mark.parametrize("name", ["SklearnPolicy", "KerasPolicy", "EmbeddingPolicy"])
 def test_learned_policies(name: str, report: Report) -> None:
-    """Older learned policies are the learned policy of today, once."""
+    """An older learned policy becomes TEDPolicy, of which the result has only one."""
     converted, _ = convert_policies(config(name, max_history=4, n_jobs=2), Stories(), {}, report)
     both, _ = convert_policies(config(name, "TEDPolicy"), Stories(), {}, report)
 
@@ -134,7 +134,7 @@ def test_learned_policies(name: str, report: Report) -> None:
 
 
 def test_todays_policies_stay(report: Report) -> None:
-    """A configuration of today is returned as it is."""
+    """A configuration with current policies is returned unchanged."""
     before = config("MemoizationPolicy", "RulePolicy", "TEDPolicy", max_history=3)
 
     assert convert_policies(before, Stories(), {}, report) == (before, Stories())

@@ -1,4 +1,4 @@
-"""Training data in Markdown, as projects of format 1.x have them."""
+"""Training data in Markdown, the format of 1.x projects."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def nlu_of(text: str, report: Report) -> NluFiles:
 
 
 def steps_of(text: str, report: Report, *, is_test: bool = False) -> list[list[object]]:
-    """Read stories; return the steps of each without their places."""
+    """Read stories; return the steps of each story without their places."""
     data = StoryFiles()
     document = stories_document(text, "stories.md", report, is_test=is_test)
     add_stories_document(data, document, "stories.md", report, is_test=is_test)
@@ -82,23 +82,23 @@ def bare(step: object) -> object:
     ],
 )  # fmt: skip
 def test_kinds(text: str, kind: str | None) -> None:
-    """A file is what its content says, and prose is no data."""
+    """The content of a file decides its kind, and prose is not data."""
     assert markdown_kind(text) == kind
 
 
 def test_pages() -> None:
-    """Pages for people are known by their names."""
+    """Pages for people are recognised by their names."""
     assert is_page(Path("data/README.md"))
     assert not is_page(Path("data/nlu.md"))
 
 
 def test_comments_keep_lines() -> None:
-    """Comments go, also over several lines, and each line keeps its number; one that does not end is text."""
+    """Comments are removed, each line keeps its number, and an unclosed comment is text."""
     assert markdown_lines("a<!-- x -->b\n<!-- 1\n2 -->c\n<!-- d") == ["ab", "", "c", "<!-- d"]
 
 
 def test_nlu(report: Report) -> None:
-    """Examples, entities, synonyms, patterns and lookups mean what they mean in Rasa 1.10."""
+    """Examples, entities, synonyms, patterns and lookups have the same meaning as in Rasa 1.10."""
     data = nlu_of(
         "## intent:greet\n- hello\n* hey [Berlin](city)\n+ to [NYC](city:New York)\n- tab\\there\n\n"
         '## intent: bye\n-  see you [soon]{"entity": "time", "value": "1", "role": "r"}\n'
@@ -124,7 +124,7 @@ def test_nlu(report: Report) -> None:
 
 
 def test_nlu_mistakes(report: Report) -> None:
-    """Wrong headings are errors; lines that mean nothing are warnings; titles are neither."""
+    """Wrong headings are errors, lines without a meaning are warnings, and titles are ignored."""
     nlu_of("# Title\n## intents:greet\n- hi\n## intent:\n- hi\n## intent:bye\n- bye\nsee you\n## bare\n", report)
 
     assert [place(problem) for problem in report.errors] == [
@@ -138,7 +138,7 @@ def test_nlu_mistakes(report: Report) -> None:
 
 
 def test_responses(report: Report) -> None:
-    """Texts of retrieval intents become responses of theirs."""
+    """The texts of a retrieval intent become responses."""
     data = NluFiles()
     add_markdown_responses(
         data, "## name\n* faq/name\n - Sara\n - I am Sara\n\n## x\n* faq/x\n- y\nwhat?\n", "r.md", report
@@ -152,7 +152,7 @@ def test_responses(report: Report) -> None:
 
 
 def test_stories(report: Report) -> None:
-    """Turns, actions, events and checkpoints are those that Rasa 1.10 reads."""
+    """Turns, actions, events and checkpoints are read as in Rasa 1.10."""
     text = (
         '# about\n## one <!-- c -->\n> start\n> begin{"city": "x"}\n'
         '* greet{"city": ["a", "b"], "name": null} OR bye\n  - slot{"city": "a", "other": null}\n'
@@ -179,7 +179,7 @@ def test_stories(report: Report) -> None:
 
 
 def test_several_values_of_an_entity(report: Report) -> None:
-    """A list stands for several entities of the same name."""
+    """A list becomes several entities with the same name."""
     data = StoryFiles()
     document = stories_document('## a\n* greet{"city": ["a", "b"]}\n- utter_x\n', "s.md", report)
     add_stories_document(data, document, "s.md", report)
@@ -190,7 +190,7 @@ def test_several_values_of_an_entity(report: Report) -> None:
 
 
 def test_events_that_take_back(report: Report) -> None:
-    """`rewind` undoes the newest turn, `undo` the newest action, `reset_slots` all slots; `restart` begins anew."""
+    """`rewind` reverts a turn, `undo` an action, and `reset_slots` all slots. `restart` starts again."""
     text = (
         "## a\n* greet\n- utter_greet\n* bye\n- utter_bye\n- rewind\n* help\n- utter_help\n- undo\n- utter_more\n"
         '- slot{"x": "1"}\n- reset_slots\n- restart\n* greet\n- utter_greet\n'
@@ -217,14 +217,14 @@ def test_events_that_take_back(report: Report) -> None:
     ],
 )  # fmt: skip
 def test_story_mistakes(text: str, expected: str, report: Report) -> None:
-    """A mistake has the line of the Markdown file."""
+    """A mistake is reported at its line in the Markdown file."""
     add_stories_document(StoryFiles(), stories_document(text, "s.md", report), "s.md", report)
 
     assert [place(problem) for problem in (*report.errors, *report.warnings)] == [expected]
 
 
 def test_test_stories(tmp_path: Path) -> None:
-    """Stories with the users' texts are test stories; lines that begin with `form:` count in them."""
+    """Stories with the users' texts are test stories, which use the lines that begin with `form:`."""
     text = '## a\n* greet: hello [Rome](city)\n- my_form\n* form: inform: 4\n- form: my_form\n- form{"name": null}\n'
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/conversation_tests.md").write_text(text)

@@ -1,4 +1,4 @@
-"""Rewriting a project of format 2.0: same meaning, comments kept, files safe."""
+"""Migration of a project from format 2.0: its meaning and comments are kept, and its files are safe."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -99,7 +99,7 @@ FILES = {
 
 
 def meaning(project: Project) -> tuple[object, ...]:
-    """Return what a project means, whichever format it is in."""
+    """Return the meaning of a project in either format."""
     domain = project.domain
     slots = {
         name: replace(slot, mappings=tuple(replace(one, any_label=False) for one in slot.mappings))
@@ -115,7 +115,7 @@ def meaning(project: Project) -> tuple[object, ...]:
 
 
 def test_same_meaning(make_project: MakeProject) -> None:
-    """The new project means what the old one did, and is of format 3.1."""
+    """The migrated project has the same meaning and the format 3.1."""
     root = make_project(FILES)
     before = read_project(root)
     write_migration(plan_migration(root), root)
@@ -130,7 +130,7 @@ def test_same_meaning(make_project: MakeProject) -> None:
 
 
 def test_entity_with_roles(make_project: MakeProject) -> None:
-    """A slot that any role filled has a mapping for each role."""
+    """A slot that any role filled gets one mapping per role."""
     root = make_project(FILES)
     write_migration(plan_migration(root), root)
 
@@ -140,7 +140,7 @@ def test_entity_with_roles(make_project: MakeProject) -> None:
 
 
 def test_comments_and_order_are_kept(make_project: MakeProject) -> None:
-    """Every comment is still there, before what it was said of, and only what must change does."""
+    """Every comment is kept before its line, and only lines that must change are changed."""
     migration = plan_migration(make_project(FILES))
 
     text = migration.files[Path("domain.yml")]
@@ -163,7 +163,7 @@ def test_comments_and_order_are_kept(make_project: MakeProject) -> None:
 
 
 def test_configuration(make_project: MakeProject) -> None:
-    """Old policies go, and what replaces them comes; the rest stays as it was."""
+    """Old policies are replaced, and the rest of the configuration is kept."""
     migration = plan_migration(make_project(FILES))
 
     assert migration.files[Path("config.yml")] == (
@@ -175,7 +175,7 @@ def test_configuration(make_project: MakeProject) -> None:
 
 
 def test_training_data(make_project: MakeProject) -> None:
-    """Only the version of a data file changes; rules for what was configured come in a file of their own."""
+    """Only the version of a data file changes. Rules that replace policies are in a separate file."""
     migration = plan_migration(make_project(FILES))
 
     assert migration.files[Path("data/rules.yml")].startswith('version: "3.1"  # old\nrules:\n')
@@ -185,7 +185,7 @@ def test_training_data(make_project: MakeProject) -> None:
 
 
 def test_old_files_are_kept(make_project: MakeProject) -> None:
-    """In place, the old files are put aside, where no reader looks; into a folder, nothing old is touched."""
+    """The old files are moved to a folder that is not read. With another target folder, no old file changes."""
     root = make_project(FILES)
     migration = plan_migration(root)
 
@@ -199,12 +199,12 @@ def test_old_files_are_kept(make_project: MakeProject) -> None:
 
 
 def test_new_project_stays(make_project: MakeProject) -> None:
-    """A project of format 3.1 has nothing to migrate."""
+    """A project of format 3.1 is not changed."""
     assert plan_migration(make_project({})).files == {}
 
 
 def test_migrating_twice(make_project: MakeProject) -> None:
-    """What was migrated has nothing to migrate."""
+    """A migrated project is not changed again."""
     root = make_project(FILES)
     write_migration(plan_migration(root), root)
 
@@ -212,7 +212,7 @@ def test_migrating_twice(make_project: MakeProject) -> None:
 
 
 def test_several_domain_files(make_project: MakeProject) -> None:
-    """Slots and forms may be in different files, each of which is rewritten for itself."""
+    """Slots and forms can be in different files, and each file is rewritten."""
     root = make_project({"domain.yml": ""})
     (root / "domain.yml").unlink()
     (root / "domain").mkdir()
@@ -232,7 +232,7 @@ def test_several_domain_files(make_project: MakeProject) -> None:
 
 
 def test_listed_forms(make_project: MakeProject) -> None:
-    """Forms that run on the action server are actions."""
+    """Forms that run on the action server become actions."""
     root = make_project({})
     text = (root / "domain.yml").read_text().replace(
         "3.1", "2.0"
@@ -252,7 +252,7 @@ def test_mistakes_first(make_project: MakeProject) -> None:
 
 
 def test_restoring_comments() -> None:
-    """A lost comment goes before the line that it stood before, or behind the line that it ended."""
+    """A lost comment is inserted before or after the line where it was."""
     old = "a: 1  # one\n\n# two\nb:\n  # three\n  c: 4\n# end\n"
     new = "a: 1\nb:\n  d: 0\n  c: 4\n"
 

@@ -28,7 +28,7 @@ Read = Callable[[str], NluFiles]
 
 
 def test_examples_know_their_lines(read: Read, report: Report) -> None:
-    """Examples of a block: stripped, with the line that each stands on."""
+    """Examples in a block are stripped, and each has its line."""
     data = read("nlu:\n- intent: greet\n  examples: |\n    - hi\n\n    -   hello there  \n    - \n")
 
     assert not report.errors
@@ -39,7 +39,7 @@ def test_examples_know_their_lines(read: Read, report: Report) -> None:
 
 
 def test_listed_examples(read: Read, report: Report) -> None:
-    """Examples as a list may have metadata; the intent's own is kept beside it."""
+    """Examples in a list can have metadata, and the metadata of the intent is kept, too."""
     data = read(
         "nlu:\n- intent: greet\n  metadata: {mood: good}\n  examples:\n"
         "  - text: |\n      hi\n    metadata: {a: 1}\n  - text: hello\n  - plain\n"
@@ -54,7 +54,7 @@ def test_listed_examples(read: Read, report: Report) -> None:
 
 
 def test_annotations_make_synonyms(read: Read) -> None:
-    """An entity whose value is another text than its own teaches a synonym."""
+    """An entity whose value differs from its text becomes a synonym."""
     data = read(
         "nlu:\n- intent: inform\n  examples: |\n    - to [the Big Apple](city:New York)\n    - to [Rome](city)\n"
         '    - at [ten]{"entity": "time", "value": 10}\n'
@@ -65,7 +65,7 @@ def test_annotations_make_synonyms(read: Read) -> None:
 
 
 def test_synonyms_regexes_lookups(read: Read, report: Report) -> None:
-    """The other items: spellings of a value, patterns, word lists."""
+    """Synonyms, regular expressions and lookup tables are read."""
     data = read(
         "nlu:\n- synonym: New York\n  examples: |\n    - NYC\n    - Big Apple\n"
         "- regex: zip\n  examples: |\n    - \\d{5}\n    - [A-Z]\\d\n"
@@ -92,7 +92,7 @@ def test_synonyms_regexes_lookups(read: Read, report: Report) -> None:
     ],
 )
 def test_mistakes(text: str, line: int, code: str, read: Read, report: Report) -> None:
-    """Each mistake is one error at its line."""
+    """Each mistake is reported as one error at its line."""
     read(f"nlu:\n{text}\n" if text.startswith("-") else f"nlu: {text}\n")
 
     assert [(problem.line, problem.code) for problem in report.errors] == [(line, code)]
@@ -111,7 +111,7 @@ def test_mistakes(text: str, line: int, code: str, read: Read, report: Report) -
     ],
 )
 def test_suspicious(text: str, line: int, code: str, read: Read, report: Report) -> None:
-    """What is probably meant otherwise is warned of."""
+    """Values that are probably mistakes are warnings."""
     read(f"nlu:\n{text}\n")
 
     assert not report.errors
@@ -131,6 +131,6 @@ def test_suspicious(text: str, line: int, code: str, read: Read, report: Report)
     ],
 )
 def test_flags_inside_a_pattern(written: str, read_as: str) -> None:
-    """Flags inside a pattern hold for all of it, as in the Pythons that Rasa runs on."""
+    """Flags inside a pattern apply to the whole pattern, as in the Python versions that Rasa supports."""
     assert with_leading_flags(written) == read_as
     re.compile(read_as)

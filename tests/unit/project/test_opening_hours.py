@@ -1,4 +1,4 @@
-"""When a desk is staffed."""
+"""The opening hours of a desk."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_hours_in_their_time_zone(moment: str, *, is_open: bool) -> None:
-    """Spans begin and end to the minute, over midnight and not on closed days, in the desk's time zone."""
+    """Hours are exact to the minute in the desk's time zone, also past midnight, and closed days are excluded."""
     hours = read_hours(
         {"Monday - friday": "9:00-12:00, 13:00-17:00", "saturday": "22:00-02:00"}, BERLIN, ["2026-12-25"]
     )
@@ -34,7 +34,7 @@ def test_hours_in_their_time_zone(moment: str, *, is_open: bool) -> None:
 
 
 def test_summer_time() -> None:
-    """The hours follow the clock on the wall."""
+    """The hours follow local time when daylight saving time begins and ends."""
     hours = read_hours({"monday-sunday": "09:00-10:00"}, BERLIN)
     assert hours.is_open(datetime(2026, 7, 1, 7, 30, tzinfo=UTC).timestamp())
     assert not hours.is_open(datetime(2026, 12, 1, 7, 30, tzinfo=UTC).timestamp())
@@ -52,6 +52,6 @@ def test_a_whole_day() -> None:
     [{"funday": "09:00-17:00"}, {"friday-monday": "09:00-17:00"}, {"monday": "9-17"}, {"monday": "25:00-26:00"}],
 )
 def test_wrong_hours_are_named(hours: dict[str, str]) -> None:
-    """What cannot be read is named."""
+    """Invalid hours are errors that contain the value."""
     with pytest.raises(ValueError, match=r"funday|friday-monday|9-17|25:00-26:00"):
         read_hours(hours, UTC)

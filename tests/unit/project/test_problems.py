@@ -1,4 +1,4 @@
-"""Problems: how they are worded, sorted, and documented."""
+"""Problems: their wording, order and documentation."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ SECTIONS += ["config", "credentials", "endpoints"]
 
 
 def test_every_code_is_documented() -> None:
-    """The document names every code that the reader's source has."""
+    """docs/project-errors.md has every code in the source of the reader."""
     sources = "\n".join(path.read_text() for path in (ROOT / "src/manent/project").rglob("*.py"))
     codes = set(re.findall(rf'"((?:{"|".join(SECTIONS)})\.[a-z-]+)"', sources))
     files = {code for code in codes if code.endswith((".yml", ".yaml"))}
@@ -25,7 +25,7 @@ def test_every_code_is_documented() -> None:
 
 
 def test_suggestions() -> None:
-    """The nearest known name is suggested, a different case first, and nothing far-fetched."""
+    """The most similar name is suggested, a name with other case first, and no name that differs too much."""
     assert did_you_mean("Greet", ["great", "greet"]) == 'Did you mean "greet"?'
     assert did_you_mean("gret", ["bye", "greet"]) == 'Did you mean "greet"?'
     assert did_you_mean("weather", ["bye", "greet"]) == ""
@@ -33,7 +33,7 @@ def test_suggestions() -> None:
 
 
 def test_values_are_shown_short() -> None:
-    """Values are quoted, long ones cut, collections named."""
+    """Values are quoted and shortened, and collections are described."""
     assert quoted("a") == '"a"'
     assert quoted(True) == '"true"'
     assert quoted(None) == "nothing"
@@ -44,7 +44,7 @@ def test_values_are_shown_short() -> None:
 
 
 def test_a_problem_is_told_once(tmp_path: Path) -> None:
-    """The same problem twice is one; problems come by file and line, warnings apart."""
+    """A repeated problem is reported once. Problems are sorted by file and line, and warnings are separate."""
     report = Report(tmp_path)
     for line in (5, 2, 5):
         report.error("b.yml", line, "x", "code", found="f", expected="e")
@@ -56,7 +56,7 @@ def test_a_problem_is_told_once(tmp_path: Path) -> None:
 
 
 def test_cause_is_listed_before_its_consequences(tmp_path: Path) -> None:
-    """A misspelt section of the domain comes before the problems that it causes in other files."""
+    """A misspelt section of the domain is listed before the problems that it causes in other files."""
     report = Report(tmp_path)
     report.warn("data/nlu.yml", 7, "nlu", "nlu.unknown-intent", found="f", expected="e")
     report.warn("domain.yml", 4, "itents", "domain.unknown-key", found="f", expected="e")
@@ -65,7 +65,7 @@ def test_cause_is_listed_before_its_consequences(tmp_path: Path) -> None:
 
 
 def test_noise_of_a_broken_entry(tmp_path: Path) -> None:
-    """Where a line was taken out of an entry, only the syntax error counts."""
+    """If a line of an entry was removed, only its syntax error is reported."""
     report = Report(tmp_path)
     report.lose("a.yml", (3, 6), names=True)
     for line, code in ((2, "slots.no-type"), (4, "slots.no-type"), (5, "yaml.indentation")):
@@ -78,7 +78,7 @@ def test_noise_of_a_broken_entry(tmp_path: Path) -> None:
 
 
 def test_names_of_files(tmp_path: Path) -> None:
-    """Files are named relative to the project when they are inside it."""
+    """Paths of files inside the project are relative to the project."""
     report = Report(tmp_path)
 
     assert report.name_of(tmp_path / "data/nlu.yml") == "data/nlu.yml"
@@ -86,7 +86,7 @@ def test_names_of_files(tmp_path: Path) -> None:
 
 
 def test_a_message() -> None:
-    """A problem without a path or suggestion leaves nothing blank."""
+    """A problem without a path or suggestion has no empty lines."""
     problem = Problem(file="a.yml", line=3, path="", code="yaml.tab", found="a tab", expected="spaces")
 
     assert str(problem) == "a.yml:3  [yaml.tab]\n  found a tab; expected spaces"
@@ -106,7 +106,7 @@ def test_a_message() -> None:
     ],
 )
 def test_names_that_only_look_alike_are_not_suggested(word: str, known: str) -> None:
-    """A shared prefix, ending or part does not make a misspelling."""
+    """A name that only shares a prefix, an ending or a part is not suggested."""
     assert did_you_mean(word, [known]) == ""
 
 
@@ -126,5 +126,5 @@ def test_names_that_only_look_alike_are_not_suggested(word: str, known: str) -> 
     ],
 )
 def test_misspelt_names_are_suggested(word: str, known: str) -> None:
-    """A letter too many, too few or in another place."""
+    """A name is suggested if one letter is added, missing or moved."""
     assert did_you_mean(word, ["something", known, "else"]) == f'Did you mean "{known}"?'

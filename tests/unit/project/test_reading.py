@@ -1,4 +1,4 @@
-"""Whole projects: everything at once, and nothing hidden by anything else."""
+"""Reading whole projects: all problems are reported at once."""
 
 import time
 from collections.abc import Callable
@@ -78,7 +78,7 @@ stories:
 
 
 def test_ten_mistakes_ten_messages(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One reading names all ten, each with its line and what to do."""
+    """One reading reports all ten mistakes, each with its line and a suggestion."""
     monkeypatch.delenv("MISSING_VARIABLE", raising=False)
 
     with pytest.raises(ProjectError) as caught:
@@ -100,7 +100,7 @@ def test_ten_mistakes_ten_messages(make_project: MakeProject, monkeypatch: pytes
 
 
 def test_message_of_a_mistake(make_project: MakeProject) -> None:
-    """A message has place, found, expected and a suggestion."""
+    """A message contains the place, the value that was found, the expected value and a suggestion."""
     domain = 'version: "3.1"\nslots:\n  party_size:\n    type: integer\n    mappings: []\n'
 
     with pytest.raises(ProjectError) as caught:
@@ -114,7 +114,7 @@ def test_message_of_a_mistake(make_project: MakeProject) -> None:
 
 
 def test_project(make_project: MakeProject) -> None:
-    """A project is read whole, warnings with it, and its files stay as they are."""
+    """A project is read with its warnings, and its files do not change."""
     root = make_project({"domain.yml": "intents: [greet, bye, never]\nactions: [utter_greet, utter_bye]\n"})
     before = {path: path.read_bytes() for path in root.rglob("*.yml")}
 
@@ -128,7 +128,7 @@ def test_project(make_project: MakeProject) -> None:
 
 
 def test_everything_is_plain_data(make_project: MakeProject) -> None:
-    """What is read can be written as JSON, without anything of YAML's left in it."""
+    """The result can be written as JSON and contains no objects of the YAML parser."""
     project = read_project(make_project({}))
 
     encoded = msgspec.json.encode([project.domain, project.nlu, project.stories, project.config])
@@ -137,7 +137,7 @@ def test_everything_is_plain_data(make_project: MakeProject) -> None:
 
 
 def test_files_of_all_kinds_in_one(make_project: MakeProject) -> None:
-    """Domain folders, files of several kinds, test files under `data/`, and paths given by the caller."""
+    """Domain folders, files of several kinds, test files in `data/` and paths as arguments are read."""
     root = make_project({"domain.yml": ""})
     (root / "domain.yml").unlink()
     (root / "parts/one").mkdir(parents=True)
@@ -165,7 +165,7 @@ def test_files_of_all_kinds_in_one(make_project: MakeProject) -> None:
 
 
 def test_retrieval_intents(make_project: MakeProject) -> None:
-    """An intent is a retrieval intent when its examples say so."""
+    """An intent is a retrieval intent if its examples have a response key."""
     nlu = "nlu:\n- intent: bye/now\n  examples: |\n    - now\n- intent: greet\n  examples: |\n    - hi\n"
     domain = "intents: [greet, bye]\nresponses:\n  utter_greet: [{text: hi}]\n  utter_bye/now: [{text: bye}]\n"
 
@@ -209,7 +209,7 @@ rules:
 
 
 def test_newer_data_is_skipped(make_project: MakeProject) -> None:
-    """Training data of a newer format is left out with a warning."""
+    """Training data of a newer format is skipped with a warning."""
     project = read_project(make_project({"data/new.yml": 'version: "4.0"\nnlu:\n- anything: else\n'}))
 
     assert len(project.nlu.examples) == 4
@@ -218,7 +218,7 @@ def test_newer_data_is_skipped(make_project: MakeProject) -> None:
 
 @pytest.mark.parametrize(("missing", "code"), [("domain.yml", "domain.missing"), ("data", "data.missing")])
 def test_missing_files(missing: str, code: str, make_project: MakeProject) -> None:
-    """A project needs a domain and data."""
+    """A project must have a domain and data."""
     root = make_project({})
     (root / missing).rename(root / "elsewhere")
 
@@ -228,7 +228,7 @@ def test_missing_files(missing: str, code: str, make_project: MakeProject) -> No
 
 
 def test_imported_projects(make_project: MakeProject) -> None:
-    """Projects that the configuration imports are read with it, also those that they import, each once."""
+    """Projects that the configuration imports are read, also indirect imports, each once."""
     root = make_project(
         {
             "config.yml": "assistant_id: a\nimporters:\n- name: MultiProjectImporter\nimports:\n- skills/one\n",
@@ -251,7 +251,7 @@ def test_imported_projects(make_project: MakeProject) -> None:
 
 
 def test_missing_import(make_project: MakeProject) -> None:
-    """An import that is not there is a mistake with a line."""
+    """A missing import is an error with a line."""
     config = "assistant_id: a\nimporters: [{name: MultiProjectImporter}]\nimports:\n- nowhere\n"
 
     with pytest.raises(ProjectError) as caught:
@@ -260,7 +260,7 @@ def test_missing_import(make_project: MakeProject) -> None:
 
 
 def test_nlu_alone_needs_no_domain(make_project: MakeProject) -> None:
-    """A project that only understands messages may have neither domain nor stories."""
+    """For NLU alone, a project needs neither domain nor stories."""
     root = make_project({})
     (root / "domain.yml").unlink()
     (root / "data/rules.yml").unlink()
@@ -283,7 +283,7 @@ def test_no_configuration(make_project: MakeProject) -> None:
 
 
 def test_format_2(make_project: MakeProject) -> None:
-    """A project of format 2.0 reads as one of 3.1, and remembers what it was."""
+    """A project of format 2.0 is converted to 3.1, and its original format is recorded."""
     project = read_project(
         make_project(
             {
@@ -324,5 +324,5 @@ def test_ten_thousand_examples(make_project: MakeProject) -> None:
 @pytest.mark.skipif(not CONFORMANCE.is_dir(), reason="the conformance projects are not here")
 @pytest.mark.parametrize("root", sorted(CONFORMANCE.glob("*/project")), ids=lambda path: path.parent.name)
 def test_conformance_projects(root: Path) -> None:
-    """Projects that Rasa trains are read without an error."""
+    """Projects that Rasa can train have no errors."""
     assert read_project(root).domain.intents

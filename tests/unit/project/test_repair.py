@@ -1,4 +1,4 @@
-"""A syntax error is told where it was made, and hides nothing else."""
+"""A syntax error is reported at its line and does not hide other problems."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -88,7 +88,7 @@ UNKNOWN_RESPONSE = "data/rules.yml:10 story.unknown-response"
     ],
 )
 def test_mended(file: str, old: str, new: str, mistake: str, make_project: MakeProject) -> None:
-    """Mistakes that can be mended by guess: told at their line, with all others and nothing else."""
+    """Mistakes that can be corrected are reported at their lines, with all other mistakes and no further errors."""
     assert old in FILES[file]
     root = make_project(FILES | {file: FILES[file].replace(old, new, 1)})
 
@@ -113,7 +113,7 @@ def _sorting(place: str) -> tuple[str, int]:
     ],
 )
 def test_taken_out(text: str, code: str, make_project: MakeProject) -> None:
-    """A line that cannot be mended is taken out: its entry is not complained of, and no name is called unknown."""
+    """If a line cannot be corrected, it is removed. Its entry has no other problems, and no name is called unknown."""
     root = make_project(FILES | {"domain.yml": DOMAIN.replace('"Hello"', text)})
 
     found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root).problems if not p.warning]
@@ -122,7 +122,7 @@ def test_taken_out(text: str, code: str, make_project: MakeProject) -> None:
 
 
 def test_a_section_that_is_no_list(make_project: MakeProject) -> None:
-    """Names of a section that cannot be understood are not called unknown elsewhere."""
+    """Names of an unreadable section are not reported as unknown in other places."""
     root = make_project(FILES | {"domain.yml": DOMAIN.replace("  - greet", "  -greet")})
 
     found = [f"{p.file}:{p.line} {p.code}" for p in validate_project(root).problems if not p.warning]
@@ -131,7 +131,7 @@ def test_a_section_that_is_no_list(make_project: MakeProject) -> None:
 
 
 def test_what_is_lost() -> None:
-    """A mended line loses itself, a line taken out the entry around it."""
+    """A corrected line loses only itself, and a removed line its whole entry."""
     text = "slots:\n  a:\n    type: x\n  b:\n    type: @y\n  c:\n    type: z"
 
     def first_error(candidate: str) -> int | None:

@@ -12,7 +12,7 @@ SpotOf = Callable[[str], Spot]
 
 
 def test_every_key(spot_of: SpotOf, report: Report) -> None:
-    """All keys of a variation are read, and deep values become plain data."""
+    """All keys of a variation are read, and nested values become plain data."""
     (variation,) = read_response(
         "utter_x",
         spot_of(
@@ -53,7 +53,7 @@ def test_every_key(spot_of: SpotOf, report: Report) -> None:
 
 @pytest.mark.parametrize("text", ['- text: ""', "- custom: {a: 1}", "- text: 5"])
 def test_what_is_enough(text: str, spot_of: SpotOf, report: Report) -> None:
-    """An empty text or a custom payload is enough; a number is taken as text."""
+    """An empty text or a custom payload is enough, and a number becomes a text."""
     assert len(read_response("utter_x", spot_of(text))) == 1
     assert not report.errors
 
@@ -74,14 +74,14 @@ def test_what_is_enough(text: str, spot_of: SpotOf, report: Report) -> None:
     ],
 )
 def test_mistakes(text: str, line: int, code: str, spot_of: SpotOf, report: Report) -> None:
-    """Each mistake is one error at its line."""
+    """Each mistake is reported as one error at its line."""
     read_response("utter_x", spot_of(text))
 
     assert [(problem.line, problem.code) for problem in report.errors] == [(line, code)]
 
 
 def test_unknown_kind_of_condition(spot_of: SpotOf, report: Report) -> None:
-    """A variation whose condition is of an unknown kind is never used, as in Rasa, and is warned of."""
+    """A variation whose condition has an unknown type is never used, as in Rasa, and is a warning."""
     variations = read_response("utter_x", spot_of("- text: a\n  condition:\n  - {type: intent, name: x}\n- text: b\n"))
 
     assert [variation.text for variation in variations] == ["b"]

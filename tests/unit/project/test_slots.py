@@ -12,7 +12,7 @@ SpotOf = Callable[[str], Spot]
 
 
 def test_every_type(spot_of: SpotOf, report: Report) -> None:
-    """Each type has its options; module paths of the built-in classes are types, too."""
+    """Each type has its options. The paths of Rasa's classes are types, too."""
     texts = {
         "text": Slot(name="s", type="text"),
         "bool": Slot(name="s", type="bool"),
@@ -28,7 +28,7 @@ def test_every_type(spot_of: SpotOf, report: Report) -> None:
 
 
 def test_options(spot_of: SpotOf) -> None:
-    """Initial value and influence are read; deep values become plain data."""
+    """Initial value and influence are read, and nested values become plain data."""
     slot = read_slot(
         "s", spot_of("{type: list, initial_value: [{a: 1}], influence_conversation: false, mappings: [{type: custom}]}")
     )
@@ -40,7 +40,7 @@ def test_options(spot_of: SpotOf) -> None:
 
 
 def test_mappings(spot_of: SpotOf, report: Report) -> None:
-    """Mappings of every type, with names single or in lists, and conditions."""
+    """Mappings of every type are read, with one or several names, and with conditions."""
     slot = read_slot(
         "s",
         spot_of(
@@ -98,7 +98,7 @@ mappings:
     ],
 )
 def test_mistakes(text: str, code: str, suggestion: str, spot_of: SpotOf, report: Report) -> None:
-    """Each mistake is one error that says what to do."""
+    """Each mistake is one error with a suggestion."""
     read_slot("s", spot_of(text))
 
     (problem,) = report.errors
@@ -114,7 +114,7 @@ def test_mistakes(text: str, code: str, suggestion: str, spot_of: SpotOf, report
     ],
 )
 def test_mappings_that_mean_less(mapping: str, code: str, suggestion: str, spot_of: SpotOf, report: Report) -> None:
-    """Rasa overlooks these, so they are read as Rasa reads them; but they are named."""
+    """Mappings that Rasa ignores in part are read as in Rasa, with a warning."""
     slot = read_slot("s", spot_of(f"{{type: text, mappings: [{mapping}]}}"))
     assert slot is not None
 
@@ -126,7 +126,7 @@ def test_mappings_that_mean_less(mapping: str, code: str, suggestion: str, spot_
 
 
 def test_suspicious_values(spot_of: SpotOf, report: Report) -> None:
-    """A number outside its range and a categorical slot without values are warned of."""
+    """A number outside its range and a categorical slot without values are warnings."""
     read_slot("s", spot_of("{type: float, initial_value: 5, mappings: []}"))
     read_slot("s", spot_of("{type: categorical, mappings: []}"))
 

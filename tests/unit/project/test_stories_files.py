@@ -96,7 +96,7 @@ def at(line: int) -> Where:
     ],
 )
 def test_steps(step: str, expected: Step, read: Read, report: Report) -> None:
-    """Every kind of step is read, with its line."""
+    """Every type of step is read, with its line."""
     data = read(f"stories:\n- story: s\n  steps:\n  - {step}\n")
 
     assert not report.errors
@@ -104,7 +104,7 @@ def test_steps(step: str, expected: Step, read: Read, report: Report) -> None:
 
 
 def test_several_slots_in_one_step(read: Read) -> None:
-    """Each slot of a `slot_was_set` is a step of its own."""
+    """Each slot of a `slot_was_set` becomes a separate step."""
     data = read("stories:\n- story: s\n  steps:\n  - slot_was_set:\n    - a: 1\n    - b\n")
 
     assert data.stories[0].steps == (
@@ -114,7 +114,7 @@ def test_several_slots_in_one_step(read: Read) -> None:
 
 
 def test_rules(read: Read, report: Report) -> None:
-    """Rules have conditions and two switches."""
+    """Rules can have conditions, `conversation_start` and `wait_for_user_input`."""
     data = read(
         "rules:\n- rule: r\n  conversation_start: true\n  wait_for_user_input: false\n"
         "  condition:\n  - slot_was_set:\n    - s: true\n  - active_loop: f\n"
@@ -129,7 +129,7 @@ def test_rules(read: Read, report: Report) -> None:
 
 
 def test_retrieval_intent_is_reduced(read: Read, report: Report) -> None:
-    """Training stories know only the retrieval intent itself."""
+    """Training stories contain only the retrieval intent, without the response key."""
     data = read("stories:\n- story: s\n  steps:\n  - intent: faq/ask\n")
 
     assert data.stories[0].steps == (UserStep(intent="faq", where=at(4)),)
@@ -152,7 +152,7 @@ def test_retrieval_intent_is_reduced(read: Read, report: Report) -> None:
     ],
 )
 def test_mistakes(text: str, line: int, code: str, read: Read, report: Report) -> None:
-    """Each mistake is an error at its line."""
+    """Each mistake is reported as an error at its line."""
     read(text)
 
     assert (line, code) in [(problem.line, problem.code) for problem in report.errors]
@@ -167,7 +167,7 @@ def test_mistakes(text: str, line: int, code: str, read: Read, report: Report) -
     ],
 )
 def test_a_step_without_a_key(step: str, hint: str, read: Read, report: Report) -> None:
-    """A name alone is an error that says how to write it, and each kind of step once."""
+    """A name without a key is an error with the correct form, reported once per type of step."""
     read(f"stories:\n- story: s\n  steps:\n  - {step}\n")
 
     (problem,) = report.errors
@@ -176,7 +176,7 @@ def test_a_step_without_a_key(step: str, hint: str, read: Read, report: Report) 
 
 
 def test_test_stories(tmp_path: Path) -> None:
-    """Test stories are the `test_*` files; they have text with annotations, and the intent that it should have."""
+    """Stories in `test_*` files are test stories, with annotated texts and the expected intents."""
     (tmp_path / "test_one.yml").write_text(
         "stories:\n- story: s\n  steps:\n  - user: |\n      to [Rome](city)\n    intent: faq/ask\n"
         '  - user: |\n      /inform{"city": "[x](y)"}\n    intent: inform\n  - action: utter_x\n'
@@ -193,7 +193,7 @@ def test_test_stories(tmp_path: Path) -> None:
 
 
 def test_mistakes_in_test_stories(tmp_path: Path) -> None:
-    """All mistakes of all test files come at once."""
+    """The mistakes of all test stories are reported at once."""
     (tmp_path / "test_one.yml").write_text("stories:\n- story: s\n  steps:\n  - x: y\n")
     (tmp_path / "test_two.yml").write_text("stories: [\n")
 
@@ -214,7 +214,7 @@ def test_mistakes_in_test_stories(tmp_path: Path) -> None:
     ],
 )
 def test_incomplete_stories(text: str, line: int, code: str, read: Read, report: Report) -> None:
-    """A name or a step that is missing is a warning, as in Rasa; the rest is read."""
+    """A missing name or step is a warning, as in Rasa, and the rest is read."""
     read(text)
 
     assert not report.errors

@@ -1,4 +1,4 @@
-"""The picture of the stories."""
+"""The graph of the stories."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -35,7 +35,7 @@ STORIES = """stories:
 
 
 def graph_of(make_project: MakeProject, **options: int) -> Graph:
-    """Return the graph of a project with these stories only."""
+    """Return the graph of a project that has only these stories."""
     root = make_project({"data/rules.yml": STORIES, "domain.yml": DOMAIN})
     return build_graph(read_project(root).stories, **options)
 
@@ -49,7 +49,7 @@ responses: {utter_greet: [{text: a}], utter_bye: [{text: b}], utter_ask_s: [{tex
 
 
 def test_stories_share_their_beginning(make_project: MakeProject) -> None:
-    """Steps in common are drawn once; a checkpoint joins stories."""
+    """Common steps are one node, and a checkpoint joins stories."""
     graph = graph_of(make_project)
 
     labels = [node.label for node in graph.nodes.values()]
@@ -62,7 +62,7 @@ def test_stories_share_their_beginning(make_project: MakeProject) -> None:
 
 
 def test_what_the_user_says(make_project: MakeProject) -> None:
-    """Edges show intents, entities, alternatives and slots."""
+    """Edges have intents, entities, alternatives and slots."""
     graph = graph_of(make_project)
 
     ((label,),) = [said for (source, _), said in graph.edges.items() if source == "checkpoint asked"]
@@ -70,13 +70,13 @@ def test_what_the_user_says(make_project: MakeProject) -> None:
 
 
 def test_history_decides_what_is_shared(make_project: MakeProject) -> None:
-    """The longer the history, the fewer nodes are shared."""
+    """A longer history shares fewer nodes."""
     assert len(graph_of(make_project, max_history=1).nodes) <= len(graph_of(make_project, max_history=5).nodes)
     assert END in graph_of(make_project).nodes
 
 
 def test_page(make_project: MakeProject) -> None:
-    """The page is whole, well-formed, escaped, and asks nobody for anything."""
+    """The page is complete, well-formed and escaped, and loads nothing from other servers."""
     graph = graph_of(make_project)
     page = graph_html(graph, "My <bot>")
 
@@ -90,5 +90,5 @@ def test_page(make_project: MakeProject) -> None:
 
 
 def test_no_stories() -> None:
-    """Without stories there is a page with nothing but the start."""
+    """Without stories, the page has only the start node."""
     assert "start" in graph_html(build_graph(Stories()), "empty")
