@@ -35,7 +35,8 @@ def predict(assistant: Assistant, tracker: Tracker) -> Json:
     """Return `scores` (in the order of the actions), `policy` and `confidence`. This does not change the tracker."""
     domain = assistant.domain
     followup = tracker.state.followup_action
-    if followup in domain.action_index:
+    policy: str | None
+    if followup is not None and followup in domain.action_index:
         policy, confidence, found = "followup_action", 1.0, {followup: 1.0}
     else:
         choice = assistant.dialogue.ensemble.choose(tracker)
