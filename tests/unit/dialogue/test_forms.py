@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from manent.core.errors import ActionError
 from manent.core.events import ActionExecuted, SlotSet
 from manent.core.tracker import Tracker
 from manent.dialogue.model import DialogueModel
@@ -57,6 +58,21 @@ def test_question_from_an_nlg_server(tmp_path: Path) -> None:
     talk.generated = lambda step: {"text": f"<{step.response}>"}
 
     assert said(talk.intent("order")) == ["<utter_ask_size>"]
+
+
+def test_listed_form_runs_if_no_code_replaces_it(tmp_path: Path) -> None:
+    """A domain can list a form under `actions`, too; without code of this name, the form runs."""
+    model = train(tmp_path, domain=SHOP_DOMAIN.replace("actions: [", "actions: [order_form, "), data=SHOP_DATA)
+
+    def unknown(step: CallAction, _: Tracker) -> Answer:
+        raise ActionError("action_unknown", f"{step.name} is not defined")
+
+    talk = Talk(model, {"order_form": unknown, "validate_order_form": accepting})
+
+    assert said(talk.intent("order")) == ["Which size?"]
+    assert said(talk.intent("inform", size="big")) == ["How many big?"]
+    talk.intent("inform", amount=3)
+    assert said(talk.intent("affirm")) == ["3 x big, gift True"]
 
 
 def test_event_order_of_a_filled_turn(shop: DialogueModel) -> None:
