@@ -30,13 +30,15 @@ _OMITTED = ("action_listen", "action_session_start", "action_extract_slots")
 def write(name: str, events: Sequence[Event]) -> str:
     """Return the YAML of a conversation: one story for each session that has steps.
 
-    If no session has steps, return one empty story.
+    If no session has steps, return a file without stories.
     """
-    sessions = [steps for session in _sessions(events) if (steps := _lines((event, "") for event in session))] or [[]]
+    sessions = [steps for session in _sessions(events) if (steps := _lines((event, "") for event in session))]
+    if not sessions:
+        return f"{_HEAD[0]}\n"
     stories = []
     for number, steps in enumerate(sessions, 1):
         title = name if len(sessions) == 1 else f"{name}, story {number}"
-        stories += [f"- story: {write_scalar(title)}", *(["  steps:", *steps] if steps else ["  steps: []"])]
+        stories += [f"- story: {write_scalar(title)}", "  steps:", *steps]
     return "\n".join([*_HEAD, *stories, ""])
 
 
@@ -152,5 +154,8 @@ def write_scalar(value: Any) -> str:
     """Return a value as YAML on one line. Objects are written as JSON."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
-    shown: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1_000_000)
+    style = '"' if isinstance(value, str) and value.splitlines() not in ([], [value]) else None
+    shown: str = yaml.safe_dump(
+        value, default_style=style, default_flow_style=True, allow_unicode=True, width=1_000_000
+    )
     return shown.removesuffix("\n").removesuffix("\n...")

@@ -137,7 +137,7 @@ def score_core(
         models = [path for folder in models for path in sorted(folder.glob("*.tar.gz"))]
     is_kept = score_stories(
         models,
-        find_test_stories(stories or [Path()]),
+        find_test_stories(stories or [Path()], every_file=stories is not None and not end_to_end),
         out=out,
         end_to_end=end_to_end,
         limit=max_stories,
@@ -150,8 +150,12 @@ def score_core(
         raise typer.Exit(1)
 
 
-def find_test_stories(paths: Sequence[Path]) -> Stories:
-    """Read the test stories in files and folders. If a folder contains no test stories, read all its stories.
+def find_test_stories(paths: Sequence[Path], *, every_file: bool = False) -> Stories:
+    """Read the test stories in files and folders. If the folders contain no test stories, read all their stories.
+
+    Args:
+        paths: the files and folders.
+        every_file: whether to read all stories of the folders, not only those in files named `test_….yml`.
 
     Raises:
         ProjectError: a file has mistakes. The error lists the mistakes of all files.
@@ -160,7 +164,7 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise ManentError("test.no_file", f"--stories: no file or folder {', '.join(missing)} exists")
-    stories = _read_stories(paths)
+    stories = _read_every_file(paths) if every_file else _read_stories(paths)
     if not stories.stories:
         raise ManentError(
             "test.no_stories",
@@ -172,14 +176,16 @@ def find_test_stories(paths: Sequence[Path]) -> Stories:
 
 def _read_stories(paths: Sequence[Path]) -> Stories:
     from manent.project.data.stories import read_test_stories
-    from manent.project.files import STORY_SUFFIXES, find_files
 
     stories = read_test_stories(paths)
-    if not stories.stories:
-        stories = read_test_stories(
-            [file for path in paths if path != Path() for file in find_files([path], STORY_SUFFIXES)]
-        )
-    return stories
+    return stories if stories.stories else _read_every_file([path for path in paths if path != Path()])
+
+
+def _read_every_file(paths: Sequence[Path]) -> Stories:
+    from manent.project.data.stories import read_test_stories
+    from manent.project.files import STORY_SUFFIXES, find_files
+
+    return read_test_stories([file for path in paths for file in find_files([path], STORY_SUFFIXES)])
 
 
 def score_stories(

@@ -149,7 +149,7 @@ class Acting(msgspec.Struct, kw_only=True):
         return events
 
     def call_or(self, action: str, built_in: "Callable[[Acting], Done]") -> Activity[list[Event]]:
-        """Run a custom action that replaces a built-in one. If the project does not define it, run the built-in one.
+        """Run a custom action that replaces a built-in action or a form. If no code defines it, run what it replaces.
 
         Raises:
             ActionRejected: the action refused to run.
@@ -160,7 +160,10 @@ class Acting(msgspec.Struct, kw_only=True):
         except ActionError as error:
             if error.code not in _NOT_DEFINED:
                 raise
-            log.warning("the domain lists %s under actions, but no code defines it; the built-in action runs", action)
+            log.warning(
+                "the domain lists %s under actions, but no code defines it; the built-in action or form runs",
+                action,
+            )
         did = built_in(self)
         return did if isinstance(did, list) else (yield from did)
 

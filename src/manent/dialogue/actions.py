@@ -40,6 +40,8 @@ class Actions:
         if name in domain.actions:
             if name in _BUILT_IN:
                 return lambda acting: acting.call_or(name, _BUILT_IN[name])
+            if name in domain.forms:
+                return lambda acting: acting.call_or(name, lambda _: run_form(acting, filler, domain.forms[name]))
             if not name.startswith("utter_"):
                 return lambda acting: acting.call(name)
         elif name in _BUILT_IN:

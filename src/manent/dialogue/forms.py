@@ -193,6 +193,7 @@ def _ask(acting: Acting, form: Form, slot: str, before: Sequence[Event]) -> Acti
     for part in (f"{form.name}_{slot}", slot):
         if f"action_ask_{part}" in domain.actions:
             return (yield from acting.call(f"action_ask_{part}", trailing=shown))
-        if f"utter_ask_{part}" in domain.responses:
+        # With an NLG server, a domain can list the names of its responses under `actions`, without texts.
+        if f"utter_ask_{part}" in domain.responses or f"utter_ask_{part}" in domain.actions:
             return (yield from acting.say(f"utter_ask_{part}", trailing=shown))
     return []

@@ -170,7 +170,8 @@ def rule_sequences(domain: Domain, rules: Iterable[Rule]) -> list[Sequence]:
                 placed.append(Placed(ActionExecuted(name=ANYTHING), rule.where))
             placed += [each for step in steps for each in _step_events(domain, step)]
             end = LISTEN if rule.wait_for_user_input else ANYTHING
-            if not _ends_in_listen(placed) or end == ANYTHING:
+            # After a rule that consists only of an intent, the bot listens without a reply.
+            if not _ends_in_listen(placed) or end == ANYTHING or isinstance(placed[-1].event, UserUttered):
                 placed.append(Placed(ActionExecuted(name=end), steps[-1].where if steps else rule.where))
             sequences.append(Sequence(name=rule.name, placed=tuple(placed), is_rule=True))
     return sequences

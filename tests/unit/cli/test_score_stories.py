@@ -79,6 +79,20 @@ def test_models_are_compared(trained: Manent, shop: Path) -> None:
     assert trained("test core -m models --evaluate-model-directory --out all")[1].count("2 of 3") == 2
 
 
+def test_a_named_folder_is_read_completely(trained: Manent, shop: Path) -> None:
+    """As in Rasa, `test core -s FOLDER` plays all stories of the folder, and with --e2e those in `test_….yml`."""
+    greeting = "{intent: greet}, {action: utter_greet}"
+    story = f"stories: [{{story: greet twice, steps: [{greeting}, {greeting}]}}]"
+    (shop / "tests/other.yml").write_text(story)
+
+    totals = []
+    for options in ("-s tests", "-s tests --e2e", ""):
+        assert trained(f"test core {options}")[0] == 0
+        report = msgspec.json.decode((shop / "results/story_report.json").read_bytes())
+        totals.append(report["conversation_accuracy"]["total"])
+    assert totals == [4, 3, 3]
+
+
 def test_without_stories(trained: Manent, shop: Path) -> None:
     """No test stories are no success: the command says what to write."""
     (shop / "tests/test_stories.yml").unlink()

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from manent.core.errors import ActionError
 from manent.core.events import ActionExecuted, SlotSet
 from manent.core.tracker import Tracker
 from manent.dialogue.model import DialogueModel
 from manent.dialogue.steps import CallAction
+from unit.dialogue.conftest import SHOP_DATA, SHOP_DOMAIN
 from unit.dialogue.talking import Answer, Talk, brief, said, slot, train
 
 
@@ -45,6 +47,32 @@ def test_whole_form(shop: DialogueModel) -> None:
         "bot 3 x big, gift True",
     ]  # fmt: skip
     assert talk.tracker.active_loop_name is None
+
+
+def test_question_from_an_nlg_server(tmp_path: Path) -> None:
+    """With an NLG server, a form asks with responses that the domain only lists under `actions`."""
+    domain = SHOP_DOMAIN.replace("actions: [", "actions: [utter_ask_size, ").replace(
+        "  utter_ask_size: ", "  utter_other: "
+    )
+    talk = Talk(train(tmp_path, domain=domain, data=SHOP_DATA, external_nlg=True), {"validate_order_form": accepting})
+    talk.generated = lambda step: {"text": f"<{step.response}>"}
+
+    assert said(talk.intent("order")) == ["<utter_ask_size>"]
+
+
+def test_listed_form_runs_if_no_code_replaces_it(tmp_path: Path) -> None:
+    """A domain can list a form under `actions`, too; without code of this name, the form runs."""
+    model = train(tmp_path, domain=SHOP_DOMAIN.replace("actions: [", "actions: [order_form, "), data=SHOP_DATA)
+
+    def unknown(step: CallAction, _: Tracker) -> Answer:
+        raise ActionError("action_unknown", f"{step.name} is not defined")
+
+    talk = Talk(model, {"order_form": unknown, "validate_order_form": accepting})
+
+    assert said(talk.intent("order")) == ["Which size?"]
+    assert said(talk.intent("inform", size="big")) == ["How many big?"]
+    talk.intent("inform", amount=3)
+    assert said(talk.intent("affirm")) == ["3 x big, gift True"]
 
 
 def test_event_order_of_a_filled_turn(shop: DialogueModel) -> None:

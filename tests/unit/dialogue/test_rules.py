@@ -392,3 +392,19 @@ def test_a_rejection_of_before_a_rewind_counts_no_more(tmp_path: Path) -> None:
     talk.intent("b")
 
     assert tried == ["a", "b", "a"]
+
+
+def test_rule_without_actions_keeps_the_bot_silent(tmp_path: Path) -> None:
+    """As in Rasa, a rule that consists only of an intent lets the bot listen without a reply."""
+    domain = "intents: [noise, greet]\nresponses: {utter_greet: [{text: hi}], utter_default: [{text: sorry}]}\n"
+    data = """
+rules:
+  - {rule: noise, steps: [{intent: noise}]}
+  - {rule: greet, steps: [{intent: greet}, {action: utter_greet}]}
+"""
+    talk = Talk(train(tmp_path, domain=domain, data=data))
+
+    assert said(talk.intent("noise")) == []
+    assert talk.tracker.latest_action_name == "action_listen"
+    assert talk.intent("noise") == ["user noise", "intent", "action_listen"]
+    assert said(talk.intent("greet")) == ["hi"]

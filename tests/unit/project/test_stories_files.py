@@ -128,6 +128,14 @@ def test_rules(read: Read, report: Report) -> None:
     assert len(rule.steps) == 2
 
 
+def test_rule_that_begins_with_three_dots(read: Read, report: Report) -> None:
+    """As in Rasa, a rule can begin with the action `...`, which has no effect."""
+    data = read("rules:\n- rule: r\n  steps:\n  - action: ...\n  - intent: a\n  - action: b\n")
+
+    assert not report.errors
+    assert data.rules[0].steps == (UserStep(intent="a", where=at(5)), ActionStep(name="b", where=at(6)))
+
+
 def test_retrieval_intent_is_reduced(read: Read, report: Report) -> None:
     """Training stories contain only the retrieval intent, without the response key."""
     data = read("stories:\n- story: s\n  steps:\n  - intent: faq/ask\n")

@@ -33,6 +33,8 @@ from manent.project.yaml.documents import Broken, parse_document, plain, read_te
 
 STORY_KEYS = ("story", "steps", "metadata")
 RULE_KEYS = ("rule", "steps", "condition", "conversation_start", "wait_for_user_input", "metadata")
+_ANYTHING_BEFORE = "..."
+"""Name of a first action that means that any turns can precede the rule. This is the default, so it is dropped."""
 STEP_KEYS = ("intent", "user", "action", "bot", "checkpoint", "slot_was_set", "active_loop", "or")
 """Kinds of steps. A checkpoint can also contain the key `slot_was_set`, so `checkpoint` precedes `slot_was_set`."""
 _BESIDE = {
@@ -129,9 +131,12 @@ def _rule(item: Spot) -> Rule | None:
     for key in flags:
         if (spot := item.get(key)) is not None and (flag := spot.flag()) is not None:
             flags[key] = flag
+    steps = _steps(item, is_test=False)
+    if steps and isinstance(steps[0], ActionStep) and steps[0].name == _ANYTHING_BEFORE:
+        steps = steps[1:]
     return Rule(
         name=name,
-        steps=_steps(item, is_test=False),
+        steps=steps,
         conditions=_conditions(item),
         conversation_start=flags["conversation_start"],
         wait_for_user_input=flags["wait_for_user_input"],

@@ -33,9 +33,15 @@ class Prediction(msgspec.Struct, kw_only=True):
 
 def predict(assistant: Assistant, tracker: Tracker) -> Json:
     """Return `scores` (in the order of the actions), `policy` and `confidence`. This does not change the tracker."""
-    choice = assistant.dialogue.ensemble.choose(tracker)
     domain = assistant.domain
+    followup = tracker.state.followup_action
+    policy: str | None
+    if followup is not None and followup in domain.action_index:
+        policy, confidence, found = "followup_action", 1.0, {followup: 1.0}
+    else:
+        choice = assistant.dialogue.ensemble.choose(tracker)
+        policy, confidence, found = choice.policy, choice.confidence, choice.scores
     names = [name for name in domain.action_names if name not in _UNLISTED or name in domain.actions]
     names.insert(names.index(FOLLOWING), PLACEHOLDER)
-    scores = [{"action": name, "score": choice.scores.get(name, 0.0)} for name in names]
-    return {"scores": scores, "policy": choice.policy, "confidence": choice.confidence}
+    scores = [{"action": name, "score": found.get(name, 0.0)} for name in names]
+    return {"scores": scores, "policy": policy, "confidence": confidence}

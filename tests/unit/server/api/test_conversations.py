@@ -105,6 +105,22 @@ async def test_story(http: httpx.AsyncClient) -> None:
     )
 
 
+async def test_story_of_an_empty_conversation(http: httpx.AsyncClient) -> None:
+    """A conversation without messages has no stories."""
+    await http.get("/conversations/ada/tracker")
+
+    assert (await http.get("/conversations/ada/story")).text == 'version: "3.1"\n'
+
+
+async def test_story_with_a_value_of_several_lines(http: httpx.AsyncClient) -> None:
+    """A slot value with line breaks is one line of YAML."""
+    value = "two\nlines"
+    await say(http, "hello")
+    await http.post("/conversations/ada/tracker/events", json={"event": "slot", "name": "who", "value": value})
+
+    assert '    - who: "two\\nlines"' in (await http.get("/conversations/ada/story")).text.splitlines()
+
+
 async def test_no_latest_action_is_an_empty_object(http: httpx.AsyncClient) -> None:
     """After a restart, `latest_action` is an empty object, as in Rasa."""
     await say(http, "hello")
@@ -137,6 +153,17 @@ async def test_predict_says_and_does_nothing(http: httpx.AsyncClient, server: Ru
     scores = [each["score"] for each in answer["scores"]]
     assert scores == sorted(scores, reverse=True)
     assert await server.conversations.engine.store.head("ada") == before
+
+
+async def test_predict_answers_with_the_followup_action(http: httpx.AsyncClient) -> None:
+    """A follow-up action is the prediction, as in the next turn."""
+    await say(http, "hello")
+    await http.post("/conversations/ada/tracker/events", json={"event": "followup", "name": "utter_ping"})
+    answer = (await http.post("/conversations/ada/predict")).json()
+
+    assert (answer["policy"], answer["confidence"]) == ("followup_action", 1.0)
+    assert answer["scores"][0] == {"action": "utter_ping", "score": 1.0}
+    assert {each["score"] for each in answer["scores"][1:]} == {0.0}
 
 
 MISTAKES: tuple[tuple[str, str, Any, int, str], ...] = (
