@@ -18,17 +18,16 @@ import asyncio
 import itertools
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 from load import PHRASES, Talker
-from project import template, train
-from servers import MANENT, ONE_THREAD, ROOT, free_port
+from project import trained_by_each
+from servers import MANENT, ONE_THREAD, Contender, checked_out, free_port
 
 FEW = 64
 VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
@@ -72,7 +71,7 @@ async def _connected(http: aiohttp.ClientSession, url: str) -> Talker:
             await asyncio.sleep(0.2)
 
 
-def instructions(python: Path, project: Path, conversations: int, turns: int) -> float:
+def instructions(version: Contender, project: Path, conversations: int, turns: int) -> float:
     """Return the millions of instructions of one server, from its start to its end.
 
     Raises:
@@ -82,7 +81,7 @@ def instructions(python: Path, project: Path, conversations: int, turns: int) ->
     environment = {**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0"}
     # Compile Python files first, as on users' machines. The counts for the start would otherwise include the compiler.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [*VALGRIND, str(python), "-m", "manent", "run", "-i", "127.0.0.1", "-p", str(port), "--quiet"]
+    command = [*VALGRIND, *version.command(port), "--quiet"]
     server = subprocess.Popen(
         command, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -97,12 +96,12 @@ def instructions(python: Path, project: Path, conversations: int, turns: int) ->
     return int(counted[1].replace(",", "")) / 1e6
 
 
-def measure(python: Path, project: Path, conversations: int, turns: int) -> Counts:
-    """Return the counts for the checkout that has this interpreter."""
-    sources = python.parents[2] / "src"
-    subprocess.run([python, "-m", "compileall", "-q", str(sources)], check=True)  # The start compiles nothing.
-    few = instructions(python, project, conversations, FEW)
-    return Counts(start=few, turn=(instructions(python, project, conversations, FEW + turns) - few) / turns)
+def measure(version: Contender, project: Path, conversations: int, turns: int) -> Counts:
+    """Return the counts for one version."""
+    compiling = "import compileall, manent; compileall.compile_dir(manent.__path__[0], quiet=1)"
+    subprocess.run([version.serve[0], "-c", compiling], check=True)  # The start compiles nothing.
+    few = instructions(version, project, conversations, FEW)
+    return Counts(start=few, turn=(instructions(version, project, conversations, FEW + turns) - few) / turns)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -112,18 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--conversations", type=int, default=1)
     parser.add_argument("--turns", type=int, default=400)
     chosen = parser.parse_args(arguments)
-    checkouts = [ROOT] if chosen.against is None else [chosen.against.resolve(), ROOT]
+    versions = [] if chosen.against is None else [checked_out(chosen.against)]
+    versions.append(MANENT)
     measured = []
     with tempfile.TemporaryDirectory() as folder:
-        # The older checkout makes the project, because it may not train what the newer one makes.
-        assistant = template(Path(folder), checkouts[0] / ".venv" / "bin" / "python")
-        for number, checkout in enumerate(checkouts):
-            python = checkout / ".venv" / "bin" / "python"
-            # Each checkout has its own model and store, because formats and schemas can differ.
-            project = shutil.copytree(assistant, Path(folder) / str(number))
-            train(replace(MANENT, train=(str(python), "-m", "manent", "train", "--force")), project)
-            counts = measure(python, project, chosen.conversations, chosen.turns)
-            print(f"{checkout.name}: start {counts.start:.0f} million, turn {counts.turn:.3f} million", flush=True)
+        for each, project in zip(versions, trained_by_each(versions, Path(folder)), strict=True):
+            counts = measure(each, project, chosen.conversations, chosen.turns)
+            print(f"{each.name}: start {counts.start:.0f} million, turn {counts.turn:.3f} million", flush=True)
             measured.append(counts)
     if len(measured) > 1:
         before, after = measured

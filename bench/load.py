@@ -6,6 +6,7 @@ therefore measure any server that supports this protocol.
 
 import asyncio
 import json
+import random
 import statistics
 import time
 import uuid
@@ -19,10 +20,16 @@ from servers import Running
 PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
 """Messages to the assistant of `manent init`. A number is appended to each."""
 
+OTHER_TAB_S = 10.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The results of a run: turns per second, latencies in ms, server CPU in µs per turn, and cores used."""
+    """The results of a run: turns per second, latencies in ms, server CPU in µs per turn, and cores used.
+
+    `other_p50_ms` and `other_p99_ms` are the times from the arrival of a reply in the visitor's own tab until its
+    arrival in the visitor's tab on another server. They are 0 if there is no other tab.
+    """
 
     turns: int
     per_second: float
@@ -30,6 +37,8 @@ class Result:
     p99_ms: float
     cpu_us: float
     cores: float
+    other_p50_ms: float = 0.0
+    other_p99_ms: float = 0.0
 
     @property
     def per_core(self) -> float:
@@ -42,6 +51,7 @@ class Talker:
 
     def __init__(self, http: aiohttp.ClientSession, url: str, session_id: str | None = None) -> None:
         self.http = http
+        self.replied: list[float] = []  # values of time.perf_counter() at which replies arrived
         self.session_id = session_id
         self.url = url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
 
@@ -73,12 +83,34 @@ class Talker:
         async with asyncio.timeout(within_s):
             while True:
                 frame = await self.socket.receive_str()
+                if frame.startswith('42["bot_uttered"'):
+                    self.replied.append(time.perf_counter())
                 if frame == "2":
                     await self.socket.send_str("3")
                 elif frame.startswith('42["error"'):
                     raise RuntimeError(frame)
                 elif frame.startswith(prefix):
                     return frame
+
+
+class OtherTab(Talker):
+    """Another tab of a `Talker`, which only receives. It uses protocol 1, which is written for several tabs."""
+
+    async def open(self) -> Self:
+        """Connect and join the session."""
+        self.socket = await self.http.ws_connect(self.url, max_msg_size=0)
+        await self._frame("0")
+        await self.socket.send_str("40")
+        await self._frame("40")
+        request = json.dumps(["session_request", {"protocol": 1, "session_id": self.session_id}])
+        await self.socket.send_str(f"421{request}")
+        await self._frame("431")
+        return self
+
+    async def listen(self) -> None:
+        """Receive the replies to messages of another tab, until the task is cancelled."""
+        while True:
+            await self._frame('42["bot_uttered"')
 
 
 class RestTalker:
@@ -132,6 +164,8 @@ async def run(
     phrases: Sequence[str] = PHRASES,
     over: Channel = Talker,
     visit: int = 0,
+    pause_s: float = 0.0,
+    other: Running | None = None,
 ) -> Result:
     """Send messages in several conversations at once. Each message is a new text.
 
@@ -142,10 +176,17 @@ async def run(
         phrases: the messages, which are sent one after another. A number is appended to each message.
         over: the channel.
         visit: the number of messages after which a new visitor replaces a visitor. 0: all visitors stay.
+        pause_s: average time for which a visitor waits before the next message.
+        other: a server of the same store on which each visitor has another tab.
+
+    Raises:
+        TimeoutError: a reply did not arrive in the other tab within `OTHER_TAB_S`.
     """
     latencies: list[float] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         talkers = [await over(http, server.url).open() for _ in range(conversations)]
+        others = [] if other is None else [await OtherTab(http, other.url, one.session_id).open() for one in talkers]
+        listening = [asyncio.create_task(one.listen()) for one in others]
         for talker in talkers:
             await talker.ask(phrases[0])
         stop = time.perf_counter() + seconds
@@ -160,11 +201,16 @@ async def run(
                 phrase = phrases[count % len(phrases)]
                 latencies.append(await talkers[number].ask(f"{phrase} {number * 100_000 + count}"))
                 count += 1
+                if pause_s:
+                    await asyncio.sleep(2 * pause_s * random.random())
 
         await asyncio.gather(*map(talk, range(conversations)))
         wall, cpu = time.perf_counter() - started, server.cpu_s() - before
-        for talker in talkers:
-            await talker.close()
+        behind = await _behind(talkers, others)
+        for task in listening:
+            task.cancel()
+        for one in [*talkers, *others]:
+            await one.close()
     ordered = sorted(latencies)
     return Result(
         turns=len(latencies),
@@ -173,4 +219,58 @@ async def run(
         p99_ms=ordered[int(len(ordered) * 0.99)] * 1000,
         cpu_us=1e6 * cpu / len(latencies),
         cores=cpu / wall,
+        other_p50_ms=statistics.median(behind) * 1000,
+        other_p99_ms=behind[int(len(behind) * 0.99)] * 1000,
     )
+
+
+async def run_on_all(
+    servers: Sequence[Running],
+    *,
+    conversations: int,
+    seconds: float,
+    pause_s: float = 0.0,
+    other_tabs: bool = False,
+) -> Result:
+    """Send messages to several servers at once, with an equal part of the conversations on each. Return the sums.
+
+    Latencies are the highest of any server.
+
+    Args:
+        servers: the servers, which use one store.
+        conversations: the number of concurrent conversations in total.
+        seconds: as in `run`.
+        pause_s: as in `run`.
+        other_tabs: whether each visitor has another tab, on the next server.
+    """
+    each = conversations // len(servers)
+    next_servers = [*servers[1:], servers[0]] if other_tabs else [None] * len(servers)
+    found = await asyncio.gather(
+        *(
+            run(server, conversations=each, seconds=seconds, pause_s=pause_s, other=other)
+            for server, other in zip(servers, next_servers, strict=True)
+        )
+    )
+    turns = sum(one.turns for one in found)
+    return Result(
+        turns=turns,
+        per_second=sum(one.per_second for one in found),
+        p50_ms=max(one.p50_ms for one in found),
+        p99_ms=max(one.p99_ms for one in found),
+        cpu_us=sum(one.cpu_us * one.turns for one in found) / turns,
+        cores=sum(one.cores for one in found),
+        other_p50_ms=max(one.other_p50_ms for one in found),
+        other_p99_ms=max(one.other_p99_ms for one in found),
+    )
+
+
+async def _behind(talkers: Sequence[Talker], others: Sequence[Talker]) -> list[float]:
+    """Return the seconds after which each reply arrived in the other tab, in ascending order."""
+    behind = [0.0]
+    for talker, other in zip(talkers, others, strict=False):
+        async with asyncio.timeout(OTHER_TAB_S):
+            while len(other.replied) < len(talker.replied):  # noqa: ASYNC110 - only once, after the measurement
+                await asyncio.sleep(0.01)
+        pairs = zip(talker.replied, other.replied, strict=True)
+        behind += [there - here for here, there in pairs]
+    return sorted(behind)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from servers import ECHO, MANENT, ROOT, Contender
@@ -78,6 +79,22 @@ def trained(contender: Contender, folder: Path) -> Path:
     Each server trains only once per process, because Rasa takes minutes.
     """
     return shutil.copytree(_trained(contender), folder)
+
+
+def trained_by_each(versions: Sequence[Contender], folder: Path) -> list[Path]:
+    """Create one project, and train a copy of it with each version. Return the folders of the copies.
+
+    Args:
+        versions: versions of Manent. The first one creates the project, because an older version may not understand
+            what a newer one creates.
+        folder: contains the new folders.
+    """
+    assistant = template(folder, Path(versions[0].serve[0]))
+    # Each version has its own model and store, because formats and schemas can differ.
+    projects = [shutil.copytree(assistant, folder / f"{number}") for number in range(len(versions))]
+    for version, project in zip(versions, projects, strict=True):
+        train(version, project)
+    return projects
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -58,6 +58,14 @@ RASA = Contender(
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
     },
 )
+
+
+def checked_out(checkout: Path) -> Contender:
+    """Return the version of Manent in another checkout, which has its own `.venv`."""
+    python = str(checkout.resolve() / ".venv" / "bin" / "python")
+    return replace(
+        MANENT, name=checkout.resolve().name, serve=(python, *MANENT.serve[1:]), train=(python, *MANENT.train[1:])
+    )
 
 
 def bots() -> list[Contender]:

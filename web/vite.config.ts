@@ -12,7 +12,15 @@ const UNUSED: Record<string, string> = {
   "polling-fetch.js": "export class Fetch {}",
   "is-binary.js": "export const isBinary = () => false; export const hasBinary = () => false;",
   "binary.js": "export const deconstructPacket = () => {}; export const reconstructPacket = () => {};",
-  "base64-arraybuffer.js": "export const encode = () => ''; export const decode = () => null;",
+  "encodePacket.js": `export const encodePacket = ({ type, data }, _, done) =>
+    done(["open", "close", "ping", "pong", "message", "upgrade", "noop"].indexOf(type) + (data || ""));
+  export const encodePacketToBinary = () => {};`,
+  "decodePacket.js": `export const decodePacket = (text) => {
+    const type = ["open", "close", "ping", "pong", "message", "upgrade", "noop"][text[0]];
+    return type ? { type, data: text.slice(1) || undefined } : { type: "error", data: "parser error" };
+  };`,
+  "backo2.js": "export class Backoff { attempts = 0; reset() {} }",
+  "url.js": "export const url = (uri) => ({ source: uri, path: new URL(uri).pathname });",
   "parseuri.js": `export const parse = (uri) => {
     const { protocol, hostname, port, pathname, search, hash, host } = new URL(uri, location);
     const path = pathname === "/" ? "" : pathname;
@@ -100,8 +108,9 @@ export default defineConfig({
       },
     },
     {
-      // `client/socketio.ts` uses WebSocket and polling, and sends JSON. Socket.IO would bundle a third transport, binary
-      // packets, and a parser of addresses that every browser has.
+      // `client/socketio.ts` uses WebSocket and polling, and sends JSON; `client/connection.ts` reconnects. Socket.IO
+      // would bundle a third transport, binary packets, its own pauses, and a parser of addresses that every browser
+      // has.
       name: "less-of-socket.io",
       enforce: "pre",
       resolveId(source, importer) {

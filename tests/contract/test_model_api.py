@@ -10,6 +10,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from manent.server.api import evaluation
 from manent.server.api.model import write_yaml
 from manent.server.jobs.training import split_document
 from manent.training import TrainingOptions, train
@@ -384,3 +385,23 @@ async def test_redirects_of_the_callback_url_are_not_followed(
         await until(lambda: "rejected a result" in caplog.text)
 
     assert len(outside.requests) == 1
+
+
+async def test_callback_url_receives_an_internal_error(
+    tmp_path: Path, outside: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a job fails with an error in the server, the callback URL receives this error instead of nothing."""
+
+    def fail(*_: object) -> object:
+        raise TypeError("broken")
+
+    monkeypatch.setattr(evaluation, "read_examples", fail)
+    async with (
+        running(tmp_path, enable_api=True, endpoints="allow_private_addresses: true\n") as served,
+        httpx.AsyncClient(base_url=served.url, timeout=60) as client,
+    ):
+        answer = await client.post(f"/model/test/intents?callback_url={outside.url}", content=b"nlu: []")
+        assert answer.status_code == 204
+        await until(lambda: bool(outside.requests))
+
+    assert outside.body()["details"]["error"] == "internal_error"

@@ -12,10 +12,13 @@ from contextlib import closing
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 
 from manent.cli.main import main
+from manent.core.conversation_log import Lease
 from manent.core.errors import StoreError
+from manent.core.postbox import ReceivedMessage, Route, Undelivered
 from manent.runtime.ports.desk import (
     AuditRecord,
     Count,
@@ -254,21 +257,42 @@ def test_command(
     assert "not empty" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("route", [("telegram", 0), ("callback", 1)])
-async def test_messengers_are_not_left_behind(tmp_path: Path, dsn: str, route: tuple[str, int]) -> None:
-    """A store with conversations of messengers, or unsent replies, is refused: send positions are not copied."""
+async def test_messengers_are_copied(tmp_path: Path, dsn: str) -> None:
+    """Waiting messages, send positions and undelivered parts are the same afterwards, and repeats are recognised."""
     path = tmp_path / "conversations.db"
-    await fill(path, 1)
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "INSERT INTO routes (sender_id, address, reference, epoch, seq, part, retry_at, channel, failures)"
-            " VALUES ('ada', 'ada', '{}', '', 0, 0, 0, ?, ?)",
-            route,
-        )
-    with pytest.raises(StoreError) as refused:
-        await copy_database(path, dsn)
+    source, target = SqliteStore(path), PostgresqlStore(dsn)
+    start = Route(sender_id="7", channel="telegram", address="7", reference={"thread": 3})
+    messages = [
+        ReceivedMessage(channel="telegram", address="7", message_id=str(number), text=f"hello {number}")
+        for number in range(3)
+    ]
+    await source.open()
+    await talk(source, empty("7"), 1)
+    received = [await source.receive(one, start, limit=10) for one in messages]
+    await source.finish_received([one.number for one in received[:1] if one], now=1.0)
+    (route,) = await source.claim_routes(["7"], Lease(owner="a", until=2.0), now=1.0)
+    moved = msgspec.structs.replace(route, epoch="e7", seq=2, part=1, failures=3, retry_at=4.5)
+    undelivered = Undelivered(seq=2, part=0, reason="blocked", time=1.5, is_uncertain=True)
+    assert await source.move_route(moved, owner="a", undelivered=undelivered)
 
-    assert refused.value.code == "copy_messengers"
+    async def shown(store: SqliteStore | PostgresqlStore) -> list[object]:
+        return [await store.routes(["7"]), await store.undelivered("7"), await store.count_received()]
+
+    expected = await shown(source)
+    assert expected[2] == 2
+    await source.close()
+    report = await copy_database(path, dsn)
+
+    assert report.rows["inbox"] == 3
+    await target.open()
+    assert await shown(target) == expected
+    assert [await target.receive(one, start, limit=10) for one in messages] == [None, None, None]
+    new = await target.receive(msgspec.structs.replace(messages[0], message_id="new"), start, limit=10)
+    waiting = await target.claim_received(Lease(owner="b", until=1e12), now=10.0, limit=10)
+    assert [one.message_id for one in waiting] == ["1", "2", "new"]
+    assert new is not None
+    assert new.number > max(one.number for one in received if one)
+    await target.close()
 
 
 async def test_the_desk_is_copied(tmp_path: Path, dsn: str) -> None:

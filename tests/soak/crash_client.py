@@ -59,6 +59,7 @@ class Tab:
         self.cursor = 0
         self.joined = asyncio.Event()
         self.closing = False
+        self.refused_joins = 0
         self._parts: dict[int, set[str]] = {}
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._numbers = 0
@@ -128,14 +129,19 @@ class Tab:
             await asyncio.gather(joining, return_exceptions=True)
 
     async def join(self) -> None:
-        """Request the part of the conversation after the cursor."""
+        """Request the part of the conversation after the cursor. Request it again until the server answers it."""
         payload: dict[str, Any] = {"protocol": 1, "session_id": self.session_id, "limit": 200}
         if self.accepts:
             payload["accepts"] = self.accepts
-        if self.epoch is not None:
-            payload["cursor"] = {"epoch": self.epoch, "seq": self.cursor}
-        with contextlib.suppress(ConnectionError):
-            await self.request("session_request", payload)
+        socket = self._socket
+        while socket is not None and socket is self._socket:
+            if self.epoch is not None:
+                payload["cursor"] = {"epoch": self.epoch, "seq": self.cursor}
+            with contextlib.suppress(ConnectionError):
+                if (await self.request("session_request", payload))["ok"]:
+                    return
+                self.refused_joins += 1
+            await asyncio.sleep(0.1)
 
     def _answered(self, number: int, answer: Any) -> None:
         waiting = self._answers.get(number)

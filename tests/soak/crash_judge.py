@@ -61,11 +61,12 @@ def judge_visitor(
     for tab in (visitor.speaker, visitor.listener):
         delivered = judge_tab(verdict, tab.record, epoch)
         for missing in sorted(log.keys() - delivered.keys()):
-            verdict.add("not delivered", f"{tab.session_id} {missing}")
+            verdict.add("not delivered", f"{tab.session_id} {missing}; last frames: {tab.record[-3:]}")
         for id_, shown in delivered.items():
             if log.get(id_) != shown:
                 verdict.add("delivered, then gone", f"{tab.session_id} {id_}: {shown}, in the log: {log.get(id_)}")
         verdict.seen["frames"] += len(tab.record)
+        verdict.seen["joins refused"] += tab.refused_joins
     verdict.seen["acknowledged"] += sum(message.message_id in acknowledged for message in visitor.sent)
     verdict.seen["resent"] += sum(message.attempts > 1 for message in visitor.sent)
     verdict.seen["erased"] += visitor.erased

@@ -52,10 +52,10 @@ class Connections:
         if generation is None or time.monotonic() - generation.opened_at > MAX_AGE_S:
             if generation is not None:
                 self._retired.add(generation)
-                await self._close_unused()
             generation = self._current = _Generation(self._open())
         generation.requests += 1
         try:
+            await self._close_unused()
             yield generation.session
         finally:
             generation.requests -= 1

@@ -8,6 +8,7 @@ bodies.
 import asyncio
 import base64
 import importlib
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,9 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or timeout_s <= 0:
         refuse("timeout", "a number of seconds greater than 0")
         timeout_s = DEFAULT_TIMEOUT_S
+    cafile = options.get("cafile")
+    if cafile is not None and not is_certificate_file(cafile):
+        refuse("cafile", "a file with certificates in PEM format that this server can read")
     if problems:
         raise ProjectError(problems)
     token = options.get("token")
@@ -118,9 +122,18 @@ def read_endpoint(section: str, options: Json) -> EndpointConfig:
         url=str(url),
         params={str(name): str(value) for name, value in params.items()},
         headers={str(name): str(value) for name, value in headers.items()},
-        cafile=options.get("cafile"),
+        cafile=cafile,
         timeout_s=float(timeout_s),
     )
+
+
+def is_certificate_file(path: object) -> bool:
+    """Return whether a path is a file from which certificate authorities can be read."""
+    try:
+        ssl.create_default_context(cafile=path)  # type: ignore[arg-type]  # a wrong type raises TypeError
+    except (OSError, TypeError, ValueError):
+        return False
+    return True
 
 
 def endpoint_problem(path: str, found: object, expected: str, *, suggestion: str = "") -> Problem:

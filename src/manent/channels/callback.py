@@ -7,6 +7,7 @@ sent again later. Reminders and API triggers send messages in the same way.
 """
 
 import base64
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,13 +54,19 @@ class CallbackOptions(ModeOptions, frozen=True, kw_only=True):
     cafile: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the URL.
+        """Check the URL and the file with certificates.
 
         Raises:
-            WrongOption: the URL does not start with http:// or https://.
+            WrongOption: the URL does not start with http:// or https://, or the file cannot be read.
         """
         if not self.url.startswith(("http://", "https://")):
             raise WrongOption("url", "a URL that starts with http:// or https://")
+        if self.cafile is not None:
+            try:
+                ssl.create_default_context(cafile=self.cafile)
+            except OSError as error:
+                expected = "a file with certificates in PEM format that this server can read"
+                raise WrongOption("cafile", expected) from error
 
 
 class CallbackChannel:

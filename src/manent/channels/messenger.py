@@ -28,6 +28,7 @@ from manent.core.secret_text import is_same
 from manent.extensions.options import WrongOption
 from manent.runtime.choices import buttons_of
 from manent.runtime.ports.channel import NOT_SHOWN
+from manent.runtime.visitor_messages import list_in
 
 log = logging.getLogger("manent.channels")
 
@@ -173,7 +174,7 @@ class MessengerChannel(ABC):
             found.append(f"{self.name} cannot send this value of custom: {type(custom).__name__}")
         if not self.shows_media:
             found += [f"{self.name} cannot send {key}" for key in ("image", "attachment") if data.get(key)]
-        given = data.get("quick_replies") or data.get("buttons") or ()
+        given = list_in(data, "quick_replies", "buttons")
         buttons = buttons_of(event)
         if untitled := len(given) - len(buttons):
             found.append(f"{untitled} buttons have no title")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import BotUttered, Json
-from manent.runtime.visitor_messages import spoken
+from manent.runtime.visitor_messages import list_in, spoken
 
 
 def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
@@ -13,10 +13,10 @@ def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
     Buttons keep all their keys. Quick replies are converted to buttons, and elements to texts.
     """
     data = event.data
-    buttons = data.get("quick_replies") or data.get("buttons")
+    buttons = list_in(data, "quick_replies", "buttons")
     pieces: list[Json] = []
     if buttons:
-        pieces.append({**({"text": event.text} if event.text is not None else {}), "buttons": list(buttons)})
+        pieces.append({**({"text": event.text} if event.text is not None else {}), "buttons": buttons})
     elif event.text:
         pieces += [{"text": part} for part in event.text.strip().split("\n\n")]
     if custom := data.get("custom"):
@@ -25,7 +25,7 @@ def replies_of(recipient_id: str, event: BotUttered) -> list[Json]:
         pieces.append({"image": image})
     if (attachment := data.get("attachment")) and attachment != image:
         pieces.append({"attachment": attachment})
-    for element in data.get("elements") or ():
+    for element in list_in(data, "elements"):
         if isinstance(element, dict):
             text = f"{element.get('title', '')} : {element.get('subtitle', '')}"
             pieces.append({"text": text, "buttons": element.get("buttons") or []})

@@ -315,14 +315,7 @@ def _choice(action: dict[str, Any]) -> tuple[str, str]:
     option = part_of(action, "selected_option")
     if option is not None:
         return text_of(option, "value"), text_of(option, "text", "text")
-    for name in (
-        "value",
-        "selected_date",
-        "selected_time",
-        "selected_user",
-        "selected_channel",
-        "selected_conversation",
-    ):
+    for name in _VALUES:
         if found := text_of(action, name):
             return found, text_of(action, "text", "text") if name == "value" else ""
     return "", ""

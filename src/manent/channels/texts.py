@@ -38,9 +38,14 @@ def texts_of(event: BotUttered, limit: int, *, split_paragraphs: bool, measure: 
 
 
 def numbered(text: str, buttons: Sequence[dict[str, Any]]) -> str:
-    """Return the text, followed by the titles of the buttons on numbered lines."""
-    lines = [f"{number}. {button['title']}" for number, button in enumerate(buttons, 1)]
+    """Return the text, followed by the buttons on numbered lines."""
+    lines = [f"{number}. {line_of(button)}" for number, button in enumerate(buttons, 1)]
     return "\n".join([*([text] if text else []), *lines])
+
+
+def line_of(button: dict[str, Any]) -> str:
+    """Return a button as a line of text: its title, and the address of the page that it opens, if any."""
+    return f"{button['title']}: {url}" if (url := button.get("url")) else str(button["title"])
 
 
 def shorten(text: str, limit: int) -> str:

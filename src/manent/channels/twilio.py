@@ -30,7 +30,7 @@ from manent.channels.messenger import (
     text_of,
     url_of,
 )
-from manent.channels.texts import numbered, split_text, texts_of
+from manent.channels.texts import line_of, numbered, split_text, texts_of
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.core.secret_text import is_same
@@ -170,8 +170,8 @@ class TwilioChannel(MessengerChannel):
             parts += [{"MediaUrl": url}] if url else [{"Body": text} for text in _pieces(json_text(attachment))]
         for element in items_of(data, "elements"):
             choices = [one for one in items_of(element, "buttons") if one.get("title")]
-            lines = [f"{one['title']}: {one['url']}" if one.get("url") else str(one["title"]) for one in choices]
-            parts += [{"Body": text} for text in _pieces("\n".join([card_text(element), *lines]))]
+            lines = [card_text(element), *map(line_of, choices)]
+            parts += [{"Body": text} for text in _pieces("\n".join(lines))]
             if url := text_of(element, "image_url"):
                 parts.append({"MediaUrl": url})
         if isinstance(custom := data.get("custom"), dict):

@@ -26,7 +26,7 @@ from manent.channels.messenger import (
     url_of,
 )
 from manent.channels.meta import MetaChannel
-from manent.channels.texts import numbered, shorten, split_text, texts_of
+from manent.channels.texts import line_of, numbered, shorten, split_text
 from manent.core.events import BotUttered, Json
 from manent.core.postbox import Route
 from manent.extensions.options import Secret
@@ -192,25 +192,18 @@ class WhatsAppChannel(MetaChannel):
         """Return a message object without its recipient for each part. See `MessengerChannel.shown`."""
         data = event.data
         buttons = buttons_of(event)
-        texts = texts_of(event, MAX_TEXT, split_paragraphs=False)
-        parts: list[Json]
-        if not buttons:
-            parts = [_text(text) for text in texts]
-        elif len(buttons) > MAX_ROWS:
-            parts = [_text(text) for text in split_text(numbered(event.text or "", buttons), MAX_TEXT)]
+        if len(buttons) > MAX_ROWS:
+            parts = _with_buttons(numbered(event.text or "", buttons), ())
         else:
-            texts = texts_of(event, MAX_BODY, split_paragraphs=False) or ["…"]
-            parts = [*(_text(text) for text in texts[:-1]), _interactive(texts[-1], buttons)]
+            parts = _with_buttons(event.text or "", buttons)
         if image := data.get("image"):
             parts.append({"type": "image", "image": {"link": str(image)}})
         if (attachment := data.get("attachment")) and attachment != image:
             url = url_of(attachment)
             parts.append({"type": "document", "document": {"link": url}} if url else _text(json_text(attachment)))
         for element in items_of(data, "elements"):
-            text = card_text(element)
             choices = [one for one in items_of(element, "buttons") if one.get("title")][:MAX_ROWS]
-            short = shorten(text, MAX_BODY)
-            parts.append(_interactive(short, choices) if choices else _text(shorten(text, MAX_TEXT)))
+            parts += _with_buttons(card_text(element), choices)
         if isinstance(custom := data.get("custom"), dict):
             parts.append(custom)
         return parts
@@ -242,6 +235,17 @@ class WhatsAppChannel(MetaChannel):
 
 def _text(text: str) -> Json:
     return {"type": "text", "text": {"body": text}}
+
+
+def _with_buttons(text: str, buttons: Sequence[dict[str, Any]]) -> list[Json]:
+    """Return a text with buttons. WhatsApp's buttons only reply, so a button that opens a page becomes a line."""
+    links = [one for one in buttons if one.get("url") and not one.get("payload")]
+    choices = [one for one in buttons if one not in links]
+    whole = "\n".join(filter(None, (text.strip(), *map(line_of, links))))
+    if not choices:
+        return [_text(piece) for piece in split_text(whole, MAX_TEXT)]
+    pieces = split_text(whole, MAX_BODY) or ["…"]
+    return [*(_text(piece) for piece in pieces[:-1]), _interactive(pieces[-1], choices)]
 
 
 def _interactive(text: str, buttons: Sequence[dict[str, Any]]) -> Json:

@@ -1,5 +1,6 @@
 """`manent data split nlu|stories`: split data into a training part and a test part."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -58,6 +59,7 @@ def split_stories(
 
     files = [path for path in find_files(stories or [Path("data")]) if is_stories(path.read_text(encoding="utf-8-sig"))]
     read_test_stories(files)  # this reports mistakes with file and line
+    names = _names(files)
     is_divided = False
     for path in files:
         parts = split(path.read_text(encoding="utf-8-sig"), fraction=training_fraction, seed=random_seed)
@@ -66,9 +68,15 @@ def split_stories(
             continue
         out.mkdir(parents=True, exist_ok=True)
         for kind, text in zip(("train", "test"), parts, strict=True):
-            target = out / f"{kind}_{path.name}"
+            target = out / f"{kind}_{names[path]}"
             target.write_text(text, encoding="utf-8")
             print(f"Wrote {target}")
         is_divided = True
     if not is_divided:
         raise ManentError("split.no_stories", "there are no stories to split; choose a file or folder with --stories")
+
+
+def _names(files: list[Path]) -> dict[Path, str]:
+    """Return each file's name in the output folder: its own name, or its whole path if another file has this name."""
+    counts = Counter(path.name for path in files)
+    return {path: path.name if counts[path.name] == 1 else "_".join(path.parts).strip("/_") for path in files}

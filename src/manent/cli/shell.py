@@ -151,11 +151,16 @@ async def _talk(conversations: "Conversations", sender_id: str, text: str) -> li
     for entry in await ticket.finished:
         if isinstance(entry.event, BotUttered):
             buttons = _show(entry.event)
+    if ticket.error is not None:
+        print(f"Error: {ticket.error.message}")
     return buttons
 
 
 def _show(event: BotUttered) -> list[Json]:
     """Print one bot message and return its buttons."""
+    from manent.runtime.choices import buttons_of
+    from manent.runtime.visitor_messages import list_in
+
     if event.text:
         print(event.text)
     for kind in ("image", "attachment", "custom"):
@@ -163,9 +168,9 @@ def _show(event: BotUttered) -> list[Json]:
         if value and not (kind == "attachment" and value == event.data.get("image")):  # Rasa sets both keys
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             print(f"{kind}: {shown[:MAX_SHOWN]}{'…' if len(shown) > MAX_SHOWN else ''}")
-    for element in event.data.get("elements") or ():
+    for element in list_in(event.data, "elements"):
         print(f"element: {msgspec.json.encode(element).decode()}")
-    buttons: list[Json] = event.data.get("quick_replies") or event.data.get("buttons") or []
+    buttons = buttons_of(event)
     for number, button in enumerate(buttons, start=1):
         print(f"  {number}: {button.get('title')} ({button.get('payload')})")
     return buttons

@@ -117,12 +117,16 @@ class ChatClient:
     async def connect(self, *, timeout_s: float = 30.0) -> None:
         """Connect and join. Keep reconnecting until `close` is called.
 
+        After `close`, this method connects again and sends the messages that are still in the outbox.
+
         Raises:
             Refused: the server rejected the session.
             TimeoutError: the server did not answer in time. The client keeps trying.
         """
         if self._task is None:
-            self._outbox = [Outgoing(request) for request in self._kept]
+            self._outbox = [*(Outgoing(request) for request in self._kept), *self._outbox]
+            self._kept, self._refused = [], None
+            self._joined.clear()
             self._task = asyncio.create_task(self._run())
         async with asyncio.timeout(timeout_s):
             await self._joined.wait()
@@ -130,13 +134,17 @@ class ChatClient:
             raise self._refused
 
     async def close(self) -> None:
-        """Disconnect. The outbox keeps its messages (`state`)."""
+        """Disconnect. The outbox keeps its messages (`state`), whose futures raise `Refused` (`closed`)."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._disconnect()
+        self._refused = Refused("closed", "the client is closed; call connect to send the messages of its outbox")
+        self._joined.set()
+        for outgoing in self._outbox:
+            outgoing.refuse(self._refused)
 
     def state(self) -> Json:
         """Return session, cursor, messages and outbox as JSON. Another client can continue from this state."""
@@ -146,7 +154,7 @@ class ChatClient:
             "epoch": self.transcript.epoch,
             "cursor": self.transcript.cursor,
             "messages": self.messages,
-            "outbox": [outgoing.request for outgoing in self._outbox],
+            "outbox": [*self._kept, *(outgoing.request for outgoing in self._outbox)],
         }
 
     # use ------------------------------------------------------------------------------------------
@@ -177,7 +185,8 @@ class ChatClient:
         """Send a message and wait for the acknowledgement. Retry until it arrives.
 
         Raises:
-            Refused: the server rejected the message permanently, or the session when the client joined it again.
+            Refused: the server rejected the message permanently, or the session when the client joined it again, or
+                the client was closed (`closed`).
         """
         return await asyncio.shield(self.say(text, title=title, metadata=metadata))
 

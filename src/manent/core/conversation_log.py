@@ -229,6 +229,33 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
     made: float = 0.0
 
 
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a reader has read a log.
+
+    Attributes:
+        epoch: epoch of the log that was read, or "" if none was read.
+        version: `seq` of the newest entry that was read, or 0 if there is none.
+    """
+
+    sender_id: str
+    epoch: str = ""
+    version: int = 0
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation that differs from a reader's position, from one consistent read.
+
+    Attributes:
+        position: the reader's position.
+        head: head of the log. None if the conversation does not exist.
+        entries: the next entries after the position, visible or not, oldest first. Empty if the log has another epoch.
+    """
+
+    position: Position
+    head: Head | None
+    entries: tuple[LogEntry, ...] = ()
+
+
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     """The position up to which a conversation's events were published. The store keeps this cursor next to the log.
 

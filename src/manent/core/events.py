@@ -47,14 +47,16 @@ class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
 
     @property
     def intent(self) -> str | None:
-        """Name of the recognised intent."""
+        """Name of the recognised intent. Events from outside can contain other values, which are ignored."""
         found = self.parse_data.get("intent")
-        return found.get("name") if isinstance(found, dict) else None
+        name = found.get("name") if isinstance(found, dict) else None
+        return name if isinstance(name, str) else None
 
     @property
     def entities(self) -> list[Json]:
-        """The recognised entities, in Rasa's format."""
-        return self.parse_data.get("entities") or []
+        """The recognised entities, in Rasa's format. Other values, which can come from outside, are ignored."""
+        found = self.parse_data.get("entities")
+        return [entity for entity in found if isinstance(entity, dict)] if isinstance(found, list) else []
 
 
 class BotUttered(_Event, frozen=True, kw_only=True, tag="bot"):

@@ -152,7 +152,7 @@ class State(msgspec.Struct, kw_only=True):
     def _add_entities(self, event: EntitiesAdded) -> None:
         if self.latest_message is not None:
             parse_data = dict(self.latest_message.parse_data)
-            parse_data["entities"] = [*(parse_data.get("entities") or []), *event.entities]
+            parse_data["entities"] = [*self.latest_message.entities, *event.entities]
             self.latest_message = msgspec.structs.replace(self.latest_message, parse_data=parse_data)
 
     def _follow_up(self, event: FollowupAction) -> None:

@@ -6,6 +6,7 @@ server. The provider's ID token is verified like every JSON web token, with the 
 
 import base64
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -27,6 +28,8 @@ KNOWN_S: Final = 3600.0
 """Time for which the description of the provider is kept."""
 
 CALLBACK: Final = "/desk/sign-in/callback"
+
+_REFUSAL: Final = re.compile(r"[a-z_]{1,60}")
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,15 +97,24 @@ class Oidc:
         address = f"{provider.authorization_endpoint}{separator}{urlencode(query)}"
         return address, _base64(msgspec.json.encode(sign_in))
 
-    async def finish(self, cookie: str, *, code: str, state: str) -> tuple[str, dict[str, Any]]:
+    async def finish(self, cookie: str, *, code: str, state: str, refusal: str) -> tuple[str, dict[str, Any]]:
         """Exchange the code for the claims about the person. Return the subject and the claims.
+
+        Args:
+            cookie: value of the cookie from `begin`.
+            code: the provider's code. "": the provider has returned an error, for example because the person cancelled.
+            state: the value that the provider has returned.
+            refusal: code of the provider's error.
 
         Raises:
             RequestError: `sign_in_failed` (403) or `provider_unavailable` (503).
         """
         sign_in = _read_cookie(cookie)
-        if sign_in is None or not code or not is_same(state, sign_in.state):
+        if sign_in is None or not is_same(state, sign_in.state):
             raise _failed("this sign-in was not begun in this browser, or has expired; sign in again")
+        if not code:
+            reason = refusal if _REFUSAL.fullmatch(refusal) else "no code"
+            raise _failed(f"the provider did not confirm the sign-in ({reason}); sign in again")
         provider, verifier = await self._provider()
         form = {
             "grant_type": "authorization_code",

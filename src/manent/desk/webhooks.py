@@ -2,9 +2,10 @@
 
 The notices follow the feed, with a position for each webhook. A notice is sent at least once, in order. If several
 servers send the same notice, only the first one that moves the position continues. A repeated notice has the same
-`Idempotency-Key`.
+`Idempotency-Key`. All webhooks are served at the same time, so a slow one does not delay the others.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("manent.desk")
 
 INTERVAL_S: Final = 1.0
+TURN_S: Final = 1.0
+"""Time after which a round sends no further notice to a webhook, because the other webhooks wait for its end."""
+
 TIMEOUT_S: Final = 10.0
 PAGE: Final = 100
 RETRY_S: Final = (1.0, 5.0, 30.0, 120.0, 600.0)
@@ -71,27 +75,33 @@ class Notices:
             await session.close()
 
     async def _round(self) -> float:
-        for webhook in await self._desk.webhooks():
-            if webhook.retry_at <= time.time():
-                await self._serve(webhook)
-        return INTERVAL_S
+        due = [webhook for webhook in await self._desk.webhooks() if webhook.retry_at <= time.time()]
+        served = await asyncio.gather(*(self._serve(webhook) for webhook in due), return_exceptions=True)
+        for one in served:
+            if isinstance(one, BaseException):
+                raise one
+        return INTERVAL_S if all(served) else 0.0
 
-    async def _serve(self, webhook: Webhook) -> None:
-        """Send the notices after the position of a webhook."""
+    async def _serve(self, webhook: Webhook) -> bool:
+        """Send the notices after the position of a webhook. Return False if there is no time left for all of them."""
+        until = time.monotonic() + TURN_S
         rows = await self._desk.feed(after=webhook.position, limit=PAGE)
         for row in rows:
+            if time.monotonic() > until:
+                return False
             for notice in notices_of(row, webhook.events):
                 reason = await self._send(webhook, row, notice)
                 if reason is not None:
                     await self._note_failure(webhook, row, reason)
-                    return
+                    return True
             if notices_of(row, webhook.events):
                 moved = replace(webhook, position=row.number, failures=0, retry_at=0.0)
                 if not await self._desk.move_webhook(moved, expected=webhook.position):
-                    return  # another server has sent it
+                    return True  # another server has sent it
                 webhook = moved
         if rows and rows[-1].number != webhook.position:
             await self._desk.move_webhook(replace(webhook, position=rows[-1].number), expected=webhook.position)
+        return True
 
     async def _note_failure(self, webhook: Webhook, row: FeedRow, reason: str) -> None:
         failures = webhook.failures + 1

@@ -5,7 +5,7 @@ tracker.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from manent.core.errors import ActionError, RequestError
 from manent.core.events import EVENT_KINDS, BotUttered, Event, Json, SlotSet, event_from_wire
 from manent.core.tracker import Tracker
 from manent.dialogue.responses import Responses, bot_event
-from manent.dialogue.steps import Activity, CallAction, Env, Generate
+from manent.dialogue.steps import Activity, CallAction, Done, Env, Generate
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ _OWN_KEYS = frozenset(
 
 The other keys are values for the templates of the response.
 """
+
+_NOT_DEFINED = frozenset({"action_unknown", "action_endpoint_missing"})
+"""Codes of errors that mean that no code of the project defines the action."""
 
 
 class ActionRejected(Exception):
@@ -144,6 +147,22 @@ class Acting(msgspec.Struct, kw_only=True):
         except (RequestError, TypeError, AttributeError) as error:
             raise ActionError("action_unreadable", f"invalid response of action {action!r}: {error}") from error
         return events
+
+    def call_or(self, action: str, built_in: "Callable[[Acting], Done]") -> Activity[list[Event]]:
+        """Run a custom action that replaces a built-in one. If the project does not define it, run the built-in one.
+
+        Raises:
+            ActionRejected: the action refused to run.
+            ActionError: the action failed, or its response is invalid.
+        """
+        try:
+            return (yield from self.call(action))
+        except ActionError as error:
+            if error.code not in _NOT_DEFINED:
+                raise
+            log.warning("the domain lists %s under actions, but no code defines it; the built-in action runs", action)
+        did = built_in(self)
+        return did if isinstance(did, list) else (yield from did)
 
     def _bot_event(self, response: Json, trailing: Sequence[Event]) -> Activity[BotUttered | None]:
         """Create the bot event for one entry of `responses` in an action server's response (contract §9).

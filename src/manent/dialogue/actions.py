@@ -38,6 +38,8 @@ class Actions:
     def _find(self, name: str) -> Callable[[Acting], Done]:
         domain, filler = self._domain, self._filler
         if name in domain.actions:
+            if name in _BUILT_IN:
+                return lambda acting: acting.call_or(name, _BUILT_IN[name])
             if not name.startswith("utter_"):
                 return lambda acting: acting.call(name)
         elif name in _BUILT_IN:

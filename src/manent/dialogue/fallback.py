@@ -83,9 +83,11 @@ def two_stage(acting: Acting) -> Activity[list[Event]]:
 
 def _ask(acting: Acting, action: str) -> Activity[list[Event]]:
     """Run an action that asks the user. If the domain lists the action, it runs on the action server."""
+    built_in = ask_affirmation if action == ASK_AFFIRMATION else ask_rephrase
     if action in acting.domain.actions:
-        return (yield from acting.call(action))
-    return ask_affirmation(acting) if action == ASK_AFFIRMATION else (yield from ask_rephrase(acting))
+        return (yield from acting.call_or(action, built_in))
+    did = built_in(acting)
+    return did if isinstance(did, list) else (yield from did)
 
 
 def _repeat_message(tracker: Tracker) -> list[Event]:

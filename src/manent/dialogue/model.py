@@ -298,7 +298,9 @@ def load_dialogue(
     except KeyError as error:
         raise ModelError("model_incomplete", f"the model does not contain the file {error}") from error
     except msgspec.MsgspecError as error:
-        raise ModelError("model_damaged", f"{_FILE}: {error}") from error
+        raise ModelError(
+            "model_damaged", f"{_FILE} cannot be read ({error}); train again with `manent train`"
+        ) from error
     featurizer = Featurizer(domain, found.rule_only_slots, found.rule_only_loops)
     return DialogueModel(
         domain=domain,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from manent.core.conversation_log import LogEntry
 from manent.core.events import BotUttered, UserUttered
-from manent.runtime.visitor_messages import spoken
+from manent.runtime.visitor_messages import list_in, spoken
 
 _SHORT_KEY: Final = re.compile(r"~[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]?[.)]?")
@@ -21,8 +21,8 @@ LOOK_BACK: Final = 50
 
 def buttons_of(event: BotUttered) -> list[dict[str, Any]]:
     """Return a bot message's buttons or quick replies that have a title."""
-    found = event.data.get("quick_replies") or event.data.get("buttons")
-    return [one for one in (found if isinstance(found, list) else ()) if isinstance(one, dict) and one.get("title")]
+    found = list_in(event.data, "quick_replies", "buttons")
+    return [one for one in found if isinstance(one, dict) and one.get("title")]
 
 
 def payload_of(button: dict[str, Any]) -> str:

@@ -95,8 +95,14 @@ def printable(text: str) -> str:
 
 
 def moment(seconds: float) -> str:
-    """Return a time in UTC as `YYYY-MM-DD hh:mm:ss`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """Return a time in UTC as `YYYY-MM-DD hh:mm:ss`, or the number if the calendar does not contain the time.
+
+    Clients can send such a time with an event, for example in milliseconds.
+    """
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g}"
 
 
 def _shown(message: Json) -> str:

@@ -33,6 +33,14 @@ def spoken(event: Event) -> BotUttered | None:
     return None
 
 
+def list_in(data: Json, *keys: str) -> list[Any]:
+    """Return the first list of a bot message's data that is not empty, or [].
+
+    Events from the API or from a custom action can contain values of other types under these keys.
+    """
+    return next((found for key in keys if isinstance(found := data.get(key), list) and found), [])
+
+
 def bot_parts(event: BotUttered, *, plain: bool = False) -> list[Json]:
     """Return the payloads of a bot event in order, or [] if the event shows nothing.
 
@@ -43,20 +51,20 @@ def bot_parts(event: BotUttered, *, plain: bool = False) -> list[Json]:
         plain: build payloads for plain Rasa clients. Texts are split at blank lines, and buttons have only Rasa's keys.
     """
     data = event.data
-    parts: list[Json] = _text_parts(event.text, data.get("quick_replies") or data.get("buttons"), plain=plain)
+    parts: list[Json] = _text_parts(event.text, list_in(data, "quick_replies", "buttons"), plain=plain)
     if (custom := data.get("custom")) is not None and custom != {}:
         parts.append({"custom": custom})
     if image := data.get("image"):
         parts.append({"attachment": {"type": "image", "payload": {"src": image}}})
     if (attachment := data.get("attachment")) and attachment != image:
         parts.append({"attachment": attachment})
-    for element in data.get("elements") or ():
+    for element in list_in(data, "elements"):
         template = {"template_type": "generic", "elements": element}
         parts.append({"attachment": {"type": "template", "payload": template}})
     return parts
 
 
-def _text_parts(text: str | None, buttons: Any, *, plain: bool) -> list[Json]:
+def _text_parts(text: str | None, buttons: list[Any], *, plain: bool) -> list[Json]:
     if not text and not buttons:
         return []
     texts = (text or "").strip().split("\n\n") if plain else [(text or "").strip()]
@@ -180,7 +188,7 @@ def title_of(text: str, events: Iterable[Event]) -> str | None:
             case UserUttered():
                 return None
             case BotUttered():
-                for button in [*(event.data.get("buttons") or ()), *(event.data.get("quick_replies") or ())]:
+                for button in [*list_in(event.data, "buttons"), *list_in(event.data, "quick_replies")]:
                     if isinstance(button, dict) and button.get("payload") == text and button.get("title") != text:
                         title = button.get("title")
                         return title if isinstance(title, str) else None

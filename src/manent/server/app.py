@@ -241,10 +241,8 @@ def _build(options: ServeOptions, configured: _Files) -> Application:
             parts.enter_context(located(**configured))
             if spans is not None:
                 parts.push_async_callback(spans.close)
-            if conversations.engine.generator is not None:
-                parts.push_async_callback(conversations.engine.generator.close)
-            # Register this before the conversations are opened, because it also closes the actions that `build` has
-            # created.
+            # Register this before the conversations are opened, because it also closes the actions and the generator
+            # that `build` has created.
             parts.push_async_callback(conversations.close, within_s=DRAIN_S)
             await conversations.open()
             parts.push_async_callback(models.close)
@@ -370,7 +368,17 @@ class _Models:
         self._retired: ActionRunner | None = None
 
     def load(self, path: Path) -> Assistant:
-        return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
+        """Load a model file.
+
+        Raises:
+            ModelError: the model cannot be used on this server, for example because it lacks a custom class.
+        """
+        try:
+            return load_assistant(self.options.root / path, external_nlg=self.endpoints.nlg is not None)
+        except ModelError:
+            raise
+        except ManentError as error:
+            raise ModelError("model_unusable", f"the model {path.name} cannot be used: {error.message}") from error
 
     async def swap(self, assistant: Assistant | None) -> None:
         """Use another model from the next turn on. This also replaces the actions, which depend on the domain.

@@ -35,7 +35,7 @@ def load_assistant(path: Path, *, external_nlg: bool = False) -> Assistant:
         domain = msgspec.json.decode(files["domain.json"], type=Domain)
     except KeyError as error:
         raise ModelError("model_incomplete", f"{file} does not contain {error}; train again") from error
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise ModelError("model_unreadable", f"{file} cannot be read ({error}); train again") from error
     limit = int(os.environ.get("MAX_NUMBER_OF_PREDICTIONS", "10"))
     pipeline = load_pipeline(files, domain, vectors=open_vectors)

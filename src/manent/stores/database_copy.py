@@ -20,7 +20,6 @@ import asyncpg
 import msgspec
 
 from manent.core.errors import StoreError
-from manent.core.postbox import OPEN_CHANNELS
 from manent.stores.head_row import HEAD_COLUMNS, Row
 from manent.stores.postgresql import sql
 from manent.stores.postgresql.connection import CLOSE_TIMEOUT_S, UPGRADE_TIMEOUT_S, Connection, connect
@@ -66,6 +65,13 @@ _WHOLES: Final = (
     _Whole("revocations", "kind, value, issued_before, lifted, made", "kind, value"),
     _Whole("files", "file_id, sender_id, message_id, name, mime, size, created, state, remove_at", "file_id"),
     _Whole("published", "sender_id, epoch, seq, lease_owner, lease_until", "sender_id"),
+    _Whole("inbox", "number, message_key, sender_id, data, done, lease_owner, lease_until", "number"),
+    _Whole(
+        "routes",
+        "sender_id, channel, address, reference, epoch, seq, part, failures, retry_at, lease_owner, lease_until",
+        "sender_id",
+    ),
+    _Whole("undelivered", "sender_id, seq, part, reason, time, is_uncertain", "sender_id, seq, part"),
     _Whole("desk_members", "id, name, role, avatar, created, removed", "id"),
     _Whole("desk_audit", "number, time, member_id, name, action, sender_id, detail", "number"),
     _Whole(
@@ -87,10 +93,10 @@ _WHOLES: Final = (
 """Invitations, sessions and the feed of the desk are not copied: operators sign in again, and pages load again. Rate
 limits are not copied, because their rows expire within two minutes."""
 
-_NUMBERED: Final = {"desk_audit": "number", "desk_texts": "id", "desk_feed": "number"}
+_NUMBERED: Final = {"inbox": "number", "desk_audit": "number", "desk_texts": "id", "desk_feed": "number"}
 """Tables whose rows the database numbers, and the column. The target continues with the numbers of the source."""
 
-_NUMERIC_KEYS: Final = frozenset({"day", "updated"})
+_NUMERIC_KEYS: Final = frozenset({"day", "updated", "seq", "part"})
 _HEAD_TYPES: Final = (
     *("text", "text", "bigint", "bigint", "text", "bigint", "bigint", "boolean", "text", "float8", "text"),
     *("float8", "float8", "text", "text"),
@@ -138,12 +144,9 @@ async def copy_database(
         StoreError: `store_missing`, `store_foreign_file`, `store_schema_old`, `store_schema_new`: the source is not a
             store of this version. `copy_target`: the target contains conversations, or an unfinished copy of another
                 file.
-            `copy_messengers`: the source contains conversations of messenger channels, which cannot be copied yet.
             `copy_refused`: PostgreSQL cannot store a conversation. `copy_differs`: the databases differ at the end.
     """
     place = _check_source(source)
-    with _reading(source) as cursor:
-        _check_messengers(cursor)
     report = progress or (lambda *_: None)
     with translated(where=place_of(dsn)):
         await upgrade_postgresql(dsn, schema=schema, options=options)
@@ -202,23 +205,6 @@ class _Target:
         """Remove the mark."""
         async with self.transaction() as connection:
             await connection.execute("DELETE FROM meta WHERE name = $1", UNFINISHED_COPY)
-
-
-def _check_messengers(cursor: sqlite3.Cursor) -> None:
-    """Reject a store with routes of messengers or with unsent replies, because these are not copied.
-
-    The next reply over callback creates a new route.
-    """
-    open_channels = ", ".join(f"'{name}'" for name in sorted(OPEN_CHANNELS))
-    found = cursor.execute(
-        f"SELECT count(*) FROM routes WHERE failures > 0 OR channel NOT IN ({open_channels})"
-    ).fetchone()[0]
-    if found:
-        raise StoreError(
-            "copy_messengers",
-            f"{found:,} conversations belong to messengers or have unsent replies for callback, and `db copy` cannot "
-            "copy their waiting messages and send positions. Nothing was copied. Keep this store for the messengers",
-        )
 
 
 def _check_source(path: Path) -> Path:

@@ -17,12 +17,14 @@ from manent.core.conversation_log import (
     Accepted,
     Append,
     CancelReminders,
+    Change,
     Cursor,
     FireReminder,
     Head,
     Lease,
     LogEntry,
     Page,
+    Position,
     Reminder,
     Revocation,
     Snapshot,
@@ -278,10 +280,19 @@ class MemoryStore(FileTables):
         rest = [head for head in heads if after is None or head.sender_id > after]
         return sorted(rest, key=lambda head: head.sender_id)[:limit]
 
-    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
-        known = ((sender_id, self._find(sender_id)) for sender_id in sender_ids)
-        return {sender_id: (found.head.epoch, found.head.version) for sender_id, found in known if found is not None}
+    async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+        """See `ConversationStore.changes`."""
+        changes = []
+        for position in positions:
+            found = self._find(position.sender_id)
+            if found is None:
+                changes.append(Change(position=position, head=None))
+            elif found.head.epoch != position.epoch:
+                changes.append(Change(position=position, head=found.head))
+            elif found.head.version != position.version:
+                entries = tuple(found.entries[position.version :][:limit])
+                changes.append(Change(position=position, head=found.head, entries=entries))
+        return changes
 
     async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""

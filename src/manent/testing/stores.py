@@ -15,10 +15,12 @@ from manent.core.conversation_log import (
     BOT,
     Append,
     CancelReminders,
+    Change,
     FireReminder,
     Handling,
     Head,
     Lease,
+    Position,
     Reminder,
     Revocation,
     Snapshot,
@@ -525,15 +527,44 @@ async def test_conversations_of_an_owner(store: ConversationStore) -> None:
     assert await store.conversations(owner="nobody") == []
 
 
-async def test_places_of_many_conversations(store: ConversationStore) -> None:
-    """`places` returns epoch and version of the conversations that exist."""
-    await store.append(turn(empty("ada"), "hi"))
-    await store.create(empty("bob", epoch="other"))
-    ada = await store.head("ada")
+async def test_changes_since_positions(store: ConversationStore) -> None:
+    """`changes` returns the conversations that differ from a position, with their next entries."""
+    await talk(store, empty("ada"), 2)
+    await store.append(turn(empty("bob"), "hi"))
+    await store.create(empty("eve", epoch="other"))
+    ada, bob, eve = [await store.head(name) for name in ("ada", "bob", "eve")]
     assert ada is not None
+    assert bob is not None
+    entries = await store.entries("ada", after=3)
+    positions = [
+        Position(sender_id="eve", epoch="earlier", version=9),
+        Position(sender_id="nobody"),
+        Position(sender_id="ada", epoch=ada.epoch, version=3),
+        Position(sender_id="bob", epoch=bob.epoch, version=bob.version),
+    ]
+    changes = {change.position.sender_id: change for change in await store.changes(positions, limit=100)}
 
-    assert await store.places(["bob", "nobody", "ada"]) == {"ada": (ada.epoch, ada.version), "bob": ("other", 0)}
-    assert await store.places([]) == {}
+    assert changes == {
+        "eve": Change(position=positions[0], head=eve),
+        "nobody": Change(position=positions[1], head=None),
+        "ada": Change(position=positions[2], head=ada, entries=tuple(entries)),
+    }
+    limited = {change.position.sender_id: change for change in await store.changes(positions, limit=2)}
+    assert limited["ada"] == Change(position=positions[2], head=ada, entries=tuple(entries[:2]))
+    assert (await store.changes(positions[2:], limit=0)) == [Change(position=positions[2], head=ada)]
+    assert await store.changes([], limit=1) == []
+
+
+async def test_changes_of_many_conversations(store: ConversationStore) -> None:
+    """`changes` returns each changed conversation once, with its own entries."""
+    heads = [empty(f"v{number}") for number in range(60)]
+    for head in heads:
+        await store.append(turn(head, f"I am {head.sender_id}"))
+    changes = await store.changes([Position(sender_id=head.sender_id, epoch=head.epoch) for head in heads], limit=100)
+
+    assert sorted(change.position.sender_id for change in changes) == sorted(head.sender_id for head in heads)
+    for change in changes:
+        assert list(change.entries) == await store.entries(change.position.sender_id)
 
 
 async def test_unfinished_turns_are_found(store: ConversationStore) -> None:

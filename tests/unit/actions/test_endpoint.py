@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 
 from manent.actions import connections
@@ -65,6 +66,9 @@ async def test_a_closed_endpoint_opens_again(scripted: ScriptedServer) -> None:
         ({"basic_auth": "ada:secret"}, "action_endpoint.basic_auth"),
         ({"timeout": 0}, "action_endpoint.timeout"),
         ({"timeout": "5s"}, "action_endpoint.timeout"),
+        ({"cafile": "missing.pem"}, "action_endpoint.cafile"),
+        ({"cafile": __file__}, "action_endpoint.cafile"),
+        ({"cafile": 7}, "action_endpoint.cafile"),
     ],
 )
 def test_a_wrong_option_is_named(option: dict[str, Any], path: str) -> None:
@@ -153,6 +157,36 @@ async def test_old_connections_close_after_their_last_answer(free_port: int, mon
         assert not slow.done()
         assert (await slow).status == 200
         await endpoint.close()
+
+
+async def test_connections_that_are_replaced_by_two_requests_are_all_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests replace old connections at the same time, while these connections still close."""
+    opened: list[aiohttp.ClientSession] = []
+
+    close, create = aiohttp.ClientSession.close, aiohttp.ClientSession
+
+    async def close_slowly(session: aiohttp.ClientSession) -> None:
+        await asyncio.sleep(0)
+        await close(session)
+
+    def note(*args: Any, **options: Any) -> aiohttp.ClientSession:
+        opened.append(create(*args, **options))
+        return opened[-1]
+
+    pool = connections.Connections(headers={}, cafile=None, timeout_s=1.0, connect_timeout_s=1.0)
+    monkeypatch.setattr(aiohttp.ClientSession, "close", close_slowly)
+    monkeypatch.setattr(aiohttp, "ClientSession", note)
+
+    async def request() -> None:
+        async with pool.session():
+            await asyncio.sleep(0)
+
+    await request()
+    monkeypatch.setattr(connections, "MAX_AGE_S", -1.0)
+    await asyncio.gather(request(), request())
+    await pool.close()
+
+    assert [session.closed for session in opened] == [True] * len(opened)
 
 
 @pytest.fixture

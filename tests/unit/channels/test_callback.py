@@ -9,6 +9,8 @@ import httpx
 import pytest
 from aiohttp import web
 
+from manent.channels.callback import CallbackOptions
+from manent.extensions.options import convert
 from manent.project.problems import Report, Spot
 from manent.project.settings.credentials import read_channels
 from support.small_talk import running
@@ -109,3 +111,12 @@ def test_mistakes_in_the_section_are_located(section: dict[str, Any]) -> None:
     read_channels(Spot({"callback": section}, "credentials.yml", 1, "", report))
 
     assert report.errors[0].path.startswith("callback")
+
+
+@pytest.mark.parametrize("cafile", ["missing.pem", __file__])
+def test_certificates_that_cannot_be_read_are_reported(cafile: str) -> None:
+    """Without this check, no reply could be sent, and each would become undeliverable."""
+    options, wrong = convert(CallbackOptions, {"url": "https://bot.example/", "cafile": cafile})
+
+    assert options is None
+    assert [each.option for each in wrong] == ["cafile"]

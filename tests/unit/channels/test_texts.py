@@ -35,4 +35,5 @@ def test_numbered_and_shortened() -> None:
     """Buttons are listed in order; a title that is too long ends in an ellipsis."""
     assert numbered("Choose.", [{"title": "A"}, {"title": "B"}]) == "Choose.\n1. A\n2. B"
     assert numbered("", [{"title": "A"}]) == "1. A"
+    assert numbered("", [{"title": "A", "url": "https://a.invalid"}]) == "1. A: https://a.invalid"
     assert (shorten("abcdef", 6), shorten("abcdefg", 6)) == ("abcdef", "abcde…")

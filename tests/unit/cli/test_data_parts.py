@@ -86,3 +86,17 @@ def test_stories_are_divided(manent: Manent, shop: Path) -> None:
     assert [part.count("# number") for part in parts] == [4, 1]
     assert "rule" not in "".join(parts)
     assert manent("data split stories -s data/nlu.yml")[0] == 1
+
+
+def test_stories_of_files_with_the_same_name_are_all_kept(manent: Manent, shop: Path) -> None:
+    """Files with the same name in different folders have different names in the output folder."""
+    story = "- story: {} {}\n  steps:\n  - intent: greet\n  - action: utter_greet\n"
+    for folder in ("a", "b"):
+        (shop / "data" / folder).mkdir()
+        stories = "".join(story.format(folder, number) for number in range(2))
+        (shop / "data" / folder / "same.yml").write_text(f'version: "3.1"\nstories:\n{stories}')
+    status, _ = manent("data split stories --random-seed 1")
+    written = "".join(path.read_text() for path in (shop / "train_test_split").iterdir())
+
+    assert status == 0
+    assert [name for name in ("a 0", "a 1", "b 0", "b 1") if f"story: {name}" not in written] == []

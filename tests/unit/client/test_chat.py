@@ -159,6 +159,46 @@ async def test_a_session_that_is_refused_later_fails_its_messages(tmp_path: Path
     assert [request["message"] for request in kept] == ["hello", "count"]
 
 
+async def test_messages_before_the_first_connection_are_sent(tmp_path: Path) -> None:
+    """A message that is said before `connect` is in `state`, and is sent after those of the earlier client."""
+    async with running(tmp_path) as server, asyncio.timeout(30):
+        earlier = {"session_id": "ada", "message": "hello", "message_id": "earlier"}
+        client = ChatClient(server.url, state={"session_id": "ada", "outbox": [earlier]})
+        accepted = client.say("count")
+        kept = client.state()["outbox"]
+        await client.connect()
+        await accepted
+        await client.wait_for(lambda messages: len(messages) == 4)
+        shown = texts(client.messages)
+        await client.close()
+
+    assert [request["message"] for request in kept] == ["hello", "count"]
+    assert shown == [*GREETED, "count", "One.\n\nTwo."]
+
+
+async def test_a_closed_client_fails_its_messages_until_it_connects_again(tmp_path: Path) -> None:
+    """`close` ends calls that wait for an acknowledgement. The messages are sent when the client connects again."""
+    async with running(tmp_path) as server:
+        client = ChatClient(server.url, session_id="ada")
+        await client.connect()
+    waiting = asyncio.create_task(client.send("hello"))
+    await asyncio.sleep(0)
+    await client.close()
+    async with asyncio.timeout(30):
+        with pytest.raises(Refused) as refused:
+            await waiting
+        with pytest.raises(Refused) as later:
+            await client.send("count")
+        async with running(tmp_path, port=int(server.url.rpartition(":")[2])):
+            await client.connect()
+            await client.wait_for(lambda messages: len(messages) == 4)
+            shown = texts(client.messages)
+            await client.close()
+
+    assert (refused.value.code, later.value.code) == ("closed", "closed")
+    assert shown == [*GREETED, "count", "One.\n\nTwo."]
+
+
 async def test_typing_shows_until_the_answer(tmp_path: Path) -> None:
     """While a slow action runs the bot is shown to be at work, and no longer when it has spoken."""
     actions = Actions(hold=asyncio.Event(), work=lambda _: ActionResult(responses=({"text": "Done."},)))

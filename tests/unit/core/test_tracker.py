@@ -275,3 +275,12 @@ def test_times_and_channels() -> None:
 
     assert (tracker.last_user_time, tracker.latest_event_time) == (5.0, 6.0)
     assert tracker.latest_input_channel == "socketio"
+
+
+def test_malformed_intent_does_not_make_a_snapshot_unreadable() -> None:
+    """Events from outside can contain such intents. A tracker with one can be stored and read."""
+    tracker = Tracker(sender_id="ada", domain=DOMAIN)
+    tracker.update(UserUttered(text="hi", parse_data={"intent": {"name": 5}}))
+    read = Tracker.load("ada", DOMAIN, tracker.dump())
+
+    assert read.recent_intents == tracker.recent_intents

@@ -90,6 +90,20 @@ async def test_another_browser_cannot_finish_a_sign_in(tmp_path: Path) -> None:
             assert answer.status_code == 403
 
 
+async def test_a_sign_in_that_the_person_cancels_names_the_providers_error(tmp_path: Path) -> None:
+    """The page shows why the provider has returned no code, instead of a wrong reason."""
+    async with (
+        provided() as provider,
+        running(tmp_path, endpoints=options(provider)) as server,
+        httpx.AsyncClient(base_url=server.url) as http,
+    ):
+        cancelled = await sign_in(server, http, code="", error="access_denied")
+        other = await sign_in(server, http, code="", error="<b>")
+
+    assert (cancelled.status_code, "(access_denied)" in cancelled.text) == (403, True)
+    assert (other.status_code, "(no code)" in other.text) == (403, True)
+
+
 async def test_a_removed_member_cannot_sign_in_again(tmp_path: Path) -> None:
     """A removed member is rejected although the provider confirms the identity."""
     async with (

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,6 +19,10 @@ from starlette.routing import Route
 
 from manent.channels.generic import is_signed
 from manent.core.events import Json
+from manent.desk.webhooks import Notices
+from manent.runtime.ports.desk import FeedRow, Webhook
+from manent.stores.desk.tables import open_desk_tables
+from manent.stores.memory import MemoryStore
 from support.desks import operator, visit
 from support.openid_provider import _Quiet
 from support.small_talk import running, until
@@ -60,6 +66,35 @@ async def paging() -> AsyncIterator[Pager]:
     server.should_exit = True
     await task
     listening.close()
+
+
+async def test_a_slow_webhook_does_not_delay_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a request to one webhook waits, the notices of the other are sent."""
+    store = MemoryStore()
+    tables = open_desk_tables(store)
+    await tables.open()
+    for name in ("a-slow", "b-fast"):
+        await tables.put_webhook(
+            Webhook(id=name, url="http://pager.invalid", secret=SECRET, events=("queue",), created=0.0, position=0)
+        )
+    change = FeedRow(kind="conversation", time=0.0, sender_id="vera", data={"from": "bot", "to": "queue"})
+    await tables.tell([change, change])
+    sent: list[str] = []
+    waits = asyncio.Event()
+
+    async def send(webhook: Webhook, _: FeedRow, __: Json) -> None:
+        if webhook.id == "a-slow":
+            await waits.wait()
+        sent.append(webhook.id)
+
+    notices = Notices(store, tables, aiohttp.ClientSession)
+    monkeypatch.setattr(notices, "_send", send)
+    await notices.open()
+    await until(lambda: len(sent) == 2)
+    assert sent == ["b-fast", "b-fast"]
+    waits.set()
+    await until(lambda: len(sent) == 4)
+    await notices.close()
 
 
 async def test_notices_are_signed_and_in_order(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from manent.core.errors import ActionError
 from manent.core.events import Json
 from manent.core.messages import UserMessage
+from manent.core.tracker import Tracker
 from manent.dialogue.model import DialogueModel
-from unit.dialogue.talking import Talk, brief, said, train
+from manent.dialogue.steps import CallAction
+from unit.dialogue.talking import Answer, Talk, brief, said, train
 
 DOMAIN = """
 intents: [pay, help, revert, affirmed, rephrase]
@@ -113,3 +116,13 @@ def test_nothing_to_revert(model: DialogueModel) -> None:
     talk.intent("pay")
 
     assert brief(talk.intent("revert")) == ["user revert", "action_revert_fallback_events"]
+
+
+def test_listed_question_is_built_in_if_no_code_defines_it(tmp_path: Path) -> None:
+    """A domain that lists action_default_ask_affirmation without defining it gets the built-in question."""
+    model = train(tmp_path, domain=DOMAIN + "actions: [action_default_ask_affirmation]\n", data=DATA)
+
+    def unknown(step: CallAction, _: Tracker) -> Answer:
+        raise ActionError("action_unknown", f"{step.name} is not defined")
+
+    assert said(unclear(Talk(model, {"action_default_ask_affirmation": unknown})))[0].startswith("Did you mean")

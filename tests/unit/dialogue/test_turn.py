@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manent.core.errors import RequestError
+from manent.core.errors import ActionError, RequestError
 from manent.core.events import (
     ActionExecuted,
     ConversationPaused,
@@ -375,6 +375,23 @@ def test_session_start_on_the_action_server(tmp_path: Path) -> None:
     assert lines[:4] == ["action_session_start", "session_started", "action_listen", "user greet"]
     assert said(lines)[0].startswith("Sorry")
     assert said(failing.intent("greet")) == ["Hello None."]
+
+
+@pytest.mark.parametrize("code", ["action_unknown", "action_endpoint_missing"])
+def test_listed_built_in_actions_run_if_no_code_replaces_them(tmp_path: Path, code: str) -> None:
+    """Domains list built-in actions under `actions` without defining them; the built-in actions run."""
+    built_in = "action_listen, action_session_start, action_restart, action_default_fallback"
+    model = train(tmp_path, domain=SHOP_DOMAIN.replace("actions: [", f"actions: [{built_in}, "), data=SHOP_DATA)
+
+    def unknown(step: CallAction, _: Tracker) -> Answer:
+        raise ActionError(code, f"{step.name} is not defined")
+
+    talk = Talk(model, dict.fromkeys(model.domain.actions, unknown))
+
+    assert talk.intent("greet")[:3] == ["action_session_start", "session_started", "action_listen"]
+    assert said(talk.intent("greet")) == ["Hello None."]
+    assert "restart" in talk.intent("restart")
+    assert said(talk.intent("fetch"))[0].startswith("Sorry")
 
 
 def test_every_state_is_left_and_reached() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
 from manent.core.errors import ProjectError
@@ -531,6 +533,34 @@ def test_a_component_of_the_projects_own(shouting: str) -> None:
 
     assert pipeline.parse("HELLO")["entities"] == [{"entity": "angry", "value": 3, "start": 0, "end": 1}]
     assert pipeline.parse("hello")["entities"] == []
+
+
+def test_values_of_numpy_in_a_result_become_json(monkeypatch: pytest.MonkeyPatch, shouting: str) -> None:
+    """Libraries return such values, and the log cannot contain them."""
+
+    def process(_: Shouting, result: Json) -> None:
+        result["intent"] = {"name": np.str_("greet"), "confidence": np.float32(0.5)}
+        result["entities"] = [{"entity": "size", "value": np.int64(3), "start": 0, "end": 1}]
+
+    monkeypatch.setattr(Shouting, "process", process)
+    parsed = trained(data(), TOKENIZER, {"name": shouting}).parse("hello")
+    stored = msgspec.json.decode(msgspec.json.encode(parsed))
+
+    assert stored["intent"] == {"name": "greet", "confidence": 0.5}
+    assert stored["entities"] == [{"entity": "size", "value": 3, "start": 0, "end": 1}]
+
+
+def test_a_component_that_cannot_load_its_files_is_named(monkeypatch: pytest.MonkeyPatch, shouting: str) -> None:
+    """An error in `load` names the class and the line."""
+
+    def load(_: Shouting, files: Mapping[str, bytes]) -> None:
+        raise ValueError(f"unexpected files: {sorted(files)}")
+
+    monkeypatch.setattr(Shouting, "load", load)
+    with pytest.raises(
+        ProjectError, match=r"shouting_components\.Shouting.*ValueError.*unexpected files.*test_components"
+    ):
+        trained(data(), TOKENIZER, {"name": shouting})
 
 
 def test_the_documented_component_does_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Transcripts of conversations."""
 
+import pytest
+
 from manent.core.conversation_log import LogEntry, View
 from manent.core.events import BotUttered, UserUttered
 from manent.runtime.export import transcript_lines
@@ -24,3 +26,11 @@ def test_lines_of_a_transcript() -> None:
     assert said[2] == '{"a":1}'
     assert "https://example.org/a.png" in said[3]
     assert list(transcript_lines(LogEntry(seq=3, event=BotUttered(text="x")))) == []
+
+
+@pytest.mark.parametrize("seconds", [1.7e12, 1e300, -1e300])
+def test_time_outside_the_calendar_is_shown_as_a_number(seconds: float) -> None:
+    """A client can send an event with a time in milliseconds. The transcript of its conversation can still be read."""
+    entry = LogEntry(seq=1, event=BotUttered(timestamp=seconds, text="Hello."), view=View(prev=0))
+
+    assert list(transcript_lines(entry)) == [f"{seconds:g}  bot      Hello."]

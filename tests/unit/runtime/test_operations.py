@@ -5,7 +5,7 @@ import time
 import pytest
 
 from manent.core.errors import RequestError
-from manent.core.events import ActionExecuted, BotUttered, Restarted, SlotSet, UserUttered
+from manent.core.events import ActionExecuted, BotUttered, Restarted, SlotSet, UserUttered, event_from_wire
 from manent.runtime import operations, tracker_reader
 from manent.runtime.tracker_reader import Verbosity
 from manent.stores.memory import MemoryStore
@@ -151,3 +151,14 @@ async def test_operation_returns_only_what_it_appended() -> None:
         entries = await operations.trigger(other.get("ada"), "ping")
 
     assert shown(entries) == ["Ping."]
+
+
+@pytest.mark.parametrize("entities", [5, "Ada", [7], [None], {"who": "Ada"}, [[]]])
+async def test_malformed_entities_of_an_event_do_not_stop_the_conversation(entities: object) -> None:
+    """The API and custom actions can add such events. Later messages are answered."""
+    wire = {"event": "user", "text": "hi", "parse_data": {"intent": {"name": "greet"}, "entities": entities}}
+    async with opened(MemoryStore()) as conversations:
+        await operations.apply_events(conversations.get("ada"), [event_from_wire(wire)])
+        entries = await say(conversations, "hello")
+
+    assert shown(entries) == ["hello", "Hello."]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from manent.channels.replies import replies_of
 from manent.core.conversation_log import LogEntry, View
 from manent.core.events import ActionExecuted, BotUttered, Json, UserUttered
 from manent.runtime.visitor_messages import bot_parts, is_visible, messages_of, plain_payload, title_of
@@ -139,3 +140,16 @@ def test_title_comes_from_the_newest_question() -> None:
     assert title_of("/yes", [asked]) == "Yes"
     assert title_of("/other", [asked]) is None
     assert title_of("/yes", [UserUttered(text="x"), asked]) is None
+
+
+@pytest.mark.parametrize("odd", [5, "Yes", {"title": "Yes"}, [7, None]])
+@pytest.mark.parametrize("key", ["buttons", "quick_replies", "elements"])
+def test_malformed_lists_show_nothing(key: str, odd: object) -> None:
+    """Events of the API and of custom actions can have such values. They make no conversation unreadable."""
+    event = BotUttered(text="Hello.", data={key: odd})
+    shown = messages_of(LogEntry(seq=1, event=event, view=View(prev=0)))
+
+    assert [message["text"] for message in shown if "text" in message] == ["Hello."]
+    assert title_of("Yes", [event]) is None
+    assert is_visible(BotUttered(data={key: odd})) in (True, False)
+    assert replies_of("ada", event)[0]["text"] == "Hello."

@@ -35,3 +35,15 @@ def test_other_formats_are_refused(tmp_path: Path, written_as: int) -> None:
 
     with pytest.raises(ModelError, match=f"format {written_as}, .* formats {OLDEST_MODEL_FORMAT} to {MODEL_FORMAT}"):
         load_assistant(tmp_path / "m.tar.gz")
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "domain.json", "nlu/pipeline.json", "dialogue/policies.json"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+def test_damaged_parts_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    """A model with a part that cannot be decoded is refused with an error for the user."""
+    files = read_model(STORED / f"format_{MODEL_FORMAT}.tar.gz")
+    assert name in files
+    write_model(tmp_path / "m.tar.gz", {**files, name: content})
+
+    with pytest.raises(ModelError, match="train again"):
+        load_assistant(tmp_path / "m.tar.gz")

@@ -11,7 +11,7 @@ import type { Chance, Clock, Network, Timer, Transport } from "./ports";
 import { readError, type JsonObject, type Requests, type WireError } from "./wire";
 
 /**
- * Pause after the server has rejected a token twice.
+ * Pause after the server has rejected a token twice, and maximum wait for a token.
  *
  * `reconnect`, which the page calls with a new token, does not wait.
  */
@@ -76,6 +76,8 @@ export class Connection {
     }
     this.phase = "connecting";
     this.report({ type: "connection", status: "connecting" });
+    // The page's callback may never resolve, for example after a request that was cut off: call it again.
+    this.retryTimer = this.ports.clock.start(REJECTED_TOKEN_PAUSE_MS, () => this.open());
     void this.openTransport();
   }
 
@@ -152,7 +154,9 @@ export class Connection {
       return;
     }
     // A later call may have another token, for example after a sign-out.
-    if (this.phase === "connecting" && opening === this.openings) this.ports.transport.open(auth);
+    if (this.phase !== "connecting" || opening !== this.openings) return;
+    this.ports.clock.stop(this.retryTimer);
+    this.ports.transport.open(auth);
   }
 
   private lost(refused?: Notice, wait_s?: number): void {

@@ -146,10 +146,13 @@ export class Delivery {
   reload(): void {
     const { changed, gone } = this.outbox.reload();
     const stored = this.memory.get();
+    const own = gone.filter(({ message_id }) => this.written.has(message_id));
     // A tab that changes to another conversation drops the messages written for this one.
-    const dropped = gone.filter(
-      (entry) => this.written.delete(entry.message_id) && entry.epoch !== stored?.epoch,
-    );
+    const dropped = own.filter(({ epoch }) => stored !== null && epoch !== stored.epoch);
+    // The page has cleared the storage, or another tab has sent the message. In the second case, the server accepts
+    // the message once.
+    for (const entry of own)
+      if (entry.state === "sending" && !dropped.includes(entry)) this.outbox.put(entry);
     if (dropped.length > 0) this.reportDropped(dropped);
     if (changed) this.report();
   }
@@ -236,6 +239,8 @@ export class Delivery {
       this.dialect().resync();
     } else if (error.retry_after !== undefined) {
       this.again(entry, error.retry_after);
+    } else if (error.code.startsWith("jwt_")) {
+      this.connection.retry(); // the next connection has a new token
     } else {
       this.outbox.put({ ...entry, state: "failed", error: { code: error.code, message: error.message } });
       this.report();

@@ -74,16 +74,9 @@ export function fallbackTransport(sockets: Transport, http: Transport, now = () 
     close() {
       sockets.close();
       http.close();
+      current = sockets; // the next connection tries Socket.IO first
     },
     emit: (event, payload) => current.emit(event, payload),
-    async request(event, payload, timeout_ms) {
-      const used = current;
-      try {
-        return await used.request(event, payload, timeout_ms);
-      } catch (error) {
-        if (used === http) current = sockets;
-        throw error;
-      }
-    },
+    request: (event, payload, timeout_ms) => current.request(event, payload, timeout_ms),
   };
 }

@@ -21,7 +21,8 @@ export class Pacing {
   take(event: ClientEvent, delay_ms: number): void {
     const paced = delay_ms > 0 && event.type === "message" && event.message.role === "bot";
     if (!paced) {
-      if (event.type === "joined" || event.type === "message") this.flush();
+      if (event.type === "left") this.waiting.length = 0; // the messages of the previous visitor
+      if (event.type === "joined" || event.type === "message" || event.type === "left") this.flush();
       // While messages wait, the assistant appears to be typing.
       if (event.type === "typing" && !event.on && this.waiting.length > 0) return;
       this.pass(event);
@@ -34,7 +35,9 @@ export class Pacing {
   flush(): void {
     this.clock.stop(this.timer);
     this.timer = null;
-    for (const event of this.waiting.splice(0)) this.pass(event);
+    const events = this.waiting.splice(0);
+    if (events.length > 0) this.pass({ type: "typing", on: false });
+    for (const event of events) this.pass(event);
   }
 
   private next(delay_ms: number): void {

@@ -89,6 +89,21 @@ describe("joining", () => {
   });
 });
 
+describe("a token that never arrives", () => {
+  it("is requested again after a minute", async () => {
+    let calls = 0;
+    const token = (): Promise<string> =>
+      (calls += 1) === 1 ? new Promise(() => undefined) : Promise.resolve("fresh");
+    const tab = await world.tab({ token });
+    expect(tab.state.connection).toBe("connecting");
+    await world.clock.elapse(60_000);
+
+    expect([tab.state.connection, tab.socket.auth]).toEqual(["online", { token: "fresh" }]);
+    await world.clock.elapse(120_000);
+    expect(calls).toBe(2);
+  });
+});
+
 describe("a token that arrives too late", () => {
   it("is not used after the page has set another one", async () => {
     const tokens: ((token: string | null) => void)[] = [];
@@ -274,6 +289,19 @@ describe("tabs", () => {
     expect(other.client.sessionId).not.toBe(secret);
     expect(tab.client.sessionId).toBe(other.client.sessionId);
     expect(tab.texts).toEqual([]);
+  });
+
+  it("request another token after a sign-out in another tab", async () => {
+    let token: string | null = "of ada";
+    const tab = await world.tab({ token: () => token });
+    const other = await world.tab({ token: () => token });
+    token = null; // the site has ended the visitor's session
+    tab.client.forget();
+    tab.client.reconnect();
+    await settle();
+
+    expect([tab.socket.auth, other.socket.auth]).toEqual([{}, {}]);
+    expect(other.state.connection).toBe("online");
   });
 
   it("follow another conversation that was opened while they joined", async () => {

@@ -146,6 +146,34 @@ describe("the outbox", () => {
     expect(tab.texts).toEqual(["hello"]);
   });
 
+  it("connects with another token when the server refuses a message because of the token", async () => {
+    let token = "old";
+    world.server.handlers["user_uttered"] = (payload, socket) =>
+      socket.auth["token"] === "old"
+        ? { ok: false, error: { code: "jwt_expired", message: "the token has expired" } }
+        : world.server.standard("user_uttered", payload, socket);
+    const tab = await world.tab({ token: () => token });
+    token = "new";
+    tab.client.send("hello");
+    await world.clock.elapse(1_000);
+
+    expect(tab.texts).toEqual(["hello"]);
+    expect(tab.state.outbox).toEqual([]);
+  });
+
+  it("keeps what is not sent when the page clears the storage", async () => {
+    const tab = await world.tab();
+    await tab.goes("offline");
+    tab.client.send("are you there?");
+    world.storage.values.clear();
+    await tab.goes("online");
+    await world.clock.elapse(1_000);
+
+    expect(tab.texts).toEqual(["are you there?"]);
+    expect(world.server.log(tab.client.sessionId!).messages.length).toBe(1);
+    expect([...world.storage.values.keys()].filter((key) => key.includes("outbox"))).toEqual([]);
+  });
+
   it("reads a retry_after beside the error too", async () => {
     let first = true;
     world.server.handlers["user_uttered"] = (payload, socket) => {

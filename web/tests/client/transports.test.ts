@@ -75,6 +75,16 @@ it("returns to Socket.IO when the HTTP requests fail: the server is a plain one,
   sockets.listener.disconnected("transport error");
   http.fails = true;
   await expect(transport.request("session_request", {}, 1)).rejects.toThrow();
+  transport.close();
   transport.open({});
   expect(sockets.opened).toBe(2);
+});
+
+it("keeps the connection over HTTP after one failed request, so that the request can be repeated", async () => {
+  sockets.listener.disconnected("transport error");
+  http.fails = true;
+  await expect(transport.request("user_uttered", {}, 1)).rejects.toThrow();
+  http.fails = false;
+  sockets.fails = true; // there is no socket
+  expect(await transport.request("user_uttered", {}, 1)).toEqual({ ok: true });
 });

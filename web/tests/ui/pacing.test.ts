@@ -45,3 +45,24 @@ it("delays nothing when no pause is wanted", () => {
 
   expect(shown(events)).toEqual([1, 2]);
 });
+
+it("forgets what waits when the visitor signs out, so that the next one does not see it", async () => {
+  const clock = new FakeClock();
+  const events: ClientEvent[] = [];
+  const pacing = new Pacing(clock, (event) => events.push(event));
+  for (const seq of [1, 2]) pacing.take(message("bot", seq), 500);
+  pacing.take({ type: "left" }, 500);
+  await clock.elapse(2_000);
+
+  expect(shown(events)).toEqual([1]);
+});
+
+it("no longer shows that the assistant types once everything is let through", () => {
+  const events: ClientEvent[] = [];
+  const pacing = new Pacing(new FakeClock(), (event) => events.push(event));
+  for (const seq of [1, 2]) pacing.take(message("bot", seq), 500);
+  pacing.take(message("user", 3), 500);
+
+  const typing = events.filter((event) => event.type === "typing");
+  expect(typing.at(-1)).toEqual({ type: "typing", on: false });
+});

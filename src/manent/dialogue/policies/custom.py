@@ -16,7 +16,7 @@ from manent.core.training_data import Where
 from manent.dialogue.policies.prediction import Policy, Prediction
 from manent.dialogue.states import History
 from manent.dialogue.stories import Sequence as TrainingSequence
-from manent.extensions.finding import BadExtension, Site, create, find
+from manent.extensions.finding import BadExtension, Site, calling, create, find
 from manent.extensions.model_code import guarded
 from manent.extensions.options import options_of
 from manent.extensions.points import POLICIES
@@ -185,7 +185,7 @@ class _Kind:
 
     def load(self, options: Json, files: Files, domain: Domain, _: Policy | None) -> Policy:
         policy = self._make(options)
-        with guarded(self._name):
+        with calling(self._name, "its files are loaded"), guarded(self._name):
             policy.load(files)
         priority = options.get("priority", getattr(self._found, "priority", DEFAULT_PRIORITY))
         return _Adapter(policy, self._name.rpartition(".")[2], int(priority), domain)

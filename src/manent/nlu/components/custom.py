@@ -8,10 +8,12 @@ written for Rasa are in `rasa_component.py`.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from manent.core.errors import Problem, ProjectError
 from manent.core.events import Json
 from manent.core.training_data import Where
-from manent.extensions.finding import BadExtension, Site, create, find
+from manent.extensions.finding import BadExtension, Site, calling, create, find
 from manent.extensions.model_code import guarded
 from manent.extensions.options import options_of
 from manent.extensions.points import COMPONENTS
@@ -48,10 +50,21 @@ class _Adapter:
         """Call the custom component and apply its changes to the message."""
         result = message.result()
         self._component.process(result)
-        message.intent = result.get("intent")
-        message.intent_ranking = result.get("intent_ranking")
-        message.entities = list(result.get("entities") or ())
-        message.response_selector = result.get("response_selector")
+        message.intent = plain(result.get("intent"))
+        message.intent_ranking = plain(result.get("intent_ranking"))
+        message.entities = plain(list(result.get("entities") or ()))
+        message.response_selector = plain(result.get("response_selector"))
+
+
+def plain(value: Any) -> Any:
+    """Return a value in which NumPy types are converted to types that JSON supports."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value
 
 
 def custom_kind(name: str, where: Where) -> Kind | None:
@@ -122,8 +135,11 @@ def _trainer(found: Any, name: str, where: Where) -> Any:
 def _loader(found: Any, name: str, where: Where) -> Any:
     def load(options: Json, files: Files, _: Context) -> Component:
         component = _make(found, name, options, where)
-        with guarded(name):
-            component.load(files)
+        try:
+            with calling(name, "its files are loaded"), guarded(name):
+                component.load(files)
+        except BadExtension as error:
+            raise _problem(name, where, error) from error
         return _Adapter(component)
 
     return load

@@ -21,6 +21,7 @@ from manent.core.training_data import Example
 from manent.extensions.finding import BadExtension
 from manent.extensions.model_code import guarded
 from manent.nlu.component import Context, Kind, SparseFeatures, Training
+from manent.nlu.components.custom import plain
 from manent.nlu.components.featurizers import NO_FEATURES
 from manent.nlu.components.spacy import open_model
 from manent.nlu.files import Files, dump_json, load_json
@@ -309,7 +310,7 @@ class _Version2(_Driver):
             with storage.write_to(_FOLDER) as folder:
                 meta = self.call("persist", lambda: instance.persist(f"component_{self.found.__name__}", str(folder)))
         try:
-            described = dump_json(_plain(meta or {}))
+            described = dump_json(plain(meta or {}))
         except TypeError as error:
             raise BadExtension(
                 self.name, f"`persist` returns a value that is not JSON ({error})", "names, numbers and texts"
@@ -636,16 +637,16 @@ def _spans(view: View) -> list[tuple[int, int]] | None:
 def _take_over(message: Message, view: View, name: str) -> None:
     message.view = view
     _take_over_text(message, view)
-    message.entities = [_plain(entity) for entity in view.get(ENTITIES) or ()]
+    message.entities = [plain(entity) for entity in view.get(ENTITIES) or ()]
     intent = view.get(INTENT)
-    message.intent = _plain(intent) if isinstance(intent, Mapping) else message.intent
+    message.intent = plain(intent) if isinstance(intent, Mapping) else message.intent
     ranking = view.get(INTENT_RANKING_KEY)
-    message.intent_ranking = None if ranking is None else [_plain(each) for each in ranking]
-    message.response_selector = view.get(RESPONSE_SELECTOR)
+    message.intent_ranking = None if ranking is None else [plain(each) for each in ranking]
+    message.response_selector = plain(view.get(RESPONSE_SELECTOR))
     for key in view.output_properties - _OWN:
         if view.get(key) is None:
             continue
-        message.output[key] = _plain(view.get(key))
+        message.output[key] = plain(view.get(key))
         try:
             dump_json(message.output[key])
         except TypeError as error:
@@ -664,14 +665,3 @@ def _take_over_text(message: Message, view: View) -> None:
     spans = _spans(view)
     if spans is not None and spans != message.tokens:
         message.set_tokens(spans, [token.text for token in view.get(_TOKENS)])
-
-
-def _plain(value: Any) -> Any:
-    """Return a value in which NumPy types are converted to types that JSON supports."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value

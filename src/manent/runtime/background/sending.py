@@ -65,7 +65,7 @@ GIVE_UP_S: Final = 86_400.0
 """Age in seconds at which an unsent message becomes undeliverable."""
 
 MAX_FAULTS: Final = 3
-"""Number of failed attempts of any kind after which an error in the channel's code makes a part undeliverable."""
+"""Number of attempts with an error in the channel's code after which a part is undeliverable."""
 
 MAX_REASON: Final = 300
 """Maximum number of characters of a stored reason."""
@@ -81,6 +81,7 @@ class Lane:
         running: the conversations to which messages are being sent.
         again: running conversations to which new events were appended.
         interrupted: waiting conversations whose last sender stopped without releasing its lease.
+        faults: conversation → number of attempts to send its next part that caused an error in the channel's code.
         sent: number of parts that were sent.
         retried: number of failed attempts.
         uncertain: number of sends with an unknown result. Each is repeated, so its part can arrive twice.
@@ -93,6 +94,7 @@ class Lane:
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
     interrupted: set[str] = field(default_factory=set)
+    faults: dict[str, int] = field(default_factory=dict)
     sent: int = 0
     retried: int = 0
     uncertain: int = 0
@@ -328,7 +330,7 @@ class Sender:
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001  # `_failure` logs it
-                failure = _failure(error, route)
+                failure = _failure(error, lane, route)
                 age_s = time.time() - (event.timestamp or time.time())
                 if isinstance(failure, SendLater) and not (age_s > GIVE_UP_S and route.failures >= len(RETRY_S)):
                     if failure.may_have_arrived:
@@ -336,6 +338,7 @@ class Sender:
                     await self._postpone(lane, route, failure, uncertain)
                     return None
                 undelivered = self._refused(lane, route, seq, number, failure)
+            lane.faults.pop(route.sender_id, None)
             is_last = number + 1 == len(parts)
             route = replace(
                 route,
@@ -356,11 +359,19 @@ class Sender:
     async def _move_after_send(self, route: Route, undelivered: Undelivered | None) -> bool:
         """Store the position after a part. Return False if another server has the lease.
 
-        The platform has the part already, so only this write is repeated if it fails.
+        The platform has the part already, so only this write is repeated if it fails, or if the server stops.
 
         Raises:
             StoreError: the position was not stored before the lease ended.
         """
+        try:
+            return await self._move_until_stored(route, undelivered)
+        except asyncio.CancelledError:
+            with suppress(StoreError):  # the lease then shows the next server that the result is unknown
+                await self._store.move_route(route, owner=self._owner, undelivered=undelivered)
+            raise
+
+    async def _move_until_stored(self, route: Route, undelivered: Undelivered | None) -> bool:
         until = time.monotonic() + LEASE_S
         while True:
             try:
@@ -429,15 +440,16 @@ def _parts_of(messenger: Messenger, event: BotUttered) -> Sequence[Json]:
         return [{NOT_SHOWN: f"the channel cannot show this message ({type(error).__name__}: {error})"}]
 
 
-def _failure(error: Exception, route: Route) -> ManentError:
-    """Return why a part was not sent, or why it is not known whether it was."""
+def _failure(error: Exception, lane: Lane, route: Route) -> ManentError:
+    """Return why a part was not sent, or why it is not known whether it was. Count an error in the channel's code."""
     if isinstance(error, Undeliverable | SendLater):
         return error
     if isinstance(error, TimeoutError):
         return SendLater(f"no answer in {SEND_TIMEOUT_S:.0f} s", may_have_arrived=True)
     reason = f"an error in the channel ({type(error).__name__}: {error})"
     log.error("could not send", extra={"sender_id": route.sender_id, "channel": route.channel}, exc_info=error)
-    if route.failures + 1 >= MAX_FAULTS:
+    faults = lane.faults[route.sender_id] = lane.faults.get(route.sender_id, 0) + 1
+    if faults >= MAX_FAULTS:
         return Undeliverable(reason)
     return SendLater(reason, may_have_arrived=True)
 

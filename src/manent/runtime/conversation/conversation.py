@@ -154,7 +154,7 @@ class Conversation:
     async def erase(self, *, new_epoch: str | None) -> bool:
         """Erase the conversation.
 
-        The erase does not wait for a running action. Waiting messages are rejected with `conversation_changed`. Later
+        The erase does not wait for actions. Waiting messages are rejected with `conversation_changed`. Later
         results for the erased log are discarded. The caller must notify the subscribers.
 
         The erase is the next job, because any other job would first finish the interrupted turn, and so run its action
@@ -173,6 +173,7 @@ class Conversation:
         self.turns.interrupt()
 
         async def work(_: "Conversation") -> bool:
+            self.turns.allow_actions()
             found = await self.engine.store.erase(self.sender_id, new_epoch=new_epoch)
             for ticket in waiting:
                 if not ticket.accepted.done():
@@ -201,16 +202,16 @@ class Conversation:
         """Publish events that other servers have appended (`Feed.catch_up`)."""
         await self.feed.catch_up(epoch, version)
 
-    def forget_if_gone(self, position: tuple[str, int] | None) -> bool:
-        """Remove from memory a log that another server has erased, unless jobs are running.
+    def forget_if_gone(self, stored: Head | None) -> bool:
+        """Remove from memory a log that another server has erased or replaced, unless jobs are running.
 
         Return whether it was removed.
 
         Args:
-            position: epoch and version in the store. None if the store does not contain the conversation.
+            stored: the head in the store. None if the store does not contain the conversation.
         """
         head = self.record.head
-        if head is None or self.mailbox.is_busy or (position is not None and position[0] == head.epoch):
+        if head is None or self.mailbox.is_busy or (stored is not None and stored.epoch == head.epoch):
             return False
         self.feed.restart(None)
         return True

@@ -100,12 +100,13 @@ class Engine:
         await self.leases.open()
 
     async def close(self) -> None:
-        """Close the actions, release the leases, and close the store."""
+        """Close the actions and the generator, release the leases, and close the store."""
         async with AsyncExitStack() as parts:
             parts.push_async_callback(self.store.close)
             parts.push_async_callback(self.leases.close)
-            if self.actions is not None:
-                parts.push_async_callback(self.actions.close)
+            for called in (self.actions, self.generator):
+                if called is not None:
+                    parts.push_async_callback(called.close)
 
     @property
     def assistant(self) -> Assistant:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from manent.core.conversation_log import Handling, Head, LogEntry
+from manent.core.conversation_log import Change, Handling, Head, LogEntry, Position
 from manent.core.errors import ManentError, StoreError
 from manent.core.events import Event, Json, OperatorLeft
 from manent.runtime.conversation.engine import Engine
@@ -138,7 +138,7 @@ class Feed:
             raise Erased if cause.has_begun else VersionConflict(record.sender_id)
         if not events and not open_turn and not before.open_turn:
             return
-        started = time.perf_counter()
+        earlier, started = self.position, time.perf_counter()
         with engine.spans.step("commit"):
             entries, message_seq = await record.append(events, cause, open_turn=open_turn, copied=copied)
         engine.metrics.appended.observe(time.perf_counter() - started)
@@ -150,9 +150,14 @@ class Feed:
             if message_seq is not None and not ticket.accepted.done():
                 engine.metrics.accepted += 1
                 ticket.accepted.set_result(Receipt(seq=message_seq))
-        if has_caught_up:
-            self.position = (before.epoch, before.version + len(entries))
-            self.publish(visible)
+        after = before.version + len(entries)
+        # `catch_up` can have published the entries, because the store can report them before the append returns.
+        is_same_log = earlier is not None and earlier[0] == before.epoch
+        published = self.position[1] if is_same_log and self.position is not None else 0
+        is_replaced = self.position is not None and self.position[0] != before.epoch
+        if has_caught_up and not is_replaced and published < after:
+            self.position = (before.epoch, after)
+            self.publish([entry for entry in visible if entry.seq > published])
             if record.head is not None and record.head.handling is not before.handling:
                 self._notify_handling(record.head.handling, entries)
         engine.notify_log_readers(record.sender_id, entries)
@@ -197,38 +202,62 @@ class Feed:
                     extra = {"sender_id": self._record.sender_id, "news": type(news).__name__}
                     log.exception("a client could not be notified of a change in its conversation", extra=extra)
 
+    @property
+    def read_position(self) -> Position:
+        """The position up to which the subscribers have received everything. It has no epoch if there is none yet."""
+        epoch, version = self.position or ("", 0)
+        return Position(sender_id=self._record.sender_id, epoch=epoch, version=version)
+
     async def catch_up(self, epoch: str, version: int) -> None:
         """Publish events that other servers have appended, up to this version.
+
+        A turn on this server can commit, and the log can be erased, while this method reads the store.
 
         Args:
             epoch: the epoch of the log in the store. A different epoch means that the log was erased or replaced.
             version: the version of the log in the store.
         """
-        record = self._record
         if self.position is None:
             self.position = (epoch, version)
-        if self.position == (epoch, version):
-            return
         if self.position[0] != epoch:
-            record.forget()
-            record.owner = None
-            self.position = (epoch, version)
-            self.notify_moved("erased", epoch)
+            # The caller can have read the epoch before an erase on this server, so read it again.
+            await self._read_changes(limit=0)
             return
-        while self.position[1] < version:
-            store, after = self._engine.store, self.position[1]
-            limit = min(self._engine.limits.page, version - after)
-            entries = await store.entries(record.sender_id, after=after, limit=limit)
-            head = await store.head(record.sender_id)
-            if not entries or head is None or head.epoch != epoch:
+        while self.position is not None and self.position[0] == epoch and self.position[1] < version:
+            before = self.position
+            await self._read_changes(limit=self._engine.limits.page)
+            if self.position == before:
                 return
-            self._check_owner(head)
-            self.publish([entry for entry in entries if entry.view is not None])
-            if entries[-1].seq >= head.handling.since > after:
-                self._notify_handling(head.handling, entries)
-            self.position = (epoch, entries[-1].seq)
-            for successor in filter(None, (successor_of(entry.event) for entry in entries)):
-                self._notify_successor(successor)
+
+    async def _read_changes(self, *, limit: int) -> None:
+        for change in await self._engine.store.changes([self.read_position], limit=limit):
+            self.publish_change(change)
+
+    def publish_change(self, change: Change) -> None:
+        """Publish the events of a change that other servers have made.
+
+        A turn on this server can commit, and the log can be erased, while the change is read. Events that were already
+        published are left out, and changes of an old log are ignored.
+        """
+        head, position = change.head, self.read_position
+        if head is None or position.epoch != change.position.epoch:
+            return
+        if head.epoch != position.epoch:
+            if self.position is None:
+                self.position = (head.epoch, head.version)
+            else:
+                self._log_replaced(head.epoch, head.version)
+            return
+        entries = [entry for entry in change.entries if entry.seq > position.version]
+        if not entries:
+            return
+        self._check_owner(head)
+        self.publish([entry for entry in entries if entry.view is not None])
+        if entries[-1].seq >= head.handling.since > position.version:
+            self._notify_handling(head.handling, entries)
+        self.position = (head.epoch, entries[-1].seq)
+        for successor in filter(None, (successor_of(entry.event) for entry in entries)):
+            self._notify_successor(successor)
 
     def log_vanished(self) -> None:
         """Notify subscribers that the log was erased or has expired."""
@@ -255,6 +284,13 @@ class Feed:
         `reason`: `erased` or `claimed`.
         """
         self.notify(Moved({"reason": reason, "session_id": self._record.sender_id, "epoch": epoch}))
+
+    def _log_replaced(self, epoch: str, version: int) -> None:
+        """Notify subscribers that another server has erased or replaced the log."""
+        self._record.forget()
+        self._record.owner = None
+        self.position = (epoch, version)
+        self.notify_moved("erased", epoch)
 
     def _notify_handling(self, handling: Handling, entries: Sequence[LogEntry]) -> None:
         asks = any(isinstance(entry.event, OperatorLeft) and entry.event.asks_rating for entry in entries)

@@ -124,11 +124,15 @@ class Record:
         if start_earlier:
             self._extra_snapshots = _ALL_SNAPSHOTS if self._extra_snapshots else 1
 
-    def trim(self) -> None:
-        """Remove from the tracker all events that the next turn does not need."""
+    def trim(self, window: int) -> None:
+        """Remove from the tracker all events that the next turn does not need.
+
+        Args:
+            window: number of applied actions to keep (`DialogueModel.window`).
+        """
         self._extra_snapshots = 0
         if self.tracker is not None:
-            self.tracker.trim(self._engine.assistant.dialogue.window)
+            self.tracker.trim(window)
 
     def output_channel(self) -> str:
         """Return the output channel for the visitor's latest input channel."""

@@ -20,6 +20,8 @@ from manent.runtime.assistant import Assistant
 
 T = TypeVar("T")
 
+_UNAVAILABLE = 503
+
 
 class Outcome(Generic[T]):
     """A result that any number of tasks can await. Cancelling such a task does not affect the result.
@@ -108,7 +110,14 @@ class Ticket:
     span: Any = None
 
     def fail(self, error: ManentError) -> None:
-        """End the ticket with an error. `accepted` raises it unless the message was accepted."""
+        """End the ticket with an error. `accepted` raises it unless the message was accepted.
+
+        After status 503, clients send the message again. An accepted message is stored, so its error has status 500.
+        """
+        if self.accepted.done() and error.status == _UNAVAILABLE:
+            error = RequestError(
+                error.code, f"the message is stored, but its answer is not complete: {error.message}", status=500
+            )
         self.error = error
         if not self.accepted.done():
             self.accepted.set_exception(error)

@@ -45,12 +45,13 @@ TYPING_INTERVAL_S = 5.0
 class TurnRunner:
     """Runs the turns of one conversation, one at a time."""
 
-    __slots__ = ("_engine", "_feed", "_interrupted", "_record")
+    __slots__ = ("_engine", "_feed", "_interrupted", "_is_interrupted", "_record")
 
     def __init__(self, engine: Engine, record: Record, feed: Feed) -> None:
         self._engine = engine
         self._record = record
         self._feed = feed
+        self._is_interrupted = False
         self._interrupted: asyncio.Future[None] | None = None
 
     async def process(self, ticket: Ticket) -> None:
@@ -82,9 +83,8 @@ class TurnRunner:
             fault = InternalError("internal_error", f"the message could not be processed: {type(error).__name__}")
             self._report(ticket, fault)
             await self._abandon()
-        except asyncio.CancelledError:
-            if not ticket.accepted.done():
-                ticket.fail(server_closing())
+        except asyncio.CancelledError:  # the next server sends the rest of the answer to an accepted message
+            ticket.fail(server_closing())
             raise
         finally:
             ticket.finish()
@@ -228,9 +228,17 @@ class TurnRunner:
                 await self._feed.commit((), TurnCause(), open_turn=False)
 
     def interrupt(self) -> None:
-        """Stop waiting for an action that the current turn calls. The turn then fails with `Erased`."""
+        """End the current turn when it calls its next action, or immediately if it waits for one.
+
+        The turn then fails with `Erased`. Call `allow_actions` before the next turn.
+        """
+        self._is_interrupted = True
         if self._interrupted is not None and not self._interrupted.done():
             self._interrupted.set_result(None)
+
+    def allow_actions(self) -> None:
+        """End the effect of `interrupt`."""
+        self._is_interrupted = False
 
     async def _finish(self, head: Head, tracker: Tracker, next_cause: TurnCause | None = None) -> None:
         lease, engine = head.lease, self._engine
@@ -293,7 +301,7 @@ class TurnRunner:
         if failure is not None:
             self._notify_failure(failure, cause.ticket)
         engine.metrics.turns.observe(time.perf_counter() - started)
-        self._record.trim()
+        self._record.trim(assistant.dialogue.window)
 
     async def _parse(self, assistant: Assistant, text: str, cause: TurnCause) -> Json:
         """Return the NLU result of the message, or the earlier result if the turn runs again."""
@@ -311,6 +319,8 @@ class TurnRunner:
             Erased: the conversation was erased. The call is cancelled.
         """
         head, tracker = await self._record.load()
+        if self._is_interrupted:
+            raise Erased
         asked = asyncio.ensure_future(self._engine.ask(head, tracker, step))
         interrupted = self._interrupted = asyncio.get_running_loop().create_future()
         wait_s: float = TYPING_AFTER_S

@@ -7,11 +7,13 @@ from typing import Literal, Protocol
 from manent.core.conversation_log import (
     Accepted,
     Append,
+    Change,
     Cursor,
     Head,
     Lease,
     LogEntry,
     Page,
+    Position,
     Reminder,
     Revocation,
     Snapshot,
@@ -332,8 +334,13 @@ class ConversationStore(Outbox, Postbox, SharedModels, FileRecords, Protocol):
     ) -> Sequence[Head]:
         """Return the heads of one owner, newest first, or all heads after `after`, ordered by `sender_id`."""
 
-    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
+    async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+        """Return the conversations whose epoch or version differs from a position, fast even for a thousand positions.
+
+        Args:
+            positions: positions in different conversations.
+            limit: maximum number of entries for each conversation. 0: return heads without entries.
+        """
 
     async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
         """Return the heads with an open turn and no valid lease, least recently changed first.

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from manent.core.errors import ManentError
+from manent.core.errors import InternalError, ManentError
 from manent.server.api.errors import error_response
 from manent.server.outside.addresses import AllowedAddresses
 
@@ -68,6 +68,10 @@ async def _send(allowed: AllowedAddresses, url: str, job: Job) -> None:
         answer = await job
     except ManentError as error:
         answer = error_response(error)
+    except Exception as error:
+        log.exception("a job whose result is sent to a callback URL failed")
+        fault = InternalError("internal_error", f"the request could not be processed: {type(error).__name__}")
+        answer = error_response(fault)
     headers = {"Content-Type": answer.media_type or "application/octet-stream"}
     with contextlib.suppress(KeyError):
         headers["filename"] = answer.headers["filename"]

@@ -30,7 +30,7 @@ from manent.server.api.emulation import EMULATIONS
 from manent.server.api.predictions import Prediction, predict
 from manent.server.api.trackers import Event, TrackerQuery, events_of, verbosity_of
 from manent.server.jobs.training import train_document
-from manent.server.models.sources import DOWNLOAD_TIMEOUT_S, Download, remote_source, save_answer
+from manent.server.models.sources import DOWNLOAD_TIMEOUT_S, UNCOMPRESSED, Download, remote_source, save_answer
 from manent.server.models.switching import SharedModel
 from manent.server.operation import Operation
 from manent.server.outside.addresses import AllowedAddresses
@@ -293,7 +293,7 @@ class ModelApi:
         params = {key: str(value) for key, value in (server.params or {}).items()}
         if server.token:
             params[str(server.token_name or "token")] = str(server.token)
-        headers = {key: str(value) for key, value in (server.headers or {}).items()}
+        headers = {**UNCOMPRESSED, **{key: str(value) for key, value in (server.headers or {}).items()}}
 
         async def pull(to: Path) -> Download:
             async with (

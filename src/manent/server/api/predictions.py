@@ -11,7 +11,8 @@ _UNLISTED = frozenset({"action_send_text", "action_validate_slot_mappings"})
 """Built-in actions whose scores are returned only if the domain declares them."""
 
 PLACEHOLDER = "..."
-"""The placeholder `...` in rules. Rasa lists it as an action, so the scores contain it."""
+"""The placeholder `...` in rules. Rasa lists it as an action, so the scores contain it, before `FOLLOWING`."""
+FOLLOWING = "action_extract_slots"
 
 
 class Score(msgspec.Struct, kw_only=True):
@@ -35,5 +36,6 @@ def predict(assistant: Assistant, tracker: Tracker) -> Json:
     choice = assistant.dialogue.ensemble.choose(tracker)
     domain = assistant.domain
     names = [name for name in domain.action_names if name not in _UNLISTED or name in domain.actions]
-    scores = [{"action": name, "score": choice.scores.get(name, 0.0)} for name in [*names, PLACEHOLDER]]
+    names.insert(names.index(FOLLOWING), PLACEHOLDER)
+    scores = [{"action": name, "score": choice.scores.get(name, 0.0)} for name in names]
     return {"scores": scores, "policy": choice.policy, "confidence": choice.confidence}

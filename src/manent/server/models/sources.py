@@ -35,6 +35,9 @@ MAX_OBJECTS: Final = 10_000
 DEFAULT_WAIT_S: Final = 100.0
 """Default pause between two polls, as in Rasa."""
 
+UNCOMPRESSED: Final = {"Accept-Encoding": "identity"}
+"""Header of a request for a model. A model is compressed already, and a second compression would make it unreadable."""
+
 _PIECE: Final = 1 << 20
 _SUFFIX: Final = ".tar.gz"
 _UNCHANGED: Final = (204, 304)
@@ -98,7 +101,7 @@ class HttpSource:
 
         config = self._config
         context: Any = ssl.create_default_context(cafile=config.cafile) if config.cafile else True
-        headers = {**config.headers, **({"If-None-Match": etag} if etag else {})}
+        headers = {**UNCOMPRESSED, **config.headers, **({"If-None-Match": etag} if etag else {})}
         timeout = aiohttp.ClientTimeout(total=DOWNLOAD_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
         try:
             async with (
@@ -108,7 +111,7 @@ class HttpSource:
                 if answer.status in _UNCHANGED:
                     return None
                 return await save_answer(answer, to)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError includes timeouts
             raise ModelError(
                 "model_server", f"the model server {self.name} could not be used: {error or type(error).__name__}"
             ) from error

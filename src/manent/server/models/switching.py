@@ -175,10 +175,19 @@ class SharedModel:
             digest = await asyncio.to_thread(_digest, file)
             file = file.rename(folder / _file_name(found.name, digest, self.folder))
             current = decode(await self._engine.store.get_meta(KEY))
-            if not source or current is None or current.digest != digest:
+            if not source or not self._is_known(current, digest, found.etag, source):
                 announced = await self._announce(file, digest=digest, etag=found.etag, source=source)
                 await asyncio.to_thread(_keep, file, self.folder, announced.at)
             return found
+
+    def _is_known(self, current: Announcement | None, digest: str, etag: str | None, source: str) -> bool:
+        """Return whether a server has already announced this model of the source.
+
+        Another model can have been announced after it, for example by `PUT /model`.
+        """
+        if current is None or current.digest == digest:
+            return current is not None
+        return self._has_model and etag is not None and (current.source, current.etag) == (source, etag)
 
     async def use(self, path: Path) -> None:
         """Make all servers use a local model file. Return when this server uses it.
@@ -315,19 +324,28 @@ class SharedModel:
             return await asyncio.to_thread(self.load, present)
         with _download_folder(self.folder) as folder:
             file = folder / _file_name(announced.file, announced.digest, self.folder)
-            with file.open("wb") as opened:
-                for number in range(announced.parts):
-                    part = await self._engine.store.model_part(announced.digest, number)
-                    if part is None:
-                        raise ModelError(
-                            "model_gone", f"the store does not contain the complete file of model {announced.file}"
-                        )
-                    await asyncio.to_thread(opened.write, part)
+            try:
+                await self._read_parts(announced, file)
+            except OSError as error:
+                raise ModelError(
+                    "model_not_stored", f"the model {announced.file} cannot be written to {folder}: {error}"
+                ) from error
             if await asyncio.to_thread(_digest, file) != announced.digest:
                 raise ModelError("model_unusable", f"the file of model {announced.file} in the store is damaged")
             assistant = await asyncio.to_thread(self.load, file)
             await asyncio.to_thread(_keep, file, self.folder, announced.at)
         return replace(assistant, file=announced.file)
+
+    async def _read_parts(self, announced: Announcement, file: Path) -> None:
+        """Write an announced model from the store to a file."""
+        with file.open("wb") as opened:
+            for number in range(announced.parts):
+                part = await self._engine.store.model_part(announced.digest, number)
+                if part is None:
+                    raise ModelError(
+                        "model_gone", f"the store does not contain the complete file of model {announced.file}"
+                    )
+                await asyncio.to_thread(opened.write, part)
 
     async def _poll(self) -> float:
         """Get a new model from the source, if any. Return the pause before the next poll in seconds."""

@@ -118,7 +118,6 @@ DELETE FROM reminders USING gone WHERE conversation_id = gone.id
 """Deletes conversations and all their data. The caller must have locked the heads."""
 
 HEAD = f"{_HEADS} WHERE sender_id = $1"
-PLACES = "SELECT sender_id, epoch, version FROM conversations WHERE sender_id = ANY($1::text[])"
 HEAD_FOR_UPDATE = f"{HEAD} FOR UPDATE"
 HEADS_AFTER = f"{_HEADS} WHERE sender_id > $1 ORDER BY sender_id LIMIT $2"
 HANDLED = f"{_HEADS} WHERE handler = $1 AND sender_id > $2 ORDER BY sender_id LIMIT $3"
@@ -147,17 +146,22 @@ SNAPSHOT_VERSIONS = f"SELECT version FROM snapshots WHERE conversation_id = {_ID
 ACCEPTED = f"SELECT message_id, seq, digest FROM accepted WHERE conversation_id = {_ID} AND message_id = $2"
 
 
-def _head_and_entries(which: str, snapshot: str = "") -> str:
-    """Return a statement that reads a head and log entries consistently, as one row with one array per column."""
+def _entries_as_arrays(which: str) -> str:
+    """Return a subquery that reads log entries as one row with one array per column."""
     columns = ("seq", "format", "prev", "divider", "title", "data")
     arrays = ", ".join(f"array_agg({name}) AS {name}_of_entries" for name in columns)
+    return f"""(
+        SELECT {arrays} FROM (
+            SELECT {", ".join(columns)} FROM events WHERE conversation_id = conversations.id AND {which}
+        ) AS entry
+    )"""
+
+
+def _head_and_entries(which: str, snapshot: str = "") -> str:
+    """Return a statement that reads a head and log entries consistently, as one row with one array per column."""
     return f"""
         SELECT {HEAD_COLUMNS}, {"snapshot_version, snapshot_data" if snapshot else "NULL, NULL"}, entries.*
-        FROM conversations {snapshot} CROSS JOIN LATERAL (
-            SELECT {arrays} FROM (
-                SELECT {", ".join(columns)} FROM events WHERE conversation_id = conversations.id AND {which}
-            ) AS entry
-        ) AS entries
+        FROM conversations {snapshot} CROSS JOIN LATERAL {_entries_as_arrays(which)} AS entries
         WHERE sender_id = $1
     """
 
@@ -176,6 +180,18 @@ VISIBLE_AFTER = _head_and_entries("seq > $2 AND prev IS NOT NULL ORDER BY seq LI
 VISIBLE_BEFORE = _head_and_entries(
     "seq < coalesce($2, conversations.version + 1) AND prev IS NOT NULL ORDER BY seq DESC LIMIT $3"
 )
+
+CHANGES = f"""
+SELECT asked.number, {HEAD_COLUMNS}, NULL, NULL, entries.*
+FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY
+    AS asked (asked_id, asked_epoch, asked_version, number)
+LEFT JOIN conversations ON sender_id = asked_id
+LEFT JOIN LATERAL {
+    _entries_as_arrays("epoch = asked_epoch AND seq > asked_version ORDER BY seq LIMIT $4")
+} AS entries ON true
+WHERE conversations.id IS NULL OR epoch <> asked_epoch OR version <> asked_version
+"""
+"""Reads the conversations that differ from positions, as the statements above, after the number of the position."""
 
 META = "SELECT value FROM meta WHERE name = $1"
 PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"

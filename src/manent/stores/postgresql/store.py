@@ -18,11 +18,13 @@ import asyncpg
 from manent.core.conversation_log import (
     Accepted,
     Append,
+    Change,
     Cursor,
     Head,
     Lease,
     LogEntry,
     Page,
+    Position,
     Reminder,
     Revocation,
     Snapshot,
@@ -158,11 +160,25 @@ class PostgresqlStore(FileTables):
         async with self._connection() as connection:
             return await _head(connection, sender_id)
 
-    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
+    async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+        """See `ConversationStore.changes`."""
         async with self._connection() as connection:
-            found = await connection.fetch(sql.PLACES, list(sender_ids))
-        return {sender_id: (epoch, version) for sender_id, epoch, version in found}
+            found = await connection.fetch(
+                sql.CHANGES,
+                [one.sender_id for one in positions],
+                [one.epoch for one in positions],
+                [one.version for one in positions],
+                limit,
+            )
+        changes = []
+        for number, *columns in found:
+            position = positions[number - 1]
+            if columns[0] is None:
+                changes.append(Change(position=position, head=None))
+            else:
+                head, _, entries = _head_and_entries(columns)
+                changes.append(Change(position=position, head=head, entries=tuple(entries)))
+        return changes
 
     async def create(self, head: Head) -> Head:
         """Create an empty conversation (`version` 0) durably. If the conversation exists, return its head unchanged."""

@@ -20,11 +20,13 @@ import msgspec
 
 from manent.core.conversation_log import (
     Append,
+    Change,
     Cursor,
     Head,
     Lease,
     LogEntry,
     Page,
+    Position,
     Reminder,
     Revocation,
     Snapshot,
@@ -183,9 +185,9 @@ class SqliteStore(FileTables):
             where, arguments = "sender_id > ? ORDER BY sender_id LIMIT ?", (after or "", limit)
         return await self._read(lambda cursor: _heads(cursor, where, arguments))
 
-    async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Return epoch and version of the conversations that exist. The call is fast even for a thousand ids."""
-        return await self._read(lambda cursor: _places(cursor, sender_ids))
+    async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+        """See `ConversationStore.changes`."""
+        return await self._read(lambda cursor: _changes(cursor, positions, limit))
 
     async def unfinished(self, *, now: float, over: Collection[str] = (), limit: int = 100) -> Sequence[Head]:
         """See `ConversationStore.unfinished`."""
@@ -378,12 +380,25 @@ def _set_leases(cursor: sqlite3.Cursor, owner: str, lease: Lease | None) -> None
     )
 
 
-def _places(cursor: sqlite3.Cursor, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+def _changes(cursor: sqlite3.Cursor, positions: Sequence[Position], limit: int) -> list[Change]:
+    asked = msgspec.json.encode([(one.sender_id, one.epoch, one.version) for one in positions]).decode()
     found = cursor.execute(
-        "SELECT sender_id, epoch, version FROM json_each(?) JOIN conversations ON sender_id = value",
-        (msgspec.json.encode(sender_ids).decode(),),
+        """
+        SELECT asked.key FROM json_each(?) AS asked
+        LEFT JOIN conversations ON sender_id = json_extract(asked.value, '$[0]')
+        WHERE conversations.id IS NULL OR epoch <> json_extract(asked.value, '$[1]')
+            OR version <> json_extract(asked.value, '$[2]')
+        """,
+        (asked,),
     )
-    return {sender_id: (epoch, version) for sender_id, epoch, version in found.fetchall()}
+    changes = []
+    for (number,) in found.fetchall():
+        position = positions[number]
+        head = _head(cursor, position.sender_id)
+        is_same_log = head is not None and head.epoch == position.epoch
+        entries = _entries(cursor, position.sender_id, position.version, limit) if is_same_log else ()
+        changes.append(Change(position=position, head=head, entries=tuple(entries)))
+    return changes
 
 
 def _create(cursor: sqlite3.Cursor, head: Head) -> Head:

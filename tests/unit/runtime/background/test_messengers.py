@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import ClassVar
 
 import pytest
 
@@ -169,6 +170,51 @@ async def test_part_is_not_sent_again_because_its_position_could_not_be_stored(
         await until(lambda: "One.\n\nTwo." in platform.sent)
 
     assert platform.sent == ["Hello.", "One.\n\nTwo."]
+
+
+async def test_part_is_not_sent_again_because_the_server_stops_while_its_position_is_stored() -> None:
+    """The platform has accepted the part, so the server stores the position before it stops."""
+
+    class Slow(MemoryStore):
+        hangs = True
+
+        async def move_route(self, route: Route, *, owner: str, undelivered: Undelivered | None = None) -> bool:
+            if self.hangs:
+                self.hangs = False
+                await asyncio.Event().wait()
+            return await super().move_route(route, owner=owner, undelivered=undelivered)
+
+    store, platform = Slow(), Platform()
+    async with opened(store) as conversations, receiving_from(platform, conversations) as receiver:
+        async with sending_to(platform, conversations) as sender:
+            await receiver.receive(received(1, "hello"))
+            await until(lambda: not store.hangs)
+            await sender.close(within_s=0.01)
+        async with sending_to(platform, conversations):
+            await receiver.receive(received(2, "count"))
+            await until(lambda: "One.\n\nTwo." in platform.sent)
+
+    assert platform.sent == ["Hello.", "One.\n\nTwo."]
+
+
+async def test_fault_after_an_outage_is_counted_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the platform is unavailable, no faults are counted, so a single fault afterwards loses no message."""
+    monkeypatch.setattr(sending, "RETRY_S", (0.01,))
+
+    class Recovering(Platform):
+        errors: ClassVar[list[Exception]] = [SendLater("down"), SendLater("down"), SendLater("down"), TypeError("odd")]
+
+        async def send_part(self, route: Route, part: Json, key: str) -> None:
+            if self.errors:
+                raise self.errors.pop(0)
+            await super().send_part(route, part, key)
+
+    store, platform = MemoryStore(), Recovering()
+    async with relaying(store, platform) as (_, receiver, sender):
+        await receiver.receive(received(1, "hello"))
+        await until(lambda: bool(platform.sent) or bool(sender.lanes["paper"].undeliverable))
+
+    assert platform.sent == ["Hello."]
 
 
 async def test_reply_is_sent_although_the_log_was_replaced_before_it() -> None:

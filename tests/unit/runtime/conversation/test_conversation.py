@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from manent.core.conversation_log import Append, Head
 from manent.core.errors import RequestError, StoreError
-from manent.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
+from manent.core.events import ActionExecuted, BotUttered, Json, SlotSet, UserUttered
 from manent.dialogue.steps import ActionResult
 from manent.runtime import operations
+from manent.runtime.assistant import Assistant
 from manent.runtime.conversation import registry
 from manent.runtime.conversation.feed import Committed, News
 from manent.runtime.ports.actions import ActionCall
@@ -544,3 +545,63 @@ async def test_interrupted_action_of_a_client_does_not_repeat_the_answer_before(
         said = [entry.event for entry in await store.entries("ada")]
 
     assert [event.text for event in said if isinstance(event, BotUttered)] == ["Hello."]
+
+
+async def test_model_that_is_unloaded_during_a_turn_does_not_fail_the_turn() -> None:
+    """The turn continues with its model, and its sender receives the answer."""
+    actions = Actions(hold=asyncio.Event())
+    async with opened(MemoryStore(), actions) as conversations:
+        ticket = conversations.get("ada").submit(message("work"))
+        await until(lambda: bool(actions.calls))
+        conversations.engine.model = None
+        assert actions.hold is not None
+        actions.hold.set()
+        entries = await ticket.finished
+
+    assert ticket.error is None
+    assert shown(entries) == ["work", "Done."]
+
+
+async def test_sender_learns_that_the_server_stopped_before_the_answer() -> None:
+    """The next server sends the rest of the answer, so the first part of the answer is not reported as complete."""
+    actions = Actions(hold=asyncio.Event())
+    conversations = home(MemoryStore(), actions)
+    await conversations.open()
+    ticket = conversations.get("ada").submit(message("work"))
+    await until(lambda: bool(actions.calls))
+    await conversations.close(within_s=0.01)
+    entries = await ticket.finished
+
+    assert shown(entries) == ["work"]
+    assert ticket.error is not None
+    assert (ticket.error.code, ticket.error.status) == ("server_closing", 500)  # after 503, clients repeat a message
+
+
+async def test_erase_during_nlu_does_not_wait_for_the_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An erase that arrives before the turn calls its action also ends the turn. The next turn is not affected."""
+    store, actions = MemoryStore(), Actions(hold=asyncio.Event())
+    async with opened(store, actions) as conversations:
+        conversation = conversations.get("ada")
+        begun, continues = asyncio.Event(), asyncio.Event()
+        parse = conversations.engine.parse
+
+        async def parse_slowly(assistant: Assistant, text: str) -> Json:
+            begun.set()
+            await continues.wait()
+            return await parse(assistant, text)
+
+        monkeypatch.setattr(conversations.engine, "parse", parse_slowly)
+        ticket = conversation.submit(message("work"))
+        await begun.wait()
+        erase = asyncio.create_task(conversation.erase(new_epoch=None))
+        await asyncio.sleep(0)
+        continues.set()
+        assert await asyncio.wait_for(erase, 30)
+        await ticket.finished
+        assert actions.hold is not None
+        actions.hold.set()
+        entries = await say(conversations, "work")
+
+    assert ticket.error is not None
+    assert ticket.error.code == "conversation_changed"
+    assert shown(entries) == ["work", "Done."]

@@ -25,6 +25,7 @@ class Generator:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Json, str]] = []
+        self.is_closed = False
 
     async def generate(self, response: str, arguments: Json, tracker: Json, channel: str) -> Json:
         """Record the call."""
@@ -32,7 +33,18 @@ class Generator:
         return {"text": f"to {tracker['sender_id']}"}
 
     async def close(self) -> None:
-        """Do nothing."""
+        """Record that it is closed."""
+        self.is_closed = True
+
+
+async def test_closing_closes_the_generator() -> None:
+    """Its connections do not stay open, also in `manent shell`, which closes only the conversations."""
+    generator = Generator()
+    parts = engine(generator=generator)
+    await parts.open()
+    await parts.close()
+
+    assert generator.is_closed
 
 
 async def test_an_action_receives_the_session_and_a_key() -> None:

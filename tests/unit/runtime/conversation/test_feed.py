@@ -1,7 +1,11 @@
 """Subscribers receive committed entries, also those of other servers."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
+from manent.core.conversation_log import Append, Change, Position
 from manent.core.events import BotUttered
 from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, Moved, News
@@ -86,10 +90,80 @@ async def test_another_epoch_means_erased() -> None:
         follower = Follower(conversations)
         await say(conversations, "hello")
         conversation = conversations.get("ada")
+        await conversations.engine.store.erase("ada", new_epoch="another")
         await conversation.feed.catch_up("another", 0)
 
         assert conversation.record.tracker is None
     assert follower.told == [{"reason": "erased", "session_id": "ada", "epoch": "another"}]
+
+
+async def test_outdated_epoch_does_not_mean_erased() -> None:
+    """A position that was read before an erase on this server is older than the log, so nobody is notified."""
+    async with opened(MemoryStore()) as conversations:
+        follower = Follower(conversations)
+        await say(conversations, "hello")
+        conversation = conversations.get("ada")
+        before = await conversations.engine.store.head("ada")
+        assert before is not None
+        await conversation.erase(new_epoch="anew")
+        await say(conversations, "count")
+        position = conversation.feed.position
+        await conversation.feed.catch_up(before.epoch, before.version)
+
+        assert conversation.feed.position == position
+        assert conversation.record.tracker is not None
+    assert follower.told == []
+
+
+async def test_entries_are_published_once_if_a_turn_commits_while_they_are_read() -> None:
+    """A turn that commits while another server's entries are read publishes these entries first, and only once."""
+
+    class Slow(MemoryStore):
+        hold: asyncio.Event | None = None
+
+        async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+            found = await super().changes(positions, limit=limit)
+            hold, self.hold = self.hold, None
+            if hold is not None:
+                await hold.wait()
+            return found
+
+    store = Slow()
+    here, there = home(store), home(store)
+    await store.open()
+    follower = Follower(here)
+    await say(here, "hello")
+    await say(there, "count")
+    head = await store.head("ada")
+    assert head is not None
+    feed = here.get("ada").feed
+    hold = store.hold = asyncio.Event()
+    reading = asyncio.create_task(feed.catch_up(head.epoch, head.version))
+    await until(lambda: store.hold is None)
+    await say(here, "hello")
+    hold.set()
+    await reading
+    newest = await store.head("ada")
+    assert newest is not None
+
+    assert shown(follower.entries) == ["hello", "Hello.", "count", "One.\n\nTwo.", "hello", "Hello."]
+    assert feed.position == (newest.epoch, newest.version)
+
+
+async def test_entries_are_published_once_if_a_notification_arrives_before_the_end_of_their_append() -> None:
+    """The store can report this server's entries before the append returns."""
+
+    class Early(MemoryStore):
+        async def append(self, append: Append) -> None:
+            await super().append(append)
+            await conversations.get("ada").feed.catch_up(append.head.epoch, append.head.version)
+
+    async with opened(Early()) as conversations:
+        follower = Follower(conversations)
+        await say(conversations, "hello")
+        await say(conversations, "hello")
+
+    assert shown(follower.entries) == ["hello", "Hello.", "hello", "Hello."]
 
 
 async def test_subscribers_on_another_server_learn_the_successor() -> None:

@@ -1,10 +1,12 @@
 """Subscribers are notified of changes by other servers, and erased logs are removed from memory."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
 
+from manent.core.conversation_log import Change, Position
 from manent.core.errors import StoreError
 from manent.runtime.conversation import wakeups
 from manent.runtime.conversation.wakeups import Wakeups
@@ -19,7 +21,7 @@ class Scripted(MemoryStore):
 
     def __init__(self, *changes: Collection[str] | None) -> None:
         super().__init__()
-        self.changes = list(changes)
+        self.reported = list(changes)
         self.failures = 0
 
     async def news(self, *, within_s: float) -> Collection[str] | None:
@@ -27,7 +29,7 @@ class Scripted(MemoryStore):
         if self.failures:
             self.failures -= 1
             raise StoreError("store_unavailable", "the store is away")
-        return self.changes.pop(0) if self.changes else await super().news(within_s=within_s)
+        return self.reported.pop(0) if self.reported else await super().news(within_s=within_s)
 
 
 async def test_a_reported_change_is_published(tmp_path: Path) -> None:
@@ -82,7 +84,7 @@ async def test_listeners_are_called_if_the_changed_logs_are_unknown() -> None:
         watch.listeners.append(lambda calls=calls: calls.append(1))  # type: ignore[misc]
         await conversations.open()
         await watch.open()
-        await until(lambda store=store: not store.changes)  # type: ignore[misc]
+        await until(lambda store=store: not store.reported)  # type: ignore[misc]
         await watch.close()
         await conversations.close()
 
@@ -98,7 +100,7 @@ async def test_changes_are_read_again_after_an_error(monkeypatch: pytest.MonkeyP
     watch = Wakeups(conversations)
     await conversations.open()
     await watch.open()
-    await until(lambda: not store.changes)
+    await until(lambda: not store.reported)
     await watch.close()
     await conversations.close()
 
@@ -110,11 +112,11 @@ async def test_change_is_published_although_it_cannot_be_read_at_first(monkeypat
     monkeypatch.setattr(wakeups, "POLL_INTERVAL_S", 0.01)
 
     class Unreadable(Scripted):
-        async def places(self, sender_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
             failed.append(len(failed))
             if len(failed) == 1:
                 raise StoreError("store_unavailable", "the store is away")
-            return await super().places(sender_ids)
+            return await super().changes(positions, limit=limit)
 
     failed = list[int]()
     store = Unreadable()
@@ -123,10 +125,39 @@ async def test_change_is_published_although_it_cannot_be_read_at_first(monkeypat
     follower = Follower(here)
     await say(here, "hello")
     await say(there, "count")
-    store.changes = [None]
+    store.reported = [None]
     watch = Wakeups(here)
     await watch.open()
     await until(lambda: len(follower.entries) == 4)
     await watch.close()
 
     assert failed
+
+
+async def test_named_changes_do_not_wait_after_a_comparison_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a slow comparison of all conversations, changes that the store names are published without a long pause."""
+    monkeypatch.setattr(wakeups, "PAUSE_FACTOR", 1e6)
+
+    class Slow(Scripted):
+        async def changes(self, positions: Sequence[Position], *, limit: int) -> list[Change]:
+            await asyncio.sleep(0.01)
+            found = await super().changes(positions, limit=limit)
+            compared.append(len(positions))
+            return found
+
+    compared = list[int]()
+    store = Slow()
+    here, there = home(store), home(store)
+    await store.open()
+    follower = Follower(here)
+    await say(here, "hello")
+    store.reported = [None]
+    watch = Wakeups(here)
+    await watch.open()
+    await until(lambda: bool(compared))
+    await say(there, "count")
+    store.reported = [("ada",)]
+    await until(lambda: len(follower.entries) == 4)
+    await watch.close()
+
+    assert shown(follower.entries)[2:] == ["count", "One.\n\nTwo."]

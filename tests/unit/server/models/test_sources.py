@@ -73,6 +73,21 @@ async def test_credentials_are_sent_as_rasa_sends_them(server: ScriptedServer, t
     assert source.name == server.url
 
 
+async def test_model_is_downloaded_as_it_is(server: ScriptedServer, tmp_path: Path) -> None:
+    """A server that compresses its answers for clients that accept this sends the model without compression."""
+
+    async def compress(request: web.Request, _body: bytes) -> web.StreamResponse:
+        answer = web.Response(body=CONTENT)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            answer.enable_compression(web.ContentCoding.gzip)
+        return answer
+
+    server.answer = compress
+    await http(server).pull(tmp_path / "m", None)
+
+    assert (tmp_path / "m").read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("status", [404, 401, 500])
 async def test_errors_of_a_model_server(server: ScriptedServer, tmp_path: Path, status: int) -> None:
     """The error names the status."""

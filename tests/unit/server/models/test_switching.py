@@ -5,18 +5,20 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from aiohttp import web
 
 from manent.core.errors import ModelError
+from manent.models.archive import read_model, write_model
 from manent.server.models import switching
 from manent.server.models.switching import SharedModel
 from support.action_servers import ScriptedServer
-from support.small_talk import Running, model_file, other_model_file, running, until
+from support.small_talk import Running, assistant, model_file, other_model_file, running, until
 
 
 @pytest.fixture
@@ -276,3 +278,55 @@ async def test_old_downloads_are_removed(root: Path) -> None:
     switching._remove_old_downloads(root / "models")
 
     assert (old.exists(), new.exists()) == (False, True)
+
+
+async def test_an_earlier_model_of_the_source_does_not_replace_a_newer_one(root: Path, source: ModelServer) -> None:
+    """A server that polls after `PUT /model` knows from the other server that it has no new model."""
+    rarely = source.section.replace("0.2", "3600")
+    source.offer(model_file().read_bytes())
+    async with serving(root, source.section) as one, serving(root, rarely) as two:
+        source.offer(other_model_file().read_bytes(), "next.tar.gz")
+        await until(lambda: uses(one, "next.tar.gz") and uses(two, "next.tar.gz"))
+        assert (await put(one, root / "models" / "first.tar.gz")).status_code == 204
+        await until(lambda: uses(two, "first.tar.gz"))
+        await shared_model(two)._poll()
+
+        assert [await greeting(server) for server in (one, two)] == ["Hello.", "Hello."]
+
+
+async def test_a_full_disk_is_a_problem_of_the_model(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that cannot write the announced model keeps its model, and reports the reason."""
+    new = Path(shutil.copy(other_model_file(), root / "new.tar.gz"))
+    async with serving(root) as server:
+        assert (await put(server, new)).status_code == 204
+    await asyncio.to_thread(new.unlink)
+
+    @contextlib.contextmanager
+    def full(folder: Path) -> Iterator[Path]:
+        yield folder / "missing"
+
+    monkeypatch.setattr(switching, "_download_folder", full)
+    async with serving(root) as server:
+        assert await greeting(server) == "Hello."
+        problem = shared_model(server).problem
+    assert problem is not None
+    assert problem.code == "model_not_stored"
+
+
+async def test_a_server_without_a_class_of_the_model(root: Path) -> None:
+    """A server that lacks a custom class of the announced model starts with its own model, and reports the reason."""
+    files = read_model(model_file())
+    index = msgspec.json.decode(files["nlu/pipeline.json"])
+    index["components"].append({"name": "gone.Component", "options": {}, "folder": "gone", "fingerprint": ""})
+    write_model(root / "new.tar.gz", {**files, "nlu/pipeline.json": msgspec.json.encode(index)})
+    async with serving(root) as one:
+        refused = await put(one, root / "new.tar.gz")
+        assert (refused.status_code, refused.json()["details"]["error"]) == (400, "model_unusable")
+        shared_model(one).load = lambda _: assistant()  # this server has the class
+        assert (await put(one, root / "new.tar.gz")).status_code == 204
+        async with serving(root) as two:
+            assert await greeting(two) == "Hello."
+            problem = shared_model(two).problem
+    assert problem is not None
+    assert problem.code == "model_unusable"
+    assert "gone" in problem.message

@@ -32,9 +32,10 @@ export class PlainLog {
 
   /** Return the stored history of a session, and delete that of any other session. */
   load(session_id: string): Message[] {
+    const before = this.key;
     this.key = `${this.scope}:plain:${session_id}`;
     for (const key of this.store.keys(`${this.scope}:plain:`)) if (key !== this.key) this.store.remove(key);
-    if (this.messages.length === 0) {
+    if (this.messages.length === 0 || this.key !== before) {
       try {
         this.messages = readMessages(JSON.parse(this.store.get(this.key) ?? "[]"));
       } catch {

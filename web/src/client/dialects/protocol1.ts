@@ -107,8 +107,10 @@ export class Protocol1 implements Dialect {
     // Another tab has changed the conversation, or two tabs started one at the same time. All tabs use the stored one.
     const stored = memory.get();
     if (stored === null) {
-      // The visitor has signed out in another tab. This tab must not store the session again.
-      if (memory.joined !== null) this.conversation.forget();
+      // The visitor has signed out in another tab. This tab must not store the session again, and needs another token.
+      if (memory.joined === null) return;
+      connection.reconnect(); // first, because the next conversation is not the previous visitor's
+      this.conversation.forget();
     } else if (connection.phase === "ready" && stored.session_id !== memory.joined?.session_id) this.rejoin();
   }
 

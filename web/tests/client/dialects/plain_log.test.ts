@@ -33,6 +33,16 @@ it("deletes the history of another session, and survives a damaged one", () => {
   expect(new PlainLog(storage.tab(), "test").load("u")).toEqual([]);
 });
 
+it("does not take its messages along into another session", () => {
+  log.load("s");
+  log.addBot({ text: "of s" }, 0);
+  expect(log.load("s")).toHaveLength(1);
+
+  expect(log.load("t")).toEqual([]);
+  log.addBot({ text: "of t" }, 0);
+  expect(new PlainLog(storage.tab(), "test").load("t")).toMatchObject([{ body: { text: "of t" } }]);
+});
+
 it("stores the newest 200 messages, and nothing once cleared", () => {
   log.load("s");
   for (let i = 0; i < 205; i += 1) log.addBot({ text: `${i}` }, 0);

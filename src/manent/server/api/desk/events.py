@@ -45,8 +45,8 @@ class EventRequests:
         page = Page(member.operator, handles="handle" in RIGHTS[member.role])
         checked = sent = time.monotonic()
         feed, engine = self.desk.feed, self.desk.conversations.engine
+        yield f"retry: {RETRY_MS}\n\n".encode()
         try:
-            yield f"retry: {RETRY_MS}\n\n".encode()
             for news in await feed.join(page, cursor):
                 yield news.encode()
             while not (page.is_closed or engine.is_closing or page.was_too_slow):

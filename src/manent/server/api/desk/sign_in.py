@@ -90,7 +90,10 @@ class SignInRequests:
                 raise RequestError("not_found", "this desk has no OpenID provider", status=404)
             self.desk.identity.attempt(client_address(request))
             subject, claims = await self.desk.oidc.finish(
-                request.cookies.get(STATE_COOKIE, ""), code=given.get("code", ""), state=given.get("state", "")
+                request.cookies.get(STATE_COOKIE, ""),
+                code=given.get("code", ""),
+                state=given.get("state", ""),
+                refusal=given.get("error", ""),
             )
             member = await self.desk.identity.admit(subject, claims)
             token = await self.desk.identity.sign_in(member)
