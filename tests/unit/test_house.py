@@ -95,7 +95,9 @@ def test_no_half_of_a_text_is_lost(folder: str) -> None:
 def unused_strings(node: ast.AST, *, in_function: bool = False) -> Iterator[int]:
     """Yield the lines of the strings in functions that are separate statements, but not docstrings."""
     is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    docstring = node.body[0] if is_function or isinstance(node, ast.ClassDef) else None
+    docstring: ast.stmt | None = None
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        docstring = node.body[0]
     for child in ast.iter_child_nodes(node):
         match child:
             case ast.expr() | ast.expr_context():
