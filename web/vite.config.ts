@@ -19,6 +19,8 @@ const UNUSED: Record<string, string> = {
     const type = ["open", "close", "ping", "pong", "message", "upgrade", "noop"][text[0]];
     return type ? { type, data: text.slice(1) || undefined } : { type: "error", data: "parser error" };
   };`,
+  "parseqs.js": `export const encode = (query) => new URLSearchParams(query).toString();
+  export const decode = (text) => Object.fromEntries(new URLSearchParams(text));`,
   "backo2.js": "export class Backoff { attempts = 0; reset() {} }",
   "url.js": "export const url = (uri) => ({ source: uri, path: new URL(uri).pathname });",
   "parseuri.js": `export const parse = (uri) => {
@@ -109,8 +111,8 @@ export default defineConfig({
     },
     {
       // `client/socketio.ts` uses WebSocket and polling, and sends JSON; `client/connection.ts` reconnects. Socket.IO
-      // would bundle a third transport, binary packets, its own pauses, and a parser of addresses that every browser
-      // has.
+      // would bundle a third transport, binary packets, its own pauses, and parsers of addresses and queries that every
+      // browser has.
       name: "less-of-socket.io",
       enforce: "pre",
       resolveId(source, importer) {

@@ -101,6 +101,19 @@ async def test_without_an_account_the_response_answers(tmp_path: Path, platform:
     assert platform.attempts == 0
 
 
+async def test_without_an_account_a_mention_that_adds_the_bot_gets_both_replies(
+    tmp_path: Path, platform: Hangouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event contains a message. The response contains the greeting of the space, then the reply to the message."""
+    monkeypatch.setattr(hangouts, "ROOM_ADDED", "/greet")
+    platform.with_account = False
+    async with serving(tmp_path, platform) as server:
+        message = {"name": f"spaces/space{ADA}/messages/in1", "text": "@Small count", "argumentText": " count"}
+        hook = platform.event(ADA, "ADDED_TO_SPACE", room=True, message=message)
+        platform.respond(ADA, (await deliver(server, platform, hook)).content)
+    assert platform.shown(ADA) == ["Hello.\n\nOne.\n\nTwo."]
+
+
 async def test_a_slow_turn_gets_an_empty_response(
     tmp_path: Path, platform: Hangouts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

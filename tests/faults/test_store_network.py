@@ -86,6 +86,63 @@ async def test_silent_network(network: Network) -> None:
     await store.close()
 
 
+async def test_silent_connections_in_use_are_closed(network: Network) -> None:
+    """Statements on connections that stay silent fail after the network's timeout, long before their own timeout."""
+    patient = PostgresqlOptions(statement_timeout=100.0, network_timeout=0.5)
+    store = PostgresqlStore(over(network), schema="mute", options=patient)
+    await store.open()
+    head = await talk(store, empty(), 2)
+    network.silence()
+    waiting = asyncio.create_task(store.append(turn(head)))
+    await asyncio.sleep(0.1)
+    network.resume()
+    with pytest.raises(StoreError):
+        async with asyncio.timeout(60):
+            await waiting
+
+    found = await store.head("ada")
+    assert found is not None
+    await talk(store, found, 1)
+    await store.close()
+
+
+async def test_notifications_arrive_after_a_silence(network: Network, cluster: Cluster) -> None:
+    """A server that only receives notifications detects that they can no longer arrive, and connects again."""
+    receiving = PostgresqlStore(over(network), schema="deaf", options=PostgresqlOptions(network_timeout=0.5))
+    sending = PostgresqlStore(cluster.dsn, schema="deaf")
+    await receiving.open()
+    await sending.open()
+    network.silence()
+    await asyncio.sleep(0.1)
+    network.resume()
+    heads = iter(range(1_000_000))
+
+    async def is_named() -> bool:
+        await sending.create(empty(name := f"visitor {next(heads)}"))
+        await talk(sending, empty(f"other {name}"), 1)
+        return await receiving.news(within_s=0.3) is not None
+
+    async with asyncio.timeout(60):
+        while not await is_named():
+            pass
+    await receiving.close()
+    await sending.close()
+
+
+async def test_waiting_for_a_lock_is_not_silence(network: Network) -> None:
+    """A statement that waits for a lock for longer than the network's timeout keeps its connection and succeeds."""
+    patient = PostgresqlOptions(statement_timeout=100.0, network_timeout=0.5)
+    store = PostgresqlStore(over(network), schema="waiting", options=patient)
+    await store.open()
+    head = await talk(store, empty(), 1)
+    async with store._transaction() as connection:
+        await connection.execute("SELECT 1 FROM conversations WHERE sender_id = 'ada' FOR UPDATE")
+        blocked = asyncio.create_task(store.append(turn(head)))
+        await asyncio.sleep(3.0)
+    await blocked
+    await store.close()
+
+
 async def test_slow_statement_keeps_its_connection(network: Network) -> None:
     """A statement that PostgreSQL cancels is an error of one caller; no connection is given up."""
     store = PostgresqlStore(over(network), schema="slow", options=IMPATIENT)

@@ -192,7 +192,7 @@ class HangoutsChannel(MessengerChannel):
         ignored = [] if messages else [f"an event of the type {text_of(event, 'type')[:50]}, or without a text"]
         answer: Json = {}
         if self._account is None and messages and await self.accept(messages):
-            answer = await self._answer(messages[-1])
+            answer = await self._answer(messages)
             messages = []
         return Update(messages=messages, ignored=ignored, answer=_json(answer))
 
@@ -230,18 +230,21 @@ class HangoutsChannel(MessengerChannel):
             return user
         return f"{user}_{thread}" if granularity == "thread" and thread else f"{user}_{space}"
 
-    async def _answer(self, message: Incoming) -> Json:
-        """Return the messages of the turn that a message has started, as one message of Google Chat."""
+    async def _answer(self, messages: Sequence[Incoming]) -> Json:
+        """Return the messages of the turns that an event has started, as one message of Google Chat."""
+        first, last = messages[0], messages[-1]
         until = asyncio.get_running_loop().time() + WAIT_S
         while True:
-            found = await self.inbox.answers(message.address, after=None, message_id=message.message_id)
+            found = await self.inbox.answers(last.address, after=None, message_id=last.message_id)
             if found.is_finished:
+                if first is not last:  # these are only the messages of the last turn
+                    found = await self.inbox.answers(first.address, after=None, message_id=first.message_id)
                 return _merged([part for event in found.messages for part in self._parts(event)])
             if asyncio.get_running_loop().time() > until:
                 log.warning(
                     "a turn did not end in time for the response, so its messages do not reach Google Chat; add"
                     " service_account to the section hangouts",
-                    extra={"sender_id": message.address, "wait_s": WAIT_S},
+                    extra={"sender_id": last.address, "wait_s": WAIT_S},
                 )
                 return {}
             await asyncio.sleep(POLL_S)

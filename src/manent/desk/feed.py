@@ -281,8 +281,10 @@ class Feed:
                     new = [entry for entry in entries if is_shown(entry)]
                     messages = messages_json(new, files.link if files is not None else None)
                     data: Json = {"sender_id": row.sender_id, "messages": messages}
-                    if newest[row.kind, row.sender_id] == row.number and row.sender_id in listed:
-                        data["conversation"] = row_json(listed[row.sender_id])
+                    if (conversation := listed.get(row.sender_id)) is not None:
+                        data["epoch"] = conversation.epoch
+                        if newest[row.kind, row.sender_id] == row.number:
+                            data["conversation"] = row_json(conversation)
                     news.append(_event("message", data, cursor))
                 case "conversation" if newest[row.kind, row.sender_id] == row.number:
                     head = await self._conversations.engine.store.head(row.sender_id)

@@ -41,6 +41,7 @@ def row_json(row: ListRow, unread: int | None = None) -> Json:
     handling = row.handling
     return {
         "sender_id": row.sender_id,
+        "seq": row.seq,
         "handler": handling.handler,
         "last": None if row.last is None else msgspec.to_builtins(row.last),
         "labels": list(row.labels),

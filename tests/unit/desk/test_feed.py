@@ -1,11 +1,20 @@
 """News of the feed for open pages."""
 
-import msgspec
+from collections.abc import AsyncGenerator
+from types import SimpleNamespace
+from typing import cast
 
-from manent.core.events import BotUttered, Operator, SlotSet
+import msgspec
+from starlette.requests import Request
+
+from manent.core.events import BotUttered, Json, Operator, SlotSet
+from manent.desk.desk import Desk
 from manent.desk.feed import Feed, Page
+from manent.desk.identity import Person
 from manent.desk.reader import Reader
 from manent.runtime import operations
+from manent.runtime.ports.desk import Member
+from manent.server.api.desk.events import EventRequests
 from manent.stores.desk.tables import open_desk_tables
 from manent.stores.memory import MemoryStore
 from support.small_talk import opened, say
@@ -36,3 +45,46 @@ async def test_page_receives_all_messages_of_a_long_turn() -> None:
 
     texts = [message.get("text") for one in news for message in msgspec.json.decode(one.data)["messages"]]
     assert texts[-2:] == ["Before.", "After."]
+
+
+async def test_messages_name_their_log_and_what_the_row_counts() -> None:
+    """After an erase, a page can tell the messages of the new log from those that it shows, and counts none twice."""
+    async with opened(MemoryStore()) as conversations:
+        store = conversations.engine.store
+        tables = open_desk_tables(store)
+        await tables.open()
+        reader, feed = Reader(store, tables), Feed(conversations, tables, server="one")
+        page = Page(Operator(id="olga", name="Olga"), handles=True)
+        await feed.open()
+        await feed.join(page, None)
+        epochs = []
+        for _ in range(2):
+            await say(conversations, "hello")
+            head = await store.head("ada")
+            assert head is not None
+            reader.note("ada")
+            await reader.catch_up()
+            feed.poll_soon()
+            news: list[Json] = []
+            while not news:
+                taken = await page.take(within_s=30)
+                news = [msgspec.json.decode(one.data) for one in taken if one.kind == "message"]
+            assert news[-1]["epoch"] == head.epoch
+            assert news[-1]["conversation"]["seq"] == head.version
+            epochs.append(head.epoch)
+            await conversations.get("ada").erase(new_epoch=None)
+        await feed.close()
+
+    assert epochs[0] != epochs[1]
+
+
+async def test_a_page_that_closes_before_it_has_joined_is_no_error() -> None:
+    """A browser can close the page while the first bytes of the stream are sent."""
+    async with opened(MemoryStore()) as conversations:
+        feed = Feed(conversations, open_desk_tables(conversations.engine.store), server="one")
+        desk = cast("Desk", SimpleNamespace(feed=feed, conversations=conversations))
+        person = Person(member=Member(id="olga", name="Olga", role="operator"))
+        stream = EventRequests(desk)._stream(Request({"type": "http"}), person, None)
+        assert isinstance(stream, AsyncGenerator)
+        assert (await anext(stream)).startswith(b"retry:")
+        await stream.aclose()

@@ -275,6 +275,7 @@ export class ConversationClient {
   }
 
   private entered(session: JoinedSession, message_ids: readonly string[], seq: number): void {
+    if (this.memory.joined !== null && this.memory.get() === null) this.delivery.restore();
     this.memory.enter(session);
     this.delivery.enter(session, message_ids, seq);
   }

@@ -97,6 +97,11 @@ export class Delivery {
     if (this.outbox.remove(message_id)) this.report();
   }
 
+  /** Store all messages again, because the page has cleared the storage. */
+  restore(): void {
+    for (const entry of this.outbox.list()) this.outbox.put(entry);
+  }
+
   /** Delete all messages. */
   clear(): void {
     for (const entry of this.outbox.list()) this.outbox.remove(entry.message_id);
@@ -146,13 +151,10 @@ export class Delivery {
   reload(): void {
     const { changed, gone } = this.outbox.reload();
     const stored = this.memory.get();
-    const own = gone.filter(({ message_id }) => this.written.has(message_id));
     // A tab that changes to another conversation drops the messages written for this one.
-    const dropped = own.filter(({ epoch }) => stored !== null && epoch !== stored.epoch);
-    // The page has cleared the storage, or another tab has sent the message. In the second case, the server accepts
-    // the message once.
-    for (const entry of own)
-      if (entry.state === "sending" && !dropped.includes(entry)) this.outbox.put(entry);
+    const dropped = gone.filter(
+      (entry) => this.written.delete(entry.message_id) && entry.epoch !== stored?.epoch,
+    );
     if (dropped.length > 0) this.reportDropped(dropped);
     if (changed) this.report();
   }

@@ -31,6 +31,8 @@ export function fallbackTransport(sockets: Transport, http: Transport, now = () 
   let auth: JsonObject = {};
   let hasWorked = false;
   let failures = 0;
+  /** Whether an HTTP request has failed, so that the next connection tries Socket.IO again. */
+  let httpFailed = false;
   let opened: number | null = null;
 
   sockets.listen({
@@ -69,14 +71,23 @@ export function fallbackTransport(sockets: Transport, http: Transport, now = () 
     listen: (next) => void (listener = next),
     open(given) {
       auth = given;
+      if (httpFailed) current = sockets;
+      httpFailed = false;
       current.open(given);
     },
     close() {
       sockets.close();
       http.close();
-      current = sockets; // the next connection tries Socket.IO first
     },
     emit: (event, payload) => current.emit(event, payload),
-    request: (event, payload, timeout_ms) => current.request(event, payload, timeout_ms),
+    async request(event, payload, timeout_ms) {
+      const used = current;
+      try {
+        return await used.request(event, payload, timeout_ms);
+      } catch (error) {
+        httpFailed ||= used === http;
+        throw error;
+      }
+    },
   };
 }

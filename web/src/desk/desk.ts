@@ -10,7 +10,7 @@ import { nothing, render, type TemplateResult } from "lit-html";
 import type { Clock, KeyValueStore, Timer } from "../client/ports";
 import { fill } from "../ui/i18n";
 import { Alerts, type Preference } from "./alerts";
-import { Api, conversationPath, Rejected } from "./api";
+import { Api, conversationPath, Rejected, Unreachable } from "./api";
 import { filled, matching } from "./canned";
 import { Feed } from "./feed";
 import { commandOf } from "./keys";
@@ -106,7 +106,7 @@ export class Desk {
   private readonly changed = new Map<string, number>();
   /** When the server was last informed that the operator types, and where. */
   private typed = { sender_id: "", at: 0 };
-  /** Numbers of the conversations up to which the server knows that the operator has read. */
+  /** Numbers of the logs up to which the server knows that the operator has read. */
   private readonly read = new Map<string, number>();
 
   constructor(
@@ -125,7 +125,7 @@ export class Desk {
     this.review = new Review(this.api, changed);
     this.numbers = new Numbers(this.api, changed);
     this.outbox = new DeskOutbox(store, this.scope, clock, {
-      send: (entry) => this.api.post(conversationPath(entry.sender_id, `/${entry.request}`), entry.body),
+      send: (entry) => this.deliver(entry),
       confirmed: (entry, answer) => this.confirmed(entry, answer),
       rejected: (entry, error) => this.rejected(entry, error),
       changed,
@@ -161,6 +161,8 @@ export class Desk {
 
   stop(): void {
     this.ending.abort();
+    clearTimeout(this.refreshing ?? undefined);
+    clearTimeout(this.detailing ?? undefined);
     this.feed.stop();
     this.outbox.stop();
     render(nothing, this.root);
@@ -407,9 +409,13 @@ export class Desk {
     const { selected } = this.state;
     if (selected === null) return;
     this.act("labels", { add: [...add], remove: [...remove] });
-    const known = this.state.rows[selected]?.labels ?? [];
+    this.showLabels(selected, add, remove);
+  }
+
+  private showLabels(sender_id: string, add: readonly string[], remove: readonly string[]): void {
+    const known = this.state.opened[sender_id]?.labels ?? [];
     const labels = [...known.filter((label) => !remove.includes(label) && !add.includes(label)), ...add];
-    this.dispatch({ type: "labels", sender_id: selected, labels });
+    this.dispatch({ type: "labels", sender_id, labels });
   }
 
   /** Copy the conversation as a test story. */
@@ -559,7 +565,8 @@ export class Desk {
       this.markRead();
       // The bot has filled slots, or has asked for the next one.
       const isBots = event.messages.some(({ role }) => role === "bot");
-      if (sender_id === before.selected && isBots) this.reloadSoon(sender_id);
+      const isReplaced = openedOf(before)?.head.epoch !== openedOf(this.state)?.head.epoch;
+      if (sender_id === before.selected && (isBots || isReplaced)) this.reloadSoon(sender_id);
     }
   }
 
@@ -596,22 +603,31 @@ export class Desk {
     this.alerts.call(id, title, text, () => this.select(sender_id));
   }
 
+  /** Send an entry of the outbox. While nobody is signed in, it waits as if the server could not be reached. */
+  private async deliver(entry: Entry): Promise<unknown> {
+    try {
+      return await this.api.post(conversationPath(entry.sender_id, `/${entry.request}`), entry.body);
+    } catch (error) {
+      this.checkAccess(error);
+      throw error instanceof Rejected && error.status === 401 ? new Unreachable(error.message) : error;
+    }
+  }
+
   private confirmed(entry: Entry, answer: unknown): void {
     const head = readHead((answer as JsonObject | null)?.["head"]);
     if (head !== null) this.dispatch({ type: "head", head });
     this.settle(entry.sender_id);
-    setTimeout(() => {
+    this.ports.clock.start(ECHO_MS, () => {
       const isMissing = this.outbox.of(entry.sender_id).some(({ id }) => id === entry.id);
       if (isMissing && entry.sender_id === this.state.selected) void this.loadDetail(entry.sender_id);
-    }, ECHO_MS);
+    });
   }
 
   private rejected(entry: Entry, error: Rejected): void {
     if (error.head !== null) this.dispatch({ type: "head", head: error.head });
-    if (error.status === 401) {
-      this.outbox.retry(entry.id);
-      this.checkAccess(error);
-      return;
+    if (entry.request === "labels") {
+      const { add, remove } = entry.body as unknown as { add: string[]; remove: string[] };
+      this.showLabels(entry.sender_id, remove, add);
     }
     const isDone = { hand_back: "bot", close: "bot" }[entry.request] === error.head?.handler;
     if (isDone && error.head !== null) return; // an earlier attempt has succeeded, and its answer was lost
@@ -632,13 +648,14 @@ export class Desk {
   private markRead(): void {
     const opened = openedOf(this.state);
     if (opened === null || !this.isWatched(opened.head.sender_id)) return;
-    const { sender_id } = opened.head;
+    const { sender_id, epoch } = opened.head;
+    const log = `${epoch} ${sender_id}`;
     const seq = opened.messages.at(-1)?.seq ?? 0;
-    if ((this.read.get(sender_id) ?? 0) >= seq) return;
-    this.read.set(sender_id, seq);
+    if ((this.read.get(log) ?? 0) >= seq) return;
+    this.read.set(log, seq);
     this.dispatch({ type: "read", sender_id });
     this.api.post(conversationPath(sender_id, "/read"), { seq }).catch((error) => {
-      this.read.delete(sender_id);
+      this.read.delete(log);
       this.checkAccess(error);
     });
   }
@@ -680,6 +697,8 @@ export class Desk {
       else if (isWriting) (target as HTMLElement).blur();
       return;
     }
+    // These keys act on the open conversation, which only the inbox shows.
+    if (this.state.tab !== "inbox" && ["reply", "take", "hand_back"].includes(command)) return;
     event.preventDefault();
     switch (command) {
       case "next":

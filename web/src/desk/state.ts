@@ -5,7 +5,7 @@
  * Messages are sorted by `seq` and part, each `id` once, independent of the order of arrival.
  */
 
-import type { DeskMessage, Detail, FeedEvent, Head, Me, Operator, Present, Row } from "./wire";
+import type { DeskMessage, Detail, FeedEvent, FeedRow, Head, Me, Operator, Present, Row } from "./wire";
 
 export type Tab = "inbox" | "search" | "review" | "numbers";
 
@@ -110,6 +110,7 @@ const NO_ROW: Omit<Row, "sender_id" | "handler"> = {
   waiting_since: null,
   last: { role: "", text: "", timestamp: 0 },
   unread: 0,
+  counted: 0,
   labels: [],
   channel: "",
   preview: "",
@@ -209,9 +210,10 @@ function withRow(state: DeskState, sender_id: string, change: Partial<Row>): Des
 }
 
 /** Take over a row of the feed, which does not know what this operator has read. */
-function rowed(state: DeskState, sender_id: string, row: Omit<Row, "unread"> | null): DeskState {
+function rowed(state: DeskState, sender_id: string, row: FeedRow | null): DeskState {
   if (row === null) return state;
-  const next = withRow(state, sender_id, { ...row, unread: state.rows[sender_id]?.unread ?? 0 });
+  const { unread, counted } = state.rows[sender_id] ?? NO_ROW;
+  const next = withRow(state, sender_id, { ...row, unread, counted });
   return withOpened(next, sender_id, { labels: row.labels });
 }
 
@@ -221,11 +223,20 @@ function withOpened(state: DeskState, sender_id: string, change: Partial<Opened>
   return { ...state, opened: { ...state.opened, [sender_id]: { ...known, ...change } } };
 }
 
-function headed(state: DeskState, head: Head): DeskState {
+/** Forget the messages of an opened conversation whose log was erased or replaced. The page loads the new ones. */
+function replaced(state: DeskState, sender_id: string, epoch: string): DeskState {
+  const known = state.opened[sender_id];
+  if (known === undefined || epoch === "" || known.head.epoch === epoch) return state;
+  const head = { ...known.head, epoch, seq: 0 };
+  return withOpened(state, sender_id, { head, messages: [], has_more: false });
+}
+
+function headed(before: DeskState, head: Head): DeskState {
   const { sender_id, handler, operator, waiting_since } = head;
+  const state = replaced(before, sender_id, head.epoch);
   const known = state.opened[sender_id];
   // An answer can be older than an event that has overtaken it.
-  if (known !== undefined && known.head.epoch === head.epoch && known.head.seq > head.seq) return state;
+  if (known !== undefined && known.head.seq > head.seq) return state;
   const row =
     sender_id in state.rows ? withRow(state, sender_id, { handler, operator, waiting_since }) : state;
   return withOpened(row, sender_id, { head });
@@ -267,16 +278,18 @@ function fed(state: DeskState, { event, at, watched }: Extract<DeskEvent, { type
     }
     case "message": {
       const { sender_id, messages } = event;
-      const known = state.opened[sender_id];
-      let next = rowed(state, sender_id, event.row);
+      let next = rowed(replaced(state, sender_id, event.epoch), sender_id, event.row);
+      const known = next.opened[sender_id];
       if (known !== undefined)
         next = withOpened(next, sender_id, { messages: merge(known.messages, messages) });
       for (const { role, operator } of messages)
         if (role === "user" || operator !== null) next = stopped(next, sender_id, operator?.id ?? "");
       const row = next.rows[sender_id];
       if (row === undefined) return next;
-      const heard = messages.filter(({ role }) => role === "user").length;
-      return withRow(next, sender_id, { unread: watched ? 0 : row.unread + heard });
+      // The list may have been loaded since the message was stored, and then counts it already.
+      const heard = messages.filter(({ role, seq }) => role === "user" && seq > row.counted).length;
+      const counted = messages.reduce((newest, { seq }) => Math.max(newest, seq), row.counted);
+      return withRow(next, sender_id, { unread: watched ? 0 : row.unread + heard, counted });
     }
     case "typing": {
       const key = event.operator?.id ?? "";

@@ -29,11 +29,16 @@ export interface Row {
   readonly waiting_since: number | null;
   readonly last: { readonly role: string; readonly text: string; readonly timestamp: number };
   readonly unread: number;
+  /** Number of the newest message that `unread` takes into account. */
+  readonly counted: number;
   readonly labels: readonly string[];
   readonly channel: string;
   readonly preview: string;
   readonly fallback_rate: number;
 }
+
+/** A row of the feed, which does not know what this operator has read. */
+export type FeedRow = Omit<Row, "unread" | "counted">;
 
 /** A message of a conversation, as operators see it. `body` holds the keys that are not listed here. */
 export interface DeskMessage {
@@ -104,15 +109,17 @@ export type Present = Operator & { viewing: string | null };
 
 /** An event of the feed. */
 export type FeedEvent =
-  /** The handler or the labels have changed. Rows of the feed do not know what this operator has read. */
-  | { type: "conversation"; head: Head; row: Omit<Row, "unread"> | null }
+  /** The handler or the labels have changed. */
+  | { type: "conversation"; head: Head; row: FeedRow | null }
   /** The conversation was erased. */
   | { type: "gone"; sender_id: string }
   | {
       type: "message";
       sender_id: string;
+      /** Epoch of the log that contains the messages, or `""`. */
+      epoch: string;
       messages: readonly DeskMessage[];
-      row: Omit<Row, "unread"> | null;
+      row: FeedRow | null;
     }
   | { type: "presence"; operators: readonly Present[] }
   | { type: "typing"; sender_id: string; operator: Operator | null; on: boolean }
@@ -177,6 +184,7 @@ export function readRow(value: unknown): Row | null {
     waiting_since: numberOrNull(value["waiting_since"]),
     last: { role: text(last["role"]), text: text(last["text"]), timestamp: number(last["timestamp"]) },
     unread: number(value["unread"]),
+    counted: number(value["seq"]),
     labels: strings(value["labels"]),
     channel: text(value["channel"]),
     preview: text(value["preview"]),
@@ -317,6 +325,7 @@ export function readFeedEvent(type: string, data: unknown): FeedEvent | null {
       return {
         type,
         sender_id,
+        epoch: text(value["epoch"]),
         messages: readMessages(value["messages"]),
         row: readRow(value["conversation"]),
       };

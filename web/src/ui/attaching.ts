@@ -20,6 +20,8 @@ export class Attaching implements Attachable {
     private readonly client: ConversationClient,
     private readonly attention: Attention,
     private readonly context: () => AttachingContext,
+    /** Add styles to the chat. */
+    private readonly adopt: (css: string) => void,
   ) {}
 
   /** Whether the next message has no files. */
@@ -49,7 +51,9 @@ export class Attaching implements Attachable {
 
   paste(event: ClipboardEvent): void {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length === 0) return;
+    // Office programs add a picture of the text that was copied.
+    const isText = ["text/plain", "text/html"].every((type) => event.clipboardData?.types.includes(type));
+    if (files.length === 0 || isText) return;
     event.preventDefault();
     this.add(files);
   }
@@ -142,12 +146,5 @@ export class Attaching implements Attachable {
       this.loading -= 1;
       this.context().changed();
     }
-  }
-
-  private adopt(css: string): void {
-    const root = this.panel.getRootNode() as ShadowRoot;
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   }
 }

@@ -148,12 +148,18 @@ export class Chat implements PanelSource {
     );
     this.preferences = new Preferences(this.store, scope);
     this.attention = new Attention(this.preferences, () => this.panel.schedule());
-    this.attaching = new Attaching(host.panel, this.client, this.attention, () => ({
-      offer: this.state.files,
-      localization: this.localization,
-      changed: () => this.panel.schedule(),
-      failed: () => this.deny("failed_request"),
-    }));
+    this.attaching = new Attaching(
+      host.panel,
+      this.client,
+      this.attention,
+      () => ({
+        offer: this.state.files,
+        localization: this.localization,
+        changed: () => this.panel.schedule(),
+        failed: () => this.deny("failed_request"),
+      }),
+      (css) => host.adopt(css),
+    );
     this.readMark = new ReadMark(this.store, scope);
     this.past = new Past(
       this.client,
@@ -167,6 +173,7 @@ export class Chat implements PanelSource {
 
   async start(): Promise<void> {
     await this.configure();
+    if (this.ending.signal.aborted) return; // the element was removed meanwhile
     if (!this.store.persistent && this.config.storage !== "none") {
       this.dispatch({ type: "noticed", notice: { code: "no_storage", message: "" } });
     }
@@ -352,7 +359,11 @@ export class Chat implements PanelSource {
         break;
       case "left":
         this.composer.clear(); // the draft belongs to the previous session
+        this.dialogs.reset();
         this.attaching.clear();
+        // These values name the conversation, and in the mode `open` anyone who knows its id can read it.
+        for (const name of ["read", "thumbs", "rate", "notified", "unread"])
+          this.store.remove(`${this.config.scope}:${name}`);
         break;
       case "outbox":
         this.announceFailed(before, event.entries);
@@ -535,7 +546,12 @@ export class Chat implements PanelSource {
   }
 
   private async listSessions(): Promise<void> {
-    await this.attempt(async () => this.dialogs.offer((await this.client.list()).filter(hasMessages)));
+    await this.attempt(async () => {
+      const { sessionId } = this.client;
+      const sessions = await this.client.list();
+      // The visitor may have signed out meanwhile.
+      if (this.client.sessionId === sessionId) this.dialogs.offer(sessions.filter(hasMessages));
+    });
   }
 
   private pressed(event: KeyboardEvent): void {

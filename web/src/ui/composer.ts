@@ -75,7 +75,10 @@ export class Composer {
     this.stopListening?.();
   }
 
+  /** Empty the field. What a running dictation still hears belongs to the text that was removed. */
   clear(): void {
+    this.stopListening?.();
+    this.stopListening = null;
     this.write("");
   }
 
@@ -105,17 +108,18 @@ export class Composer {
       return;
     }
     const before = this.draft === "" ? "" : `${this.draft.trimEnd()} `;
-    this.stopListening = listen(
+    const stop = listen(
       language,
       (words) => {
-        this.write(before + words);
+        if (this.stopListening === stop) this.write(before + words);
       },
       () => {
-        this.stopListening = null;
+        if (this.stopListening === stop) this.stopListening = null;
         this.changed();
       },
       this.denied,
     );
+    this.stopListening = stop;
     this.changed();
   }
 }

@@ -63,6 +63,11 @@ export class Dialogs {
     this.focus(".sessions button, .question .cancel");
   }
 
+  /** Close all dialogs without an answer, because they are about the conversation of the previous visitor. */
+  reset(): void {
+    this.question = this.sessions = null;
+  }
+
   /** Close the topmost dialog or menu. Returns false if none is open. */
   close(): boolean {
     if (this.question !== null) this.answer(false);

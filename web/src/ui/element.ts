@@ -210,8 +210,8 @@ export class ManentChat extends Base {
       this.#user = null;
       this.#tokenSource = null;
       const chat = await this.#load();
+      chat.client.reconnect(); // first, because the next conversation is not the previous visitor's
       chat.client.forget();
-      chat.client.reconnect();
       return;
     }
     const { token, ...details } = user;

@@ -161,6 +161,23 @@ describe("the outbox", () => {
     expect(tab.state.outbox).toEqual([]);
   });
 
+  it("sends a message of another tab once to a plain server, which does not recognise a second one", async () => {
+    world.server.handlers["session_request"] = (payload, socket) => {
+      queueMicrotask(() => socket.hear("session_confirm", payload["session_id"] ?? "plain-1"));
+      return undefined;
+    };
+    const tab = await world.tab();
+    const other = await world.tab();
+    await tab.goes("offline");
+    tab.client.send("one");
+    other.client.send("two");
+    await tab.goes("online");
+    await world.clock.elapse(1_000);
+
+    const sent = [...tab.socket.emitted, ...other.socket.emitted].map(({ payload }) => payload["message"]);
+    expect(sent).toEqual(["one", "two"]);
+  });
+
   it("keeps what is not sent when the page clears the storage", async () => {
     const tab = await world.tab();
     await tab.goes("offline");

@@ -75,7 +75,6 @@ it("returns to Socket.IO when the HTTP requests fail: the server is a plain one,
   sockets.listener.disconnected("transport error");
   http.fails = true;
   await expect(transport.request("session_request", {}, 1)).rejects.toThrow();
-  transport.close();
   transport.open({});
   expect(sockets.opened).toBe(2);
 });
@@ -87,4 +86,11 @@ it("keeps the connection over HTTP after one failed request, so that the request
   http.fails = false;
   sockets.fails = true; // there is no socket
   expect(await transport.request("user_uttered", {}, 1)).toEqual({ ok: true });
+});
+
+it("opens the next connection over HTTP, too, for example with a new token", () => {
+  sockets.listener.disconnected("transport error");
+  transport.close();
+  transport.open({ token: "new" });
+  expect([sockets.opened, http.opened]).toEqual([1, 2]);
 });

@@ -260,6 +260,88 @@ describe("a key that is held down in the review", () => {
   });
 });
 
+describe("a message of an operator whose session has ended", () => {
+  it("waits for the next sign-in, and is not sent again and again until then", async () => {
+    const desk = await open();
+    desk.select("v");
+    await pause();
+    operator = null;
+    desk.write("are you there?");
+    desk.say();
+    for (let i = 0; i < 10; i += 1) await pause();
+    expect(said()).toHaveLength(1);
+
+    operator = "ada";
+    answers["conversations/v/say"] = () => ({ ok: true, head: head(4) });
+    await clock.elapse(30_000);
+    await pause();
+    expect(said()).toHaveLength(2);
+    expect(desk.outbox.of("v").map(({ state }) => state)).toEqual(["sent"]);
+    desk.stop();
+  });
+});
+
+describe("a conversation that is erased while an operator reads it", () => {
+  it("is shown anew, and is read again from its beginning", async () => {
+    const text = (seq: number): object => ({ role: "user", seq, id: `${seq}.0`, message: `m${seq}` });
+    answers["conversations/v"] = () => ({ head: head(9), messages: [text(9)], has_more: false });
+    const desk = await open();
+    desk.select("v");
+    await pause();
+    const anew = head(2, { epoch: "f" });
+    answers["conversations/v"] = () => ({ head: anew, messages: [text(1), text(2)], has_more: false });
+    await feeds("message", { sender_id: "v", epoch: "f", messages: [text(2)] });
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    await pause();
+
+    expect(desk.state.opened["v"]!.messages.map(({ seq }) => seq)).toEqual([1, 2]);
+    const read = requests.filter(({ path }) => path.endsWith("/read")).map(({ body }) => body["seq"]);
+    expect(read).toEqual([9, 2]);
+    desk.stop();
+  });
+});
+
+describe("a key on another tab", () => {
+  it("does not take the conversation that is open in the inbox", async () => {
+    const desk = await open();
+    desk.select("v");
+    await pause();
+    const press = (): void =>
+      void document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "t", bubbles: true }));
+    desk.go("numbers");
+    press();
+    await pause();
+    const taken = (): number => requests.filter(({ path }) => path.endsWith("/take")).length;
+    expect(taken()).toBe(0);
+
+    desk.go("inbox");
+    press();
+    await pause();
+    expect(taken()).toBe(1);
+    desk.stop();
+  });
+});
+
+describe("labels", () => {
+  it("keep those of a conversation that is not in the list, and are as before if the server refuses a change", async () => {
+    answers["conversations"] = () => ({ conversations: [], next: null });
+    answers["conversations/v"] = () => ({ head: head(3), messages: [], has_more: false, labels: ["vip"] });
+    let refuse: () => void = () => undefined;
+    answers["conversations/v/labels"] = () => new Promise((resolve) => (refuse = () => resolve(400)));
+    const desk = await open();
+    desk.select("v");
+    await pause();
+    desk.label(["angry"], []);
+    await pause();
+    expect(desk.state.opened["v"]!.labels).toEqual(["vip", "angry"]);
+    refuse();
+    await pause();
+
+    expect(desk.state.opened["v"]!.labels).toEqual(["vip"]);
+    desk.stop();
+  });
+});
+
 describe("an operator who is signed out", () => {
   it("is asked for by one timer, however often the page is looked at", async () => {
     operator = null;

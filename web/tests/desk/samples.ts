@@ -27,6 +27,7 @@ export function row(sender_id: string, extra: Partial<Row> = {}): Row {
     waiting_since: null,
     last: { role: "user", text: "hi", timestamp: 10 },
     unread: 0,
+    counted: 0,
     labels: [],
     channel: "rest",
     preview: "hi",

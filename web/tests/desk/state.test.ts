@@ -43,7 +43,11 @@ describe("the list", () => {
 
   it("follows the feed: a conversation moves to another view, and an erased one goes", () => {
     const waiting = head(5, { handler: "queue", waiting_since: 1 });
-    const { unread: _, ...shown } = row("v", { handler: "queue", waiting_since: 1, labels: ["urgent"] });
+    const {
+      unread: _,
+      counted: __,
+      ...shown
+    } = row("v", { handler: "queue", waiting_since: 1, labels: ["urgent"] });
     const state = fed(showing(message(3)), { type: "conversation", head: waiting, row: shown });
     expect(rowsOf(state, "waiting")).toHaveLength(1);
     expect(state.opened["v"]!.labels).toEqual(["urgent"]);
@@ -53,16 +57,33 @@ describe("the list", () => {
   });
 
   it("counts the visitor's messages that the operator does not see", () => {
-    const { unread: _, ...shown } = row("v");
+    const { unread: _, counted: __, ...shown } = row("v");
     const said: FeedEvent = {
       type: "message",
       sender_id: "v",
+      epoch: "e",
       messages: [message(5), message(7, "bot")],
       row: shown,
     };
 
     expect(fed(showing(), said).rows["v"]!.unread).toBe(1);
     expect(fed(showing(), said, { watched: true }).rows["v"]!.unread).toBe(0);
+  });
+
+  it("counts a message once, although the list that contains it arrives before the event", () => {
+    const listed = row("v", { unread: 1, counted: 5 });
+    let state = reduce(showing(), { type: "rows", rows: [listed], next: null });
+    const says = (seq: number): FeedEvent => ({
+      type: "message",
+      sender_id: "v",
+      epoch: "e",
+      messages: [message(seq)],
+      row: null,
+    });
+    state = fed(state, says(5));
+    expect(state.rows["v"]!.unread).toBe(1);
+    state = fed(fed(state, says(7)), says(7));
+    expect(state.rows["v"]!.unread).toBe(2);
   });
 
   it("is empty after a reset of the feed", () => {
@@ -75,11 +96,18 @@ describe("an open conversation", () => {
     const late: FeedEvent = {
       type: "message",
       sender_id: "v",
+      epoch: "e",
       messages: [message(9), message(5)],
       row: null,
     };
     let state = fed(showing(message(3), message(5)), late);
-    state = fed(state, { type: "message", sender_id: "v", messages: [message(7), message(9)], row: null });
+    state = fed(state, {
+      type: "message",
+      sender_id: "v",
+      epoch: "e",
+      messages: [message(7), message(9)],
+      row: null,
+    });
 
     expect(seqs(state)).toEqual([3, 5, 7, 9]);
   });
@@ -120,7 +148,7 @@ describe("an open conversation", () => {
     expect(typists(state, "v", 2_000)).toEqual({ visitor: true, operators: [ADA] });
     expect(typists(state, "v", 1_000 + TYPING_MS)).toEqual({ visitor: false, operators: [] });
 
-    state = fed(state, { type: "message", sender_id: "v", messages: [message(5)], row: null });
+    state = fed(state, { type: "message", sender_id: "v", epoch: "e", messages: [message(5)], row: null });
     expect(typists(state, "v", 2_000)).toEqual({ visitor: false, operators: [ADA] });
     expect(typists(fed(state, types(ADA, false)), "v", 2_000).operators).toEqual([]);
   });
@@ -131,6 +159,28 @@ describe("an open conversation", () => {
 
     expect(viewers(state, "v").map(({ name }) => name)).toEqual(["Ada"]);
     expect(viewers(state, "other")).toEqual([]);
+  });
+});
+
+describe("a conversation whose log was erased or replaced", () => {
+  it("no longer shows what was erased, whichever event comes first", () => {
+    const says: FeedEvent = {
+      type: "message",
+      sender_id: "v",
+      epoch: "f",
+      messages: [message(1)],
+      row: null,
+    };
+    const anew = head(1, { epoch: "f" });
+    let state = fed(showing(message(3), message(5)), says);
+    expect(seqs(state)).toEqual([1]);
+    state = fed(state, { type: "conversation", head: anew, row: null });
+    state = reduce(state, { type: "detail", detail: detail([message(1), message(2)], { head: anew }) });
+    expect(seqs(state)).toEqual([1, 2]);
+
+    state = fed(showing(message(3)), { type: "conversation", head: anew, row: null });
+    expect(seqs(state)).toEqual([]);
+    expect(state.opened["v"]!.head).toEqual(anew);
   });
 });
 

@@ -3,12 +3,15 @@
 Notifications are sent after the commit, in separate transactions on a separate connection. A NOTIFY inside an append
 would serialize all commits of the database. A notification is lost if its server crashes between the two transactions,
 or if the connection is down. So receivers must also check the store from time to time.
+
+This connection never waits for a lock, so it also detects a network that no longer delivers anything although the
+kernel's probes are answered, for example by a proxy.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +27,9 @@ GATHER_S: Final = 0.01
 
 This limits them to 100 transactions per second.
 """
+
+CHECK_INTERVAL_S: Final = 1.0
+"""Seconds without notifications after which an empty statement checks the network."""
 
 MAX_RECONNECT_S: Final = 1.0
 """Longest pause in seconds before the next connection.
@@ -46,13 +52,24 @@ class ServerNotifications:
         dsn: the database.
         channel: PostgreSQL channel for the notifications.
         options: timeouts.
+        on_silence: called if PostgreSQL does not answer within `network_timeout`, with the value of the event loop's
+            clock at which the server began to wait.
         metrics: counts failed connections.
     """
 
-    def __init__(self, dsn: str, channel: str, options: PostgresqlOptions, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        channel: str,
+        options: PostgresqlOptions,
+        *,
+        on_silence: Callable[[float], None],
+        metrics: Metrics | None = None,
+    ) -> None:
         self._dsn = dsn
         self._options = options
         self._channel = channel
+        self._on_silence = on_silence
         self._outgoing: set[str] = set()
         self._incoming: set[str] = set()
         self._may_have_missed = True
@@ -119,18 +136,24 @@ class ServerNotifications:
             self._loop.succeeded()
             self._has_incoming.set()  # notifications were possibly lost before this connection listened
             while not connection.is_closed():
-                await self._has_outgoing.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CHECK_INTERVAL_S):
+                        await self._has_outgoing.wait()
                 self._has_outgoing.clear()
                 outgoing, self._outgoing = self._outgoing, set()
+                started = asyncio.get_running_loop().time()
                 try:
                     await connection.execute(
                         "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
                         self._channel,
                         list(_payloads(outgoing)),
+                        timeout=self._options.network_timeout,
                     )
-                except BaseException:
+                except BaseException as error:
                     self._outgoing |= outgoing  # the next connection sends them
                     self._has_outgoing.set()
+                    if isinstance(error, TimeoutError):
+                        self._on_silence(started)
                     raise
                 await asyncio.sleep(GATHER_S)
         finally:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
@@ -27,6 +28,20 @@ _CONNECTION_CLASSES: Final = ("08", "57")
 
 _CANCELLED: Final = "57014"
 """The statement timed out. The connection is sound."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pooled:
+    """A connection of the pool.
+
+    Attributes:
+        opened_at: when the connection was opened, by the event loop's clock.
+        answered_at: when it was last returned after a successful statement, by the event loop's clock.
+    """
+
+    connection: Connection
+    opened_at: float
+    answered_at: float
 
 
 class Pool:
@@ -57,7 +72,8 @@ class Pool:
         self._settings = settings
         self._begin = f"BEGIN; {settings}" if settings else "BEGIN"
         self._free = asyncio.Semaphore(size)
-        self._idle: list[tuple[Connection, float]] = []
+        self._idle: list[_Pooled] = []
+        self._lent: set[_Pooled] = set()
         self._dropped_at = 0
         self._loop = asyncio.get_running_loop()
         self._metrics = metrics or Metrics()
@@ -95,13 +111,26 @@ class Pool:
         """Close idle connections now, and connections in use when they are returned."""
         self._dropped_at += 1
         while self._idle:
-            self._idle.pop()[0].terminate()
+            self._idle.pop().connection.terminate()
+
+    def end_silence(self, since: float) -> None:
+        """Close the connections from before this time of the event loop, also those in use, unless one has answered.
+
+        Nothing arrives over them any more, so their statements would wait until their timeouts. Connections that were
+        opened later do not show whether the earlier ones still work. Answers in the first half of the time since then
+        do not count, because the network can have failed shortly after this time.
+        """
+        earlier = [one for one in (*self._idle, *self._lent) if one.opened_at < since]
+        middle = (since + self._loop.time()) / 2
+        if all(one.answered_at < middle for one in earlier):
+            for one in earlier:
+                one.connection.terminate()
 
     async def close(self) -> None:
         """Close the connections. No connection may be in use."""
-        for connection, _ in self._idle:
+        for one in self._idle:
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await connection.close(timeout=CLOSE_TIMEOUT_S)
+                await one.connection.close(timeout=CLOSE_TIMEOUT_S)
         self._idle.clear()
 
     @asynccontextmanager
@@ -110,10 +139,11 @@ class Pool:
         self._metrics.pool_used += 1
         try:
             number = self._dropped_at
-            connection = self._take() or await self._open()
+            pooled = self._take() or await self._open()
             is_sound = False
+            self._lent.add(pooled)
             try:
-                yield connection
+                yield pooled.connection
                 is_sound = True
             except (ManentError, asyncpg.PostgresError, UnicodeError, OverflowError) as error:
                 is_sound = self._is_sound_after(error)
@@ -122,10 +152,11 @@ class Pool:
                 self.drop_all()
                 raise
             finally:
-                if is_sound and number == self._dropped_at and not connection.is_closed():
-                    self._put_back(connection)
+                self._lent.discard(pooled)
+                if is_sound and number == self._dropped_at and not pooled.connection.is_closed():
+                    self._put_back(pooled)
                 else:
-                    connection.terminate()
+                    pooled.connection.terminate()
         finally:
             self._metrics.pool_used -= 1
             self._free.release()
@@ -146,25 +177,26 @@ class Pool:
                 "statements are slow, or increase pool_size under tracker_store in endpoints.yml",
             ) from error
 
-    def _take(self) -> Connection | None:
+    def _take(self) -> _Pooled | None:
         while self._idle:
-            connection, _ = self._idle.pop()
-            if not connection.is_closed():
-                return connection
+            pooled = self._idle.pop()
+            if not pooled.connection.is_closed():
+                return pooled
         return None
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> _Pooled:
+        now = self._loop.time()
         try:
-            return await self._connect()
+            return _Pooled(await self._connect(), opened_at=now, answered_at=now)
         except (OSError, TimeoutError):
             self.drop_all()
             raise
 
-    def _put_back(self, connection: Connection) -> None:
-        now = self._loop.time()
-        self._idle.append((connection, now))
-        if now - self._idle[0][1] > MAX_IDLE_S:
-            self._idle.pop(0)[0].terminate()
+    def _put_back(self, pooled: _Pooled) -> None:
+        pooled.answered_at = now = self._loop.time()
+        self._idle.append(pooled)
+        if now - self._idle[0].answered_at > MAX_IDLE_S:
+            self._idle.pop(0).connection.terminate()
 
     def _is_sound_after(self, error: Exception) -> bool:
         """Return whether a connection can be used again. Drop all connections if their sessions are read-only.

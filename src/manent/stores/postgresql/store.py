@@ -116,7 +116,9 @@ class PostgresqlStore(FileTables):
         self._pool = self._pool_behind_pooler() if behind_pooler else self._direct_pool()
         self._batches = AppendBatches(self._pool)
         if not behind_pooler:
-            self._notifications = ServerNotifications(self._dsn, self._schema, self._options, self._metrics)
+            self._notifications = ServerNotifications(
+                self._dsn, self._schema, self._options, on_silence=self._pool.end_silence, metrics=self._metrics
+            )
 
     def _direct_pool(self) -> Pool:
         return Pool(

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from manent.runtime.conversation.feed import AgentTyping, News
+from manent.server.api.desk import review
 from support.desks import API, eventually, listed, operator, visit
 from support.small_talk import running, until
 
@@ -324,6 +325,21 @@ async def test_prepared_replies_and_webhooks(tmp_path: Path) -> None:
         gone = await root.http.delete(f"{API}/webhooks/{made['webhook']['id']}", headers={"X-CSRF-Token": root.csrf})
         assert gone.status_code == 200
         assert (await root.get("/webhooks"))["webhooks"] == []
+
+
+async def test_a_full_list_of_canned_replies_can_still_be_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the limit, a new reply is rejected, and a known one can be changed."""
+    monkeypatch.setattr(review, "MAX_CANNED", 1)
+    async with running(tmp_path, endpoints=DESK) as server, operator(server) as ada:
+
+        async def put(key: str, text: str) -> int:
+            headers = {"X-CSRF-Token": ada.csrf}
+            return (await ada.http.put(f"{API}/canned/{key}", json={"text": text}, headers=headers)).status_code
+
+        assert [await put("hi", "Hi"), await put("bye", "Bye"), await put("hi", "Hello")] == [200, 409, 200]
+        assert (await ada.get("/canned"))["canned"] == [{"key": "hi", "text": "Hello"}]
 
 
 async def test_without_a_desk_there_are_no_routes(tmp_path: Path) -> None:

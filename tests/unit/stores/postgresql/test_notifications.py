@@ -39,9 +39,9 @@ class Connection:
         """End the connection."""
         self.is_over = True
 
-    async def execute(self, statement: str, channel: str, payloads: list[str]) -> None:
+    async def execute(self, statement: str, channel: str, payloads: list[str], **options: float) -> None:
         """Fail or keep the payloads."""
-        del statement, channel
+        del statement, channel, options
         if Connection.failures:
             Connection.failures -= 1
             raise ConnectionResetError("the connection was reset")
@@ -64,7 +64,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[Connection]:
 async def test_notification_that_could_not_be_sent_is_sent_again(connections: list[Connection]) -> None:
     """If the connection breaks while a notification is sent, the next connection sends it."""
     Connection.failures = 1
-    sending = ServerNotifications("postgresql://nowhere", "news", PostgresqlOptions())
+    sending = ServerNotifications("postgresql://nowhere", "news", PostgresqlOptions(), on_silence=lambda _: None)
     sending.notify("ada")
     await until(lambda: len(connections) > 1 and "ada" in connections[-1].sent)
     await sending.close()
@@ -72,7 +72,7 @@ async def test_notification_that_could_not_be_sent_is_sent_again(connections: li
 
 async def test_steady_notifications_do_not_delay_the_comparison_of_all(connections: list[Connection]) -> None:
     """Although notifications arrive all the time, `wait` reports at times that any conversation may have changed."""
-    receiving = ServerNotifications("postgresql://nowhere", "news", PostgresqlOptions())
+    receiving = ServerNotifications("postgresql://nowhere", "news", PostgresqlOptions(), on_silence=lambda _: None)
     await until(lambda: bool(connections))
     while await receiving.wait(within_s=0.05) is not None:
         pass

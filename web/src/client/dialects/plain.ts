@@ -53,7 +53,6 @@ export class Plain implements Dialect {
     this.shown = session_id;
     connection.attempt += 1; // a plain server never answers the session_request
     const session = { session_id, epoch: "" };
-    memory.enter(session);
     this.conversation.entered(session, [], 0);
     const messages = this.log.load(session_id);
     this.conversation.joined(this, {

@@ -15,7 +15,7 @@ import { backIcon, checkIcon, fileIcon, forthIcon, playIcon } from "./icons";
 import { turnCards } from "../carousel";
 import { fill, type Words } from "../i18n";
 import type { LinkTarget } from "../config";
-import { link, markdown } from "./markdown";
+import { broken, link, markdown } from "./markdown";
 import type { CodeLook } from "./code";
 import { pickerView } from "./picker";
 
@@ -141,11 +141,6 @@ function image(src: string, alt: string, context: ContentContext): Drawn {
           >${picture}</a
         >`;
   });
-}
-
-/** Hide an image, video or sound that cannot be loaded, and show the element after it. */
-function broken(event: Event): void {
-  (event.target as Element).classList.add("broken");
 }
 
 /** A link to a video or sound that the browser cannot play. It loads nothing from the other site before a click. */

@@ -51,7 +51,8 @@ function inline(node: Inline, look: MarkdownLook): Drawn {
   }
 }
 
-function broken(event: Event): void {
+/** Hide an image, video or sound that cannot be loaded, and show the element after it. */
+export function broken(event: Event): void {
   (event.target as Element).classList.add("broken");
 }
 

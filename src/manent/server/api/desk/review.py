@@ -155,7 +155,8 @@ class ReviewRequests:
         if not _KEY.fullmatch(key):
             raise RequestError("bad_request", "the key must have 1 to 64 letters, digits, dots, hyphens or underscores")
         text = checked_text(body.text, MAX_TEXT, field="text")
-        if text and len(await self.desk.tables.canned()) >= MAX_CANNED:
+        known = {one.key for one in await self.desk.tables.canned()}
+        if text and key not in known and len(known) >= MAX_CANNED:
             raise RequestError("too_many", f"there are {MAX_CANNED:,} canned replies, which is the limit", status=409)
         await self.desk.tables.put_canned(Canned(key=key, text=text))
         await self.desk.identity.audit(person.member, "canned", key=key)
