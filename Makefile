@@ -68,11 +68,18 @@ test-unit: .venv/tests ## run the quick tests: no server, no Node, no PostgreSQL
 test: test-python test-web ## run all tests except the slow ones (installs Chromium, PostgreSQL and PgBouncer with apt when root)
 
 # Tests start many Python processes. Without stored bytecode, each of them would compile its imports again.
-test-python test-slow test-unit: export PYTHONDONTWRITEBYTECODE :=
-test-python test-slow test-unit: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
+test-python test-slow test-unit .venv/compiled: export PYTHONDONTWRITEBYTECODE :=
+test-python test-slow test-unit .venv/compiled: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
+
+# Collecting the tests compiles their imports. Otherwise each worker would compile all of them at the same time. The
+# workers report errors.
+.venv/compiled: .venv/develops
+	@echo "Compiling the tests"
+	@$(BIN)/pytest --collect-only --quiet >/dev/null 2>&1 || true
+	@touch $@
 
 .PHONY: test-python
-test-python: install .venv/programs
+test-python: install .venv/programs .venv/compiled
 	$(BIN)/pytest -m "not slow" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--override-ini faulthandler_timeout=240 --override-ini faulthandler_exit_on_timeout=true
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("unhurried", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")  # no deadline: the time of an example depends on other load
-settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=10)  # `make test-unit`
+settings.register_profile("quick", settings.get_profile("unhurried"), max_examples=5)  # `make test-unit`
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job; child processes would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

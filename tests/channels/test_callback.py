@@ -101,9 +101,10 @@ async def test_a_message_delivered_ten_times_is_one_turn(tmp_path: Path, listene
 
 
 @pytest.mark.point(4)
+@pytest.mark.usefixtures("quick_retries")
 async def test_a_committed_reply_survives_a_crash(tmp_path: Path, listener: Listener) -> None:
     """A reply that the server at `url` did not accept is sent after the next start, once."""
-    listener.faults = [503] * 20
+    listener.faults = [503] * 1_000
     async with serving(tmp_path, listener) as (_, http):
         assert await say(http, "hello") == 500
     listener.faults.clear()
@@ -126,6 +127,7 @@ async def test_another_server_sends_what_is_left(tmp_path: Path, listener: Liste
 
 
 @pytest.mark.point(4)
+@pytest.mark.usefixtures("quick_retries")
 async def test_an_uncertain_send_is_repeated_and_recorded(tmp_path: Path, listener: Listener) -> None:
     """If the connection breaks before the answer, the reply is sent again with the same key and recorded."""
     listener.faults = [0]
@@ -140,6 +142,7 @@ async def test_an_uncertain_send_is_repeated_and_recorded(tmp_path: Path, listen
 
 
 @pytest.mark.point(4)
+@pytest.mark.usefixtures("quick_retries")
 async def test_order_is_kept(tmp_path: Path, listener: Listener) -> None:
     """Replies arrive in the order of the log, also when the server at `url` rejects some at first."""
     listener.faults = [503, 429, 503]

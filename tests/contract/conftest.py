@@ -30,12 +30,18 @@ def cluster() -> Iterator[Cluster]:
         yield found
 
 
+RESTART = """
+SELECT setval(oid::regclass, 1, false) FROM pg_class
+WHERE relkind = 'S' AND relnamespace = current_schema()::regnamespace
+"""
+
+
 async def empty_database(dsn: str) -> None:
-    """Delete all rows of the tables."""
+    """Delete all rows of the tables, and restart the sequences. For small tables, TRUNCATE takes longer."""
     store = PostgresqlStore(dsn)
     await store.open()
     async with store._connection() as connection:
-        await connection.execute(f"TRUNCATE {TABLES} RESTART IDENTITY")
+        await connection.execute("".join(f"DELETE FROM {table};" for table in TABLES.split(", ")) + RESTART)  # noqa: S608
     await store.close()
 
 

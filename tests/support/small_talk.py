@@ -216,10 +216,30 @@ class Running:
 
 
 class _Quiet(uvicorn.Server):
+    """A server without signal handlers, which stops without uvicorn's pauses of 0.1 s."""
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Do not install signal handlers."""
         yield
+
+    async def main_loop(self) -> None:
+        """Serve until `should_exit` is set."""
+        while not await self.on_tick(0):  # noqa: ASYNC110  # uvicorn has no event
+            await asyncio.sleep(0.01)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ask all connections to end, wait for them, and end the lifespan."""
+        del sockets  # the test closes them
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        for server in self.servers:
+            await server.wait_closed()
+        await self.lifespan.shutdown()
 
 
 @contextlib.asynccontextmanager

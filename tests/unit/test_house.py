@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -91,27 +92,28 @@ def test_no_half_of_a_text_is_lost(folder: str) -> None:
     assert lost == []
 
 
-def unused_strings(module: ast.Module) -> list[int]:
-    """Return the lines of the strings in functions that are statements of their own, but not docstrings."""
-    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    classes = [node for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
-    docstrings = {node.body[0] for node in (*functions, *classes)}
-    return [
-        statement.lineno
-        for function in functions
-        for statement in ast.walk(function)
-        if isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-        and statement not in docstrings
-    ]
+def unused_strings(node: ast.AST, *, in_function: bool = False) -> Iterator[int]:
+    """Yield the lines of the strings in functions that are separate statements, but not docstrings."""
+    is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    docstring: ast.stmt | None = None
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        docstring = node.body[0]
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.expr() | ast.expr_context():
+                pass
+            case ast.Expr(value=ast.Constant(value=str())):
+                if (in_function or is_function) and child is not docstring:
+                    yield child.lineno
+            case _:
+                yield from unused_strings(child, in_function=in_function or is_function)
 
 
 def test_unused_strings() -> None:
     """The second half of a text is found; docstrings are not."""
     source = 'def f():\n    """A docstring."""\n    text = "one "\n    "two"\n    class A:\n        """Another."""\n'
 
-    assert unused_strings(ast.parse(source)) == [4]
+    assert list(unused_strings(ast.parse(source))) == [4]
 
 
 def test_decisions_are_numbered_once() -> None:

@@ -5,9 +5,7 @@ Each pattern has a plainer replacement. Add a pattern when a reader stumbles, an
 
 import ast
 import functools
-import io
 import re
-import tokenize
 from pathlib import Path
 
 import pytest
@@ -55,6 +53,10 @@ PATTERNS = {
 }
 """Pattern → what to write instead. Case is ignored, and so are line breaks."""
 
+STRING_OR_COMMENT = re.compile(
+    r'''"""(?:\\.|[^\\])*?"""|\'\'\'(?:\\.|[^\\])*?\'\'\'|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|#[^\n]*''', re.DOTALL
+)
+
 
 @functools.cache
 def texts() -> list[tuple[str, str]]:
@@ -83,11 +85,11 @@ def prose(source: str) -> list[tuple[int, str]]:
             case _:
                 pass
     comments: dict[int, str] = {}
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            line = token.start[0]
+    for token in STRING_OR_COMMENT.finditer(source):
+        if token[0].startswith("#"):
+            line = source.count("\n", 0, token.start()) + 1
             before = comments.pop(line - 1, "")  # a block of comments is one text, under its last line
-            comments[line] = f"{before} {token.string.lstrip('# ')}"
+            comments[line] = f"{before} {token[0].lstrip('# ')}"
     return [(line, " ".join(text.split())) for line, text in [*found, *comments.items()]]
 
 

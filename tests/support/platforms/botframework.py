@@ -15,11 +15,11 @@ from urllib.parse import parse_qs
 
 import jwt
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 
 from support.platforms.platform import Platform, Sent, Webhook, as_json, only
+from support.rsa_keys import rsa_key
 
 APP_ID = "1c0e8a6e-6d9a-4b0c-9d0a-7a3e4a1f5b11"
 PASSWORD = "app~password"
@@ -42,10 +42,10 @@ ACTION_TYPES = "openUrl imBack postBack playAudio playVideo showImage downloadFi
 class SigningKey:
     """A key with which the service signs, and the channels that it is endorsed for."""
 
-    def __init__(self, kid: str, endorsements: list[str]) -> None:
+    def __init__(self, kid: str, endorsements: list[str], name: str = "first") -> None:
         self.kid = kid
         self.endorsements = endorsements
-        self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.private = rsa_key(name)
 
     def public(self) -> dict[str, Any]:
         """Return the key as the keys document has it (Step 3: Get the list of valid signing keys)."""
@@ -209,7 +209,7 @@ class BotFramework(Platform):
         return self.signed(as_json({**self.activity("1001", "9"), "type": "messageReaction", "reactionsAdded": []}))
 
     def forged(self, hook: Webhook) -> list[Webhook]:
-        stranger = SigningKey(self.keys[-1].kid, ["msteams"])
+        stranger = SigningKey(self.keys[-1].kid, ["msteams"], "second")
         now = int(time.time())
         plain = {"Content-Type": "application/json"}
         claims = {"iss": ISSUER, "aud": APP_ID, "exp": now + 3600, "serviceurl": self.service_url}

@@ -5,18 +5,17 @@ interaction events", "Create a message" (spaces.messages.create), "Cards v2", an
 https://developers.google.com/identity/protocols/oauth2/service-account.
 """
 
-import functools
 import json
 import time
 from typing import Any
 
 import jwt
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import RSAAlgorithm
 
 from support.platforms.platform import Platform, Sent, Webhook, as_json, only
+from support.rsa_keys import rsa_key
 
 PROJECT = "1234567890"
 ISSUER = "chat@system.gserviceaccount.com"
@@ -28,13 +27,6 @@ MAX_MESSAGE = 32_000
 MESSAGE = "text cardsV2 thread fallbackText accessoryWidgets actionResponse"
 QUERY = "requestId messageReplyOption messageId"
 WIDGETS = "textParagraph image decoratedText buttonList divider grid columns textInput selectionInput"
-
-
-@functools.cache
-def key(name: str) -> rsa.RSAPrivateKey:
-    """Return a private key."""
-    del name
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Hangouts(Platform):
@@ -68,7 +60,7 @@ class Hangouts(Platform):
 
     def account(self) -> str:
         """Return the key file of the service account."""
-        pem = key("account").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        pem = rsa_key("account").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         return json.dumps(
             {
                 "type": "service_account",
@@ -87,7 +79,7 @@ class Hangouts(Platform):
         app.router.add_post("/v1/spaces/{space}/messages", self._create)
 
     async def _keys(self, _: web.Request) -> web.Response:
-        listed = [{**RSAAlgorithm.to_jwk(key(kid).public_key(), as_dict=True), "kid": kid} for kid in self.kids]
+        listed = [{**RSAAlgorithm.to_jwk(rsa_key(kid).public_key(), as_dict=True), "kid": kid} for kid in self.kids]
         return web.json_response({"keys": [{**one, "use": "sig", "alg": "RS256"} for one in listed]})
 
     async def _token(self, request: web.Request) -> web.Response:
@@ -97,7 +89,7 @@ class Hangouts(Platform):
             assert form.get("grant_type") == "urn:ietf:params:oauth:grant-type:jwt-bearer"
             claims = jwt.decode(
                 str(form.get("assertion")),
-                key("account").public_key(),
+                rsa_key("account").public_key(),
                 algorithms=["RS256"],
                 audience=f"{self.url}/token",
             )
@@ -176,7 +168,7 @@ class Hangouts(Platform):
         now = int(time.time())
         right = {"iss": ISSUER, "aud": PROJECT, "iat": now - 10, "exp": now + 3590}
         payload = {name: value for name, value in {**right, **claims}.items() if value is not None}
-        token = jwt.encode(payload, key(signer or kid), algorithm="RS256", headers={"kid": kid})
+        token = jwt.encode(payload, rsa_key(signer or kid), algorithm="RS256", headers={"kid": kid})
         return {"Content-Type": "application/json", "Authorization": f"Bearer {token}", "User-Agent": "Google-Dynamite"}
 
     def event(self, sender: str, kind: str, *, room: bool = False, **more: Any) -> Webhook:

@@ -7,7 +7,6 @@ from typing import Any
 import jwt
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from manent.channels import platform_tokens
@@ -15,8 +14,9 @@ from manent.channels.platform_api import Answer, PlatformApi
 from manent.channels.platform_tokens import InvalidToken, IssuedToken, PlatformKeys
 from manent.core.errors import RequestError
 from manent.runtime.ports.channel import SendLater
+from support.rsa_keys import rsa_key
 
-KEYS = {kid: rsa.generate_private_key(public_exponent=65537, key_size=2048) for kid in ("one", "two")}
+KEYS = {"one": rsa_key("first"), "two": rsa_key("second")}
 
 
 class Api(PlatformApi):

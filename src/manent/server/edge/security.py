@@ -185,6 +185,9 @@ def _bounded(receive: Receive, limit: int) -> Receive:
             ) from None
         left -= len(message.get("body", b""))
         if left < 0:
+            complete = True
+            if message.get("more_body", False):
+                await _discard(receive)
             raise too_large(limit)
         complete = not message.get("more_body", False)
         return message

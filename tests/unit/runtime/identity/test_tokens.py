@@ -6,15 +6,16 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
 from manent.core.conversation_log import Revocation
 from manent.core.errors import RequestError
 from manent.runtime.identity.lasting_tokens import LastingTokens
 from manent.runtime.identity.tokens import PUBLIC, Revoked, TokenRules, TokenVerifier, VerifiedToken, constant_keys
+from support.rsa_keys import rsa_key
 
 SHARED_KEY = "k" * 64
-RSA = rsa.generate_private_key(65537, 2048)
+RSA = rsa_key()
 KEYS: dict[str, Any] = {
     "RS256": RSA,
     "RS512": RSA,
@@ -131,7 +132,7 @@ async def test_all_possible_keys_are_tried() -> None:
 
     assert (await checks.verify(jwt.encode({"sub": "ada"}, RSA, "RS256"))).subject == "ada"
     with pytest.raises(RequestError, match="not valid"):
-        await checks.verify(jwt.encode({"sub": "ada"}, rsa.generate_private_key(65537, 2048), "RS256"))
+        await checks.verify(jwt.encode({"sub": "ada"}, rsa_key("second"), "RS256"))
 
 
 @pytest.mark.parametrize("expiry", ["99999999999", [1], "soon"])

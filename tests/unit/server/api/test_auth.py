@@ -2,14 +2,14 @@
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.requests import Request
 
 from manent.core.errors import RequestError
 from manent.server.api.auth import Guard
+from support.rsa_keys import rsa_key
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = rsa_key()
 PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
@@ -34,7 +34,7 @@ def test_a_token_of_another_key_is_not_authenticated() -> None:
     claims = {"user": {"role": "admin"}}
     guard.check(request(jwt.encode(claims, KEY, "RS256")))
 
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    other = rsa_key("second")
     for token in (jwt.encode(claims, other, "RS256"), jwt.encode(claims, "x" * 32, "HS256"), "garbage", ""):
         with pytest.raises(RequestError) as caught:
             guard.check(request(token))

@@ -131,7 +131,7 @@ async def test_refused_files(tmp_path: Path, content: bytes, name: str, expected
 
 
 async def test_a_large_file_in_pieces(tmp_path: Path) -> None:
-    """A body without an announced length is refused as soon as it is too large."""
+    """A body without an announced length that is too large is discarded, so that the client reads the error."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="session_id"\r\n\r\nada\r\n'

@@ -9,14 +9,14 @@ from typing import Any
 import jwt
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from manent.core.errors import RequestError
 from manent.runtime.identity.tokens import PUBLIC, TokenRules, TokenVerifier
 from manent.server.outside import jwks
 from manent.server.outside.jwks import JwksKeys, read_keys
+from support.rsa_keys import rsa_key
 
-FIRST, SECOND = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+FIRST, SECOND = rsa_key("first"), rsa_key("second")
 
 
 def entry(key: Any, kid: str) -> dict[str, Any]:
