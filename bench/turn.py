@@ -1,14 +1,15 @@
 """Measure turns per second with many conversations at once, compared with a minimal echo server on the same transport.
 
     python bench/turn.py [--project DIR] [--conversations 1,8,32] [--seconds 5] [--rounds 3] [--channel socketio|rest]
-                 [--visit 0] [--at-least RATIO]
+                 [--visit 0] [--at-least RATIO] [--against CHECKOUT]
 
 Without --project, the program creates an assistant with `manent init`. The servers run alternately, and the program
 prints medians. Machines are often shared, so only the ratio is meaningful. Each message is a new text, and each of
 Manent's turns is one durable commit. With --visit, each visitor leaves after this number of messages and is replaced by
 a new visitor on a new socket. Without this option, all visitors stay, so the figures do not include the cost of
 connecting. "Per core" means turns per second of the server's CPU time. With --at-least, the exit status is 1 if, for
-any number of conversations, Manent's turns per core divided by the echo server's are less than RATIO.
+any number of conversations, Manent's turns per core divided by the echo server's are less than RATIO. With --against,
+the program also measures another checkout, which needs a virtual environment in `.venv`.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from load import Channel, RestTalker, Result, Talker, run
-from project import trained
-from servers import ECHO, MANENT, Contender, running, wait_until_up
+from project import trained, trained_by_each
+from servers import ECHO, MANENT, Contender, checked_out, running, wait_until_up
 
 CHANNELS: dict[str, Channel] = {"socketio": Talker, "rest": RestTalker}
 
@@ -38,16 +39,21 @@ def measure(
     rounds: int = 3,
     visit: int = 0,
     project: Path | None = None,
+    other_versions: Sequence[Contender] = (),
 ) -> dict[str, Any]:
     """Measure all servers one after another. Return the medians of their `Result`s by number of conversations and name.
+
+    `other_versions` are other versions of Manent, which are measured with the same project.
 
     The additional key `ratio` contains Manent's turns per core divided by the echo server's (median over the rounds).
     """
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         servers = {}
-        for contender in contenders:
-            its_project = project or trained(contender, Path(folder) / contender.name)
+        versions = [*other_versions, MANENT] if other_versions else []
+        projects = dict(zip(versions, trained_by_each(versions, Path(folder)), strict=True)) if versions else {}
+        for contender in [*other_versions, *contenders]:
+            its_project = project or projects.get(contender) or trained(contender, Path(folder) / contender.name)
             server = stack.enter_context(running(contender, its_project, log=Path(folder) / "server.log"))
             wait_until_up(server, contender.patience_s)
             servers[contender.name] = server
@@ -94,6 +100,7 @@ if __name__ == "__main__":
     parser.add_argument("--channel", choices=CHANNELS, default="socketio")
     parser.add_argument("--visit", type=int, default=0, metavar="MESSAGES")
     parser.add_argument("--at-least", type=float, default=0.0, metavar="RATIO")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
     chosen = parser.parse_args()
     everything = measure(
         [ECHO, MANENT] if chosen.channel == "socketio" else [MANENT],
@@ -103,6 +110,7 @@ if __name__ == "__main__":
         rounds=chosen.rounds,
         visit=chosen.visit,
         project=chosen.project,
+        other_versions=[checked_out(chosen.against)] if chosen.against else [],
     )
     for row in rows(everything):
         print("".join(f"{cell:>14}" for cell in row))
