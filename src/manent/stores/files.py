@@ -14,6 +14,7 @@ from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
 from manent.core.visitor_file import VisitorFile
 from manent.stores import postbox
+from manent.stores.desk.forgetting import forget_log
 from manent.stores.operation import Operation
 from manent.stores.postbox import PostboxTables
 
@@ -143,12 +144,13 @@ def forget_conversation(sender_id: str, now: float) -> Operation[None]:
 
 
 def prepare_replacement(head: Head) -> Operation[None]:
-    """Keep the files of accepted messages, and move the position of the route behind the new log.
+    """Keep the files of accepted messages, move the route behind the new log, and remove the desk's copies of the old log.
 
     Call this in the transaction that replaces a log, before its accepted messages are deleted. `head` is the new head.
     """
     yield from _keep_accepted(head.sender_id)
     yield from postbox.move_to_new_log(head.sender_id, head.epoch, head.version)
+    yield from forget_log(head.sender_id)
 
 
 def _keep_accepted(sender_id: str) -> Operation[None]:
