@@ -144,7 +144,7 @@ def forget_conversation(sender_id: str, now: float) -> Operation[None]:
 
 
 def prepare_replacement(head: Head) -> Operation[None]:
-    """Keep the files of accepted messages, move the route behind the new log, and remove the desk's copies of the old log.
+    """Keep accepted messages' files, move the route behind the new log, and remove the desk's copies of the old log.
 
     Call this in the transaction that replaces a log, before its accepted messages are deleted. `head` is the new head.
     """

@@ -292,7 +292,7 @@ async def test_erasing_removes_everything_but_the_keys(store: ConversationStore,
 async def test_replaced_log_moves_the_position(store: ConversationStore) -> None:
     """The position of a route moves behind a log that replaces the old one, and a sender cannot move it back.
 
-    Records about undelivered parts of the old log are removed, because their numbers mean other messages in the new log.
+    Records about undelivered parts of the old log are removed, because their numbers now mean other messages.
     """
     head = await talk(store, empty(), 1)
     assert await receive(store, message("1", address="ada"))
