@@ -71,15 +71,18 @@ def attach_files(
     yield from _keep_accepted(sender_id)
     attached = []
     for file_id in file_ids:
-        found = yield (
-            (
-                "UPDATE files SET message_id = $3, remove_at = CASE WHEN remove_at IS NULL THEN remove_at ELSE $4 END "
-                "WHERE file_id = $1 AND sender_id = $2 AND state = 'ready' "
-                "AND (message_id = $3 OR remove_at IS NOT NULL) "
-                f"RETURNING {_COLUMNS}"
-            ),
-            (file_id, sender_id, message_id, remove_at),
-        )
+        found: Sequence[Any] = ()
+        if "\0" not in file_id:  # PostgreSQL rejects this character
+            found = yield (
+                (
+                    "UPDATE files SET message_id = $3, "
+                    "remove_at = CASE WHEN remove_at IS NULL THEN remove_at ELSE $4 END "
+                    "WHERE file_id = $1 AND sender_id = $2 AND state = 'ready' "
+                    "AND (message_id = $3 OR remove_at IS NOT NULL) "
+                    f"RETURNING {_COLUMNS}"
+                ),
+                (file_id, sender_id, message_id, remove_at),
+            )
         if not found:
             raise RequestError(
                 "unknown_file",
