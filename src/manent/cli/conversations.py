@@ -157,7 +157,14 @@ async def _wanted(store: ConversationStore, given: list[Head], owner: str | None
     for head in given:
         yield head
     if owner is not None:
-        for head in await store.conversations(owner=owner, limit=MAX_OWNED):
+        owned = await store.conversations(owner=owner, limit=MAX_OWNED)
+        if not owned:
+            print(
+                f"The store contains no conversations of the owner {owner!r}. Check the subject, which is in the token "
+                "of the visitor.",
+                file=sys.stderr,
+            )
+        for head in owned:
             yield head
     elif not given:
         async for head in _heads(store):

@@ -21,16 +21,18 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 """Attributes that do not come from `extra`: the attributes of every record, and uvicorn's message for terminals."""
 
 _SECRETS = (
+    re.compile(r"""(authorization\\?["']?\s*[:=]\s*\\?["']?(?:\w+\s+)?)([^\s"'\\,;})\]]+)""", re.IGNORECASE),
     re.compile(
-        r"""((?:token|password|secret|api_key|authorization)(?:=["']?|\\?["']\s*[:=]\s*\\?["']))([^\s"'\\&,;})\]]+)""",
+        r"""((?:token|password|secret|api[_-]key)(?:=["']?|\\?["']\s*[:=]\s*\\?["']))([^\s"'\\&,;})\]]+)""",
         re.IGNORECASE,
     ),
-    re.compile(r"(://[^/\s:@]*:)([^/\s@]+)(?=@)"),
+    re.compile(r"(://[^/\s:@]*:)([^/\s]+)(?=@)"),  # a password can contain `@`
     re.compile(r"([?&](?:key|sig|signature)=)([^\s&\"']+)", re.IGNORECASE),
     re.compile(r"(bearer\s+)([\w.~+/=-]+)", re.IGNORECASE),
     re.compile(r"()(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)"),
 )
-"""Matches `token=…` in queries, `"token": "…"` in JSON, passwords in URLs, `Bearer …`, and text like a JWT."""
+"""Matches the header `Authorization`, `token=…` in queries, `"token": "…"` in JSON, passwords in URLs, `Bearer …`, and
+text like a JWT."""
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 

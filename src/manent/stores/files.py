@@ -14,6 +14,7 @@ from manent.core.conversation_log import Head
 from manent.core.errors import RequestError
 from manent.core.visitor_file import VisitorFile
 from manent.stores import postbox
+from manent.stores.desk.forgetting import forget_log
 from manent.stores.operation import Operation
 from manent.stores.postbox import PostboxTables
 
@@ -70,15 +71,18 @@ def attach_files(
     yield from _keep_accepted(sender_id)
     attached = []
     for file_id in file_ids:
-        found = yield (
-            (
-                "UPDATE files SET message_id = $3, remove_at = CASE WHEN remove_at IS NULL THEN remove_at ELSE $4 END "
-                "WHERE file_id = $1 AND sender_id = $2 AND state = 'ready' "
-                "AND (message_id = $3 OR remove_at IS NOT NULL) "
-                f"RETURNING {_COLUMNS}"
-            ),
-            (file_id, sender_id, message_id, remove_at),
-        )
+        found: Sequence[Any] = ()
+        if "\0" not in file_id:  # PostgreSQL rejects this character
+            found = yield (
+                (
+                    "UPDATE files SET message_id = $3, "
+                    "remove_at = CASE WHEN remove_at IS NULL THEN remove_at ELSE $4 END "
+                    "WHERE file_id = $1 AND sender_id = $2 AND state = 'ready' "
+                    "AND (message_id = $3 OR remove_at IS NOT NULL) "
+                    f"RETURNING {_COLUMNS}"
+                ),
+                (file_id, sender_id, message_id, remove_at),
+            )
         if not found:
             raise RequestError(
                 "unknown_file",
@@ -143,12 +147,13 @@ def forget_conversation(sender_id: str, now: float) -> Operation[None]:
 
 
 def prepare_replacement(head: Head) -> Operation[None]:
-    """Keep the files of accepted messages, and move the position of the route behind the new log.
+    """Keep accepted messages' files, move the route behind the new log, and remove the desk's copies of the old log.
 
     Call this in the transaction that replaces a log, before its accepted messages are deleted. `head` is the new head.
     """
     yield from _keep_accepted(head.sender_id)
     yield from postbox.move_to_new_log(head.sender_id, head.epoch, head.version)
+    yield from forget_log(head.sender_id)
 
 
 def _keep_accepted(sender_id: str) -> Operation[None]:

@@ -276,7 +276,11 @@ def move_route(route: Route, owner: str, undelivered: Undelivered | None) -> Ope
 
 
 def move_to_new_log(sender_id: str, epoch: str, version: int) -> Operation[None]:
-    """Move the position of a route behind a log that replaces the old one, whose messages the visitor knows."""
+    """Move the position of a route behind a log that replaces the old one, whose messages the visitor knows.
+
+    Records about undelivered parts are removed, because their numbers mean other messages in the new log.
+    """
+    yield ("DELETE FROM undelivered WHERE sender_id = $1", (sender_id,))
     yield (
         "UPDATE routes SET epoch = $2, seq = $3, part = 0, failures = 0 WHERE sender_id = $1",
         (sender_id, epoch, version),

@@ -34,7 +34,7 @@ from manent.runtime.ports.desk import (
 )
 from manent.runtime.ports.store import ConversationStore
 from manent.stores.desk.tables import open_desk_tables
-from manent.testing.logs import empty, talk
+from manent.testing.logs import empty, talk, turn
 
 NOW = 900.0
 DAY = 86_400
@@ -356,6 +356,26 @@ async def test_messages_are_reviewed_by_their_text(store: ConversationStore) -> 
 
     assert await desk.review(sort="frequent", limit=10) == []
     assert [(one.text, one.intent) for one in await desk.annotations()] == [("hello there", "greet"), ("Bye", None)]
+
+
+async def test_replacement_of_a_log_removes_its_messages_at_once(store: ConversationStore) -> None:
+    """The messages of a replaced log leave search, review and list at once, also while the desk is off."""
+    desk = await opened(store)
+    head = await talk(store, empty("c1"), 1)
+    first = said("c1", "my secret")
+    assert first.row is not None
+    noted = replace(first.row, epoch=head.epoch, preview="my secret", labels=("vip",))
+    news = FeedRow(kind="conversation", time=NOW, sender_id="c1", data={"reason": "private"})
+    await desk.write_reads([replace(first, row=noted, feed=(news,))])
+
+    new = turn(replace(empty("c1"), epoch="another"))
+    await store.replace(new, expected_epoch=head.epoch, expected_version=head.version)
+
+    assert list((await desk.search("secret", limit=10))[0]) == []
+    assert list(await desk.review(sort="newest", limit=10)) == []
+    assert "c1" in (await desk.unread_logs(after="", limit=10)).found
+    assert all(one.data == {} for one in await desk.feed(after=0, limit=10))
+    assert await ids(desk, label="vip") == []
 
 
 async def test_an_erase_removes_everything_at_once(store: ConversationStore) -> None:

@@ -123,7 +123,7 @@ async def test_a_file_belongs_to_one_message(store: ConversationStore) -> None:
     assert await removed(store, NOW + 100 * HOUR) == []
 
 
-@pytest.mark.parametrize("wrong", ["eves", "arriving", "none"])
+@pytest.mark.parametrize("wrong", ["eves", "arriving", "none", "a\0b"])
 async def test_files_of_others_cannot_be_attached(store: ConversationStore, wrong: str) -> None:
     """Messages can name only ready files of their conversation. After an error, no file is reserved."""
     await upload(store, file("f1"))

@@ -136,9 +136,11 @@ def test_export_for_a_visitor_who_asks(capsysbinary: pytest.CaptureFixture[bytes
 
 @pytest.mark.usefixtures("project")
 def test_export_of_one_owner(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    """Of a subject that owns nothing, nothing is written; another's conversations are not."""
+    """For a subject that owns nothing, the export is empty, and a message says so."""
     assert main(["conversations", "export", "--owner", "ada", "--format", "json"]) == 0
-    assert capsysbinary.readouterr().out == b""
+    written = capsysbinary.readouterr()
+    assert written.out == b""
+    assert b"no conversations of the owner 'ada'" in written.err
 
 
 @pytest.mark.usefixtures("project")

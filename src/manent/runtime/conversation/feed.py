@@ -262,9 +262,7 @@ class Feed:
     def log_vanished(self) -> None:
         """Notify subscribers that the log was erased or has expired."""
         if self.position is not None:
-            self._record.forget()
-            self._record.owner = None
-            self.position = None
+            self.restart(None)
             self.notify_moved("erased", "")
 
     def restart(self, head: Head | None) -> None:
@@ -287,8 +285,7 @@ class Feed:
 
     def _log_replaced(self, epoch: str, version: int) -> None:
         """Notify subscribers that another server has erased or replaced the log."""
-        self._record.forget()
-        self._record.owner = None
+        self.restart(None)
         self.position = (epoch, version)
         self.notify_moved("erased", epoch)
 

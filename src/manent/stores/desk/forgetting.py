@@ -1,17 +1,25 @@
-"""Removes what the desk stores about a conversation, in the transaction of its erase.
+"""Removes what the desk stores about a conversation, in the transaction that erases or replaces its log.
 
-The stores call it for every erase, also while the desk is off.
+The stores call it for every erase and every replacement, also while the desk is off.
 """
 
 from manent.stores.operation import Operation
 
 
 def forget_desk(sender_id: str) -> Operation[None]:
-    """Remove the row of the list, the messages of the search and of the review, labels, read positions and links.
+    """Remove everything about an erased conversation: what was read of its log, and the links to other help desks.
 
-    The empty row that remains lets the reader notify the pages. Decisions of reviewers and numbers remain.
+    Decisions of reviewers and numbers remain.
     """
     yield ("DELETE FROM desk_links WHERE sender_id = $1", (sender_id,))
+    yield from forget_log(sender_id)
+
+
+def forget_log(sender_id: str) -> Operation[None]:
+    """Remove the row of the list, the messages of the search and of the review, labels and read positions.
+
+    An empty row remains. It lets the reader notify the pages of an erase, or read the log that replaces the old one.
+    """
     if not (yield ("SELECT 1 FROM desk_conversations WHERE sender_id = $1", (sender_id,))):
         return
     yield from forget_texts(sender_id)

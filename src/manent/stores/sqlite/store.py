@@ -170,10 +170,11 @@ class SqliteStore(FileTables):
         return found
 
     async def replace(self, append: Append, *, expected_epoch: str, expected_version: int) -> None:
-        """See `ConversationStore.replace`."""
+        """See `ConversationStore.replace`. The bytes of the old log are overwritten, as in `erase`."""
         check_append(append)
         work = append_work(append)
         await self._write(lambda cursor: _replace(cursor, work, (expected_epoch, expected_version)))
+        await self._writing().scrub()
 
     async def conversations(
         self, *, owner: str | None = None, after: str | None = None, limit: int = 100

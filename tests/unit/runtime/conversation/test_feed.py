@@ -97,6 +97,28 @@ async def test_another_epoch_means_erased() -> None:
     assert follower.told == [{"reason": "erased", "session_id": "ada", "epoch": "another"}]
 
 
+@pytest.mark.parametrize("new_epoch", [None, "another"])
+async def test_position_of_a_plain_client_ends_with_the_log(new_epoch: str | None) -> None:
+    """After another server has erased a followed log, replies in the next log do not count as received."""
+    store = MemoryStore()
+    async with opened(store) as here, opened(store) as there:
+        follower = Follower(here)
+        await say(here, "hello")
+        conversation = here.get("ada")
+        conversation.record.plain_seq = 1_000
+        await there.get("ada").erase(new_epoch=new_epoch)
+        if new_epoch is None:
+            conversation.feed.log_vanished()
+        else:
+            await conversation.catch_up(new_epoch, 0)
+        for _ in range(2):
+            await say(here, "hello")
+        head = await store.head("ada")
+
+    assert head is not None
+    assert (head.plain_seq, follower.told[0]["reason"]) == (0, "erased")
+
+
 async def test_outdated_epoch_does_not_mean_erased() -> None:
     """A position that was read before an erase on this server is older than the log, so nobody is notified."""
     async with opened(MemoryStore()) as conversations:

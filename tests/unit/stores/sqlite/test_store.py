@@ -198,6 +198,7 @@ async def test_erase_in_place_and_replacement_leave_no_bytes(tmp_path: Path) -> 
         await store.append(turn(head, f"secret of {name}", snapshot=b"secret of " + name.encode()))
     other = turn(Head(sender_id="replaced", epoch="e2", updated=1e9), "other")
     await store.replace(other, expected_epoch="e1", expected_version=12)
+    assert b"secret of replaced" not in everything(tmp_path)
     assert await store.purge(older_than=100.0) == 1
     await store.erase("erased", new_epoch="e2")
 
