@@ -19,6 +19,8 @@ SYNTAX_CODES = tuple(
 )
 """Codes of mistakes that prevent a file from being parsed."""
 
+_UNKNOWN_SECTION = ("domain.unknown-key", "data.unknown-key")
+
 _SHOWN = 60
 """Maximum number of characters of a value in a message."""
 
@@ -94,23 +96,30 @@ class Report:
 
     @property
     def errors(self) -> list[Problem]:
-        """The errors, unknown keys of the domain first, then by file and line."""
+        """The errors, unknown sections first, then by file and line."""
         return sorted((p for p in self._problems if not p.warning and not self._is_noise(p)), key=_place)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """The warnings, unknown keys of the domain first, then by file and line."""
+        """The warnings, unknown sections first, then by file and line."""
         return tuple(sorted((p for p in self._problems if p.warning and not self._is_noise(p)), key=_place))
 
     def raise_errors(self) -> None:
-        """Raise a ProjectError with all errors, if there are any."""
+        """Raise a ProjectError with all errors, if there are any. Misspelt sections come first."""
         if self.errors:
-            raise ProjectError(self.errors)
+            raise ProjectError([*filter(is_misspelt_section, self.warnings), *self.errors])
+
+
+def is_misspelt_section(problem: Problem) -> bool:
+    """Return whether a section's name is misspelt.
+
+    Without the section, names in other files are unknown, so this problem is usually the cause of many others.
+    """
+    return problem.code in _UNKNOWN_SECTION and bool(problem.suggestion)
 
 
 def _place(problem: Problem) -> tuple[bool, str, int]:
-    # a misspelt key such as `itents:` causes many other problems, in files that would be listed before it
-    return problem.code != "domain.unknown-key", problem.file, problem.line
+    return problem.code not in _UNKNOWN_SECTION, problem.file, problem.line
 
 
 def quoted(value: Any) -> str:

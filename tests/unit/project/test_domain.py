@@ -161,6 +161,13 @@ def test_newer_version_is_skipped(report: Report) -> None:
     assert [problem.code for problem in report.warnings] == ["file.newer-version"]
 
 
+def test_duplicate_names_its_first_line(report: Report) -> None:
+    """The message for a duplicate has the line of the first one."""
+    domain_of(report, "intents:\n- greet\n- greet\n")
+
+    assert report.errors[0].found == '"greet" a second time (the first is on line 2)'
+
+
 def test_misspelt_section(report: Report) -> None:
     """An unknown section is a warning that suggests the correct name."""
     domain_of(report, "respones: {}\n")

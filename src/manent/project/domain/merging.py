@@ -165,7 +165,7 @@ def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[s
 
 def _report_again(item: Spot, first: Spot, name: str, title: str) -> None:
     where = f"on line {first.line}" if first.file == item.file else f"in {first.file}:{first.line}"
-    found = f'"{name}" a second time (the first is at {where})'
+    found = f'"{name}" a second time (the first is {where})'
     if first.file == item.file:
         item.error(f"{title}.duplicate", "each name once", "Remove one of them", found=found)
     else:
