@@ -219,3 +219,12 @@ def test_misspelt_section_is_first(manent: Manent, shop: Path) -> None:
     assert shown.startswith("Warning: domain.yml:")
     assert 'found the key "respones"' in shown.splitlines()[1]
     assert "story.unknown-response" in shown
+
+
+def test_empty_domain_is_first(manent: Manent, shop: Path) -> None:
+    """An empty domain file is printed before the errors that it causes."""
+    (shop / "domain.yml").write_text("")
+    status, shown = manent("data validate")
+
+    assert status == 1
+    assert shown.startswith("Warning: domain.yml  [domain.empty]\n  found an empty file;")

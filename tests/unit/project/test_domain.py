@@ -71,6 +71,7 @@ def test_mistakes(text: str, line: int, code: str, report: Report) -> None:
     ("text", "line", "code"),
     [
         ("intents:\n- greet: {use_entity: [x]}\n", 2, "intents.unknown-key"),
+        ("intents:\n  - greet\n   - bye\n", 2, "domain.merged-items"),
         ("entities:\n- a: {role: [x]}\n", 2, "entities.unknown-key"),
         ("session_config:\n  session_expiration_tim: 1\n", 2, "session.unknown-key"),
     ],

@@ -157,6 +157,14 @@ def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[s
         name = item_name(item, f"the name of one of the {title}")
         if name is None or name in but:
             continue
+        if " - " in name:
+            second = name.partition(" - ")[2].partition(" - ")[0]
+            item.warn(
+                "domain.merged-items",
+                "one name per item",
+                f'Indent the line "- {second}" like the line above it',
+                found=f'"{name}" as one name',
+            )
         if (first := section.get(name)) is not None:
             _report_again(item, first, name, title)
         else:
