@@ -50,7 +50,7 @@ def list_conversations(
             print(f"{moment(head.started)}  {moment(head.updated)}  {head.version:>7}  {printable(head.sender_id)}")
             count += 1
 
-    with_store(endpoints, work)
+    with_store(endpoints, work, must_exist=True)
 
 
 def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> None:
@@ -69,7 +69,7 @@ def show_conversation(sender_id: SenderId, *, endpoints: Endpoints = None) -> No
             outcome = "sent again, can have arrived twice" if one.is_uncertain else "not delivered"
             print(f"{moment(one.time)}  {outcome}: {what}: {printable(one.reason)}")
 
-    with_store(endpoints, work)
+    with_store(endpoints, work, must_exist=True)
 
 
 def export_conversations(
@@ -118,7 +118,7 @@ def export_conversations(
             if out is not None:
                 target.close()
 
-    with_store(endpoints, work)
+    with_store(endpoints, work, must_exist=True)
 
 
 def erase_conversation(
@@ -139,7 +139,7 @@ def erase_conversation(
         await _remove_files(store, credentials)
         print(f"Erased {sender_id}.")
 
-    with_store(endpoints, work)
+    with_store(endpoints, work, must_exist=True)
 
 
 async def _remove_files(store: ConversationStore, credentials: Path | None) -> None:

@@ -95,20 +95,19 @@ def _refused_examples(project: "Project") -> "list[Problem]":
 
 
 def _report(problems: "Sequence[Problem]", project: "Project | None", *, fail_on_warnings: bool, strict: bool) -> None:
-    """Print all problems, errors first, and the size of the project.
+    """Print all problems and the size of the project: first probable causes, then errors, then other warnings.
 
     Exit with status 1 if the project cannot be trained.
     """
+    from manent.project.problems import is_cause
     from manent.project.strictness import stricter
 
     if strict:
         problems = stricter(problems)
     errors = [problem for problem in problems if not problem.warning]
     warnings = [problem for problem in problems if problem.warning]
-    for error in errors:
-        print(error)
-    for warning in warnings:
-        print(f"Warning: {warning}")
+    for problem in sorted(problems, key=lambda each: (not is_cause(each), each.warning)):
+        print(f"Warning: {problem}" if problem.warning else problem)
     print(f"{_count(len(errors), 'mistake')}, {_count(len(warnings), 'warning')}{_contents(project)}.")
     if errors or (fail_on_warnings and warnings):
         raise typer.Exit(1)

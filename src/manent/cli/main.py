@@ -58,7 +58,7 @@ COMMANDS = (
         "manent.cli.data_annotations:write_annotations",
         "Write messages reviewed at the desk as NLU data.",
     ),
-    Command("data migrate", "manent.cli.data_migrate:data_migrate", "Convert a project from format 2.0 to 3.1."),
+    Command("data migrate", "manent.cli.data_migrate:data_migrate", "Convert a project from format 1.x or 2.0 to 3.1."),
     Command("visualize", "manent.cli.visualize:visualize", "Draw stories and rules as a graph."),
     Command("conversations list", "manent.cli.conversations:list_conversations", "List the stored conversations."),
     Command(

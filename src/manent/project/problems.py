@@ -19,6 +19,9 @@ SYNTAX_CODES = tuple(
 )
 """Codes of mistakes that prevent a file from being parsed."""
 
+_CAUSES = ("domain.empty", "domain.merged-items", "domain.unknown-key", "data.unknown-key")
+"""Codes of mistakes that make names unknown in other files."""
+
 _SHOWN = 60
 """Maximum number of characters of a value in a message."""
 
@@ -94,23 +97,27 @@ class Report:
 
     @property
     def errors(self) -> list[Problem]:
-        """The errors, unknown keys of the domain first, then by file and line."""
+        """The errors, probable causes first, then by file and line."""
         return sorted((p for p in self._problems if not p.warning and not self._is_noise(p)), key=_place)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """The warnings, unknown keys of the domain first, then by file and line."""
+        """The warnings, probable causes first, then by file and line."""
         return tuple(sorted((p for p in self._problems if p.warning and not self._is_noise(p)), key=_place))
 
     def raise_errors(self) -> None:
-        """Raise a ProjectError with all errors, if there are any."""
+        """Raise a ProjectError with all errors, if there are any. Their probable causes come first."""
         if self.errors:
-            raise ProjectError(self.errors)
+            raise ProjectError([*filter(is_cause, self.warnings), *self.errors])
+
+
+def is_cause(problem: Problem) -> bool:
+    """Return whether a problem is probably the cause of others, for example a misspelt section."""
+    return problem.code in _CAUSES and bool(problem.suggestion)
 
 
 def _place(problem: Problem) -> tuple[bool, str, int]:
-    # a misspelt key such as `itents:` causes many other problems, in files that would be listed before it
-    return problem.code != "domain.unknown-key", problem.file, problem.line
+    return problem.code not in _CAUSES, problem.file, problem.line
 
 
 def quoted(value: Any) -> str:

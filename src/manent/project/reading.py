@@ -266,6 +266,17 @@ def _read_domain(paths: list[Path], imports: list[Path], report: Report) -> RawD
     imported = [path for path in find_files(imports) if is_domain(path)]
     raw = read_domain_files(find_files([*paths, *imported], subdirectories_last=True), report)
     raw.is_broken = raw.is_broken or not all(path.exists() for path in paths)
+    for path in paths:
+        if path.is_file() and not path.stat().st_size:
+            report.warn(
+                report.name_of(path),
+                0,
+                "",
+                "domain.empty",
+                found="an empty file",
+                expected="a domain, with the intents and responses that the stories and rules use",
+                suggestion="Save the file if it is still open in an editor",
+            )
     return raw
 
 

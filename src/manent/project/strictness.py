@@ -14,6 +14,7 @@ _CODES = frozenset(
     {
         "config.option",
         "credentials.channel",
+        "domain.merged-items",
         "endpoints.broker-unsupported",
         "endpoints.store-unsupported",
         "endpoints.variable",

@@ -79,8 +79,10 @@ def open_source(url: str) -> Source:
             return MongoSource(url)
         return SqlSource(url)
     except ModuleNotFoundError as error:
+        is_in_extra = error.name in ("pymysql", "redis", "pymongo")
+        remedy = "run `pip install 'manent[import-rasa]'`" if is_in_extra else "install the SQLAlchemy driver"
         raise StoreError(
-            "import_source", f"this source needs the module {error.name}: pip install 'manent[import-rasa]'"
+            "import_source", f"this source requires the module {error.name}, which is not installed; {remedy}"
         ) from error
 
 
@@ -148,7 +150,7 @@ def _read_only_engine(url: str) -> sa.Engine:
         if parsed.drivername in ("mysql", "mariadb"):
             parsed = parsed.set(drivername=f"{parsed.drivername}+pymysql")
         return sa.create_engine(parsed, execution_options={"postgresql_readonly": True})
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise StoreError("import_source", f"invalid URL of the Rasa database: {error}") from error
 
 

@@ -207,3 +207,24 @@ def test_training_names_what_a_server_will_refuse(manent: Manent, shop: Path) ->
     assert "Warning: credentials.yml:1  rasa  [credentials.not-served]" in shown
     assert "[endpoints.store-unsupported]" in shown
     assert "NLG_URL" not in shown
+
+
+def test_misspelt_section_is_first(manent: Manent, shop: Path) -> None:
+    """A misspelt section of the domain is printed before the errors that it causes."""
+    domain = shop / "domain.yml"
+    domain.write_text(domain.read_text().replace("responses:", "respones:"))
+    status, shown = manent("data validate")
+
+    assert status == 1
+    assert shown.startswith("Warning: domain.yml:")
+    assert 'found the key "respones"' in shown.splitlines()[1]
+    assert "story.unknown-response" in shown
+
+
+def test_empty_domain_is_first(manent: Manent, shop: Path) -> None:
+    """An empty domain file is printed before the errors that it causes."""
+    (shop / "domain.yml").write_text("")
+    status, shown = manent("data validate")
+
+    assert status == 1
+    assert shown.startswith("Warning: domain.yml  [domain.empty]\n  found an empty file;")

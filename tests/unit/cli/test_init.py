@@ -6,7 +6,9 @@ import pytest
 
 from manent.cli.init import create_project
 from manent.core.errors import ManentError
+from manent.dialogue.model import load_dialogue, train_dialogue
 from manent.project.reading import read_project
+from unit.dialogue.talking import Talk
 
 
 def test_project_is_complete(tmp_path: Path) -> None:
@@ -22,6 +24,18 @@ def test_project_is_complete(tmp_path: Path) -> None:
     variations = [variation for response in project.domain.responses.values() for variation in response]
     assert any(variation.image for variation in variations)
     assert any(variation.buttons for variation in variations)
+
+
+def test_second_greeting_changes_nothing(tmp_path: Path) -> None:
+    """A story continues although the visitor has greeted twice, so the buttons of the second greeting work."""
+    create_project(tmp_path)
+    project = read_project(tmp_path)
+    files = train_dialogue(project.config, project.domain, project.stories)
+    talk = Talk(load_dialogue(files, project.domain))
+    talk.intent("greet")
+    talk.intent("greet")
+
+    assert "utter_comfort" in talk.intent("day_bad")
 
 
 def test_each_project_has_its_own_id(tmp_path: Path) -> None:

@@ -40,6 +40,18 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[-2:] for line in lines] == [["4", "ada"], ["8", "bob"]]
 
 
+@pytest.mark.parametrize("command", ["list", "show ada", "export", "erase --yes ada"])
+def test_missing_store_is_not_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """In a folder without a store, for example the wrong one, the command fails and does not create a store."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["conversations", *command.split()]) == 1
+    assert "conversations.db does not exist: run this command in the project's folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_show_lists_what_did_not_arrive_or_may_have_arrived_twice(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,6 +233,26 @@ def test_import_rasa(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import-rasa", "rasa.db", "--url", "sqlite:///rasa.db"]) == 2
     capsys.readouterr()
     assert main(["import-rasa", "nothing.db"]) == 1
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("url", "module", "remedy"),
+    [
+        ("mysql://host/rasa", "pymysql", "pip install 'manent[import-rasa]'"),
+        ("oracle+oracledb://host/rasa", "oracledb", "install the SQLAlchemy driver"),
+    ],
+)
+def test_import_without_a_driver(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, module: str, remedy: str
+) -> None:
+    """Without the driver of a database, the error names the module and what to install."""
+    monkeypatch.setitem(sys.modules, module, None)
+
+    assert main(["import-rasa", "--url", url]) == 1
+    shown = capsys.readouterr().err
+    assert f"requires the module {module}, which is not installed; " in shown
+    assert remedy in shown
 
 
 @pytest.mark.usefixtures("project")

@@ -71,6 +71,7 @@ def test_mistakes(text: str, line: int, code: str, report: Report) -> None:
     ("text", "line", "code"),
     [
         ("intents:\n- greet: {use_entity: [x]}\n", 2, "intents.unknown-key"),
+        ("intents:\n  - greet\n   - bye\n", 2, "domain.merged-items"),
         ("entities:\n- a: {role: [x]}\n", 2, "entities.unknown-key"),
         ("session_config:\n  session_expiration_tim: 1\n", 2, "session.unknown-key"),
     ],
@@ -159,6 +160,13 @@ def test_newer_version_is_skipped(report: Report) -> None:
 
     assert "a" not in domain.intents
     assert [problem.code for problem in report.warnings] == ["file.newer-version"]
+
+
+def test_duplicate_names_its_first_line(report: Report) -> None:
+    """The message for a duplicate has the line of the first one."""
+    domain_of(report, "intents:\n- greet\n- greet\n")
+
+    assert report.errors[0].found == '"greet" a second time (the first is on line 2)'
 
 
 def test_misspelt_section(report: Report) -> None:

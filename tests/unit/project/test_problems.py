@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manent.core.errors import Problem
+from manent.core.errors import Problem, ProjectError
 from manent.project.problems import Report, did_you_mean, one_of, quoted
 
 ROOT = Path(__file__).parents[3]
@@ -59,9 +59,24 @@ def test_cause_is_listed_before_its_consequences(tmp_path: Path) -> None:
     """A misspelt section of the domain is listed before the problems that it causes in other files."""
     report = Report(tmp_path)
     report.warn("data/nlu.yml", 7, "nlu", "nlu.unknown-intent", found="f", expected="e")
-    report.warn("domain.yml", 4, "itents", "domain.unknown-key", found="f", expected="e")
+    report.warn("domain.yml", 4, "itents", "domain.unknown-key", found="f", expected="e", suggestion="s")
 
     assert [problem.file for problem in report.warnings] == ["domain.yml", "data/nlu.yml"]
+
+
+def test_errors_contain_their_cause(tmp_path: Path) -> None:
+    """A misspelt section is part of the exception, because it is usually the cause of the errors."""
+    report = Report(tmp_path)
+    report.error("data/rules.yml", 7, "rules", "story.unknown-response", found="f", expected="e")
+    report.warn("domain.yml", 4, "respones", "domain.unknown-key", found="f", expected="e", suggestion="s")
+    report.warn("domain.yml", 5, "colour", "domain.unknown-key", found="f", expected="e")
+
+    with pytest.raises(ProjectError) as caught:
+        report.raise_errors()
+    assert [(problem.file, problem.path) for problem in caught.value.problems] == [
+        ("domain.yml", "respones"),
+        ("data/rules.yml", "rules"),
+    ]
 
 
 def test_noise_of_a_broken_entry(tmp_path: Path) -> None:

@@ -157,6 +157,14 @@ def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[s
         name = item_name(item, f"the name of one of the {title}")
         if name is None or name in but:
             continue
+        if " - " in name:
+            second = name.partition(" - ")[2].partition(" - ")[0]
+            item.warn(
+                "domain.merged-items",
+                "one name per item",
+                f'Indent the line "- {second}" like the line above it',
+                found=f'"{name}" as one name',
+            )
         if (first := section.get(name)) is not None:
             _report_again(item, first, name, title)
         else:
@@ -165,7 +173,7 @@ def _merge_list(section: dict[str, Spot], spot: Spot, title: str, *, but: dict[s
 
 def _report_again(item: Spot, first: Spot, name: str, title: str) -> None:
     where = f"on line {first.line}" if first.file == item.file else f"in {first.file}:{first.line}"
-    found = f'"{name}" a second time (the first is at {where})'
+    found = f'"{name}" a second time (the first is {where})'
     if first.file == item.file:
         item.error(f"{title}.duplicate", "each name once", "Remove one of them", found=found)
     else:

@@ -24,7 +24,7 @@ def backup_sqlite(source: Path, target: Path) -> int:
             error of the disk or of SQLite.
     """
     if not source.exists():
-        raise StoreError("store_missing", f"{source} does not exist")
+        raise StoreError("store_missing", f"{source} does not exist: run this command in the project's folder")
     if target.exists():
         raise StoreError("backup_exists", f"{target} already exists; name another file or remove it")
     partial = target.with_name(f"{target.name}.partial")
