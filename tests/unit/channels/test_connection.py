@@ -266,12 +266,20 @@ async def test_following_another_conversation_leaves_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "reason", "stays"),
-    [("open", "erased", True), ("jwt", "erased", False), ("jwt", "claimed", False), ("open", "reset", True)],
+    ("identity", "reason", "stays"),
+    [
+        (Identity(mode="open"), "erased", True),
+        (Identity(mode="open", guards_owned=True), "erased", False),
+        (Identity(mode="jwt"), "erased", False),
+        (Identity(mode="jwt"), "claimed", False),
+        (Identity(mode="open"), "reset", True),
+    ],
 )
-async def test_a_conversation_that_may_be_somebody_elses_is_left(mode: Any, reason: str, *, stays: bool) -> None:
-    """The client is told that it moved; where it may have another owner now, the socket has to join again."""
-    async with connected(Identity(mode=mode)) as parts:
+async def test_a_conversation_that_may_be_somebody_elses_is_left(
+    identity: Identity, reason: str, *, stays: bool
+) -> None:
+    """The client receives the news. If the conversation can have another owner now, the socket must join again."""
+    async with connected(identity) as parts:
         parts.follow()
         parts.connection.continue_from(5)
         news = Moved({"reason": reason, "session_id": "ada", "epoch": "e"})

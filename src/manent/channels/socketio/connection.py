@@ -288,8 +288,9 @@ class Connection:
 
         A client that is joining receives this in the response instead.
         """
-        reason = news.payload["reason"]
-        is_gone = reason == "erased" and self.sessions.identity.mode == "jwt"
+        reason, identity = news.payload["reason"], self.sessions.identity
+        # Where subjects own conversations, another subject can begin one with the same id.
+        is_gone = reason == "erased" and (identity.mode == "jwt" or identity.guards_owned)
         is_claimed = reason == "claimed" and self.admission is not None and self.admission.owner is None
         if self._held is None:
             self.cursor = 0
