@@ -17,7 +17,8 @@ const FIELDS_GROW = CSS.supports("field-sizing", "content");
 
 export class Composer {
   private draft: string;
-  private stopListening: (() => void) | null = null;
+  /** The running dictation. */
+  private dictation: { stop: () => void } | null = null;
 
   constructor(
     private readonly panel: HTMLElement,
@@ -49,7 +50,7 @@ export class Composer {
       write: (text) => this.write(text),
       send: () => this.submit(),
       dictate: voice && canListen() ? () => this.dictate(language) : null,
-      listening: this.stopListening !== null,
+      listening: this.dictation !== null,
       files,
     });
   }
@@ -72,13 +73,13 @@ export class Composer {
   }
 
   stop(): void {
-    this.stopListening?.();
+    this.dictation?.stop();
   }
 
   /** Empty the field. What a running dictation still hears belongs to the text that was removed. */
   clear(): void {
-    this.stopListening?.();
-    this.stopListening = null;
+    this.dictation?.stop();
+    this.dictation = null;
     this.write("");
   }
 
@@ -103,23 +104,25 @@ export class Composer {
   }
 
   private dictate(language: string): void {
-    if (this.stopListening !== null) {
-      this.stopListening();
+    if (this.dictation !== null) {
+      this.dictation.stop();
       return;
     }
     const before = this.draft === "" ? "" : `${this.draft.trimEnd()} `;
-    const stop = listen(
+    // It is stored first, because a browser can hear words, or end, before `listen` returns.
+    const dictation = { stop: () => {} };
+    this.dictation = dictation;
+    dictation.stop = listen(
       language,
       (words) => {
-        if (this.stopListening === stop) this.write(before + words);
+        if (this.dictation === dictation) this.write(before + words);
       },
       () => {
-        if (this.stopListening === stop) this.stopListening = null;
+        if (this.dictation === dictation) this.dictation = null;
         this.changed();
       },
       this.denied,
     );
-    this.stopListening = stop;
     this.changed();
   }
 }
