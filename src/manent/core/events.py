@@ -56,7 +56,9 @@ class UserUttered(_Event, frozen=True, kw_only=True, tag="user"):
     def entities(self) -> list[Json]:
         """The recognised entities, in Rasa's format. Other values, which can come from outside, are ignored."""
         found = self.parse_data.get("entities")
-        return [entity for entity in found if isinstance(entity, dict)] if isinstance(found, list) else []
+        if not found or not isinstance(found, list):
+            return []
+        return [entity for entity in found if isinstance(entity, dict)]
 
 
 class BotUttered(_Event, frozen=True, kw_only=True, tag="bot"):

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from manent.core.conversation_log import Accepted, Head
@@ -279,7 +278,7 @@ class TurnRunner:
         tracker.domain = assistant.domain
         turn = Turn(assistant.dialogue, tracker, engine.env(assistant))
         failure: ActionError | None = None
-        calls: Counter[tuple[int, str]] = Counter()
+        calls: dict[tuple[int, str], int] = {}
         step = begin(turn)
         while not isinstance(step, Finished):
             if isinstance(step, Understand):
@@ -314,7 +313,7 @@ class TurnRunner:
             self._engine.metrics.understood.observe(time.perf_counter() - started)
         return cause.parsed[1]
 
-    async def _ask(self, step: CallAction | Generate, calls: Counter[tuple[int, str]]) -> object:
+    async def _ask(self, step: CallAction | Generate, calls: dict[tuple[int, str], int]) -> object:
         """Call an action or the text generator, and show the typing indicator during a slow call.
 
         Args:
@@ -328,8 +327,8 @@ class TurnRunner:
         if self._is_interrupted:
             raise Erased
         _, name = _name_of(step)
-        calls[head.version, name] += 1
-        asked = asyncio.ensure_future(self._engine.ask(head, tracker, step, number=calls[head.version, name]))
+        number = calls[head.version, name] = calls.get((head.version, name), 0) + 1
+        asked = asyncio.ensure_future(self._engine.ask(head, tracker, step, number=number))
         interrupted = self._interrupted = asyncio.get_running_loop().create_future()
         wait_s: float = TYPING_AFTER_S
         try:
