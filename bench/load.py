@@ -21,6 +21,7 @@ PHRASES = ("hello", "bye", "are you a bot?", "hi there", "good morning")
 """Messages to the assistant of `manent init`. A number is appended to each."""
 
 OTHER_TAB_S = 10.0
+"""Maximum time in seconds from a reply in the visitor's own tab until it arrives in the other tab."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +243,13 @@ async def run_on_all(
         seconds: as in `run`.
         pause_s: as in `run`.
         other_tabs: whether each visitor has another tab, on the next server.
+
+    Raises:
+        ValueError: there are more servers than conversations.
     """
     each = conversations // len(servers)
+    if each == 0:
+        raise ValueError(f"{conversations} conversations are fewer than {len(servers)} servers")
     next_servers = [*servers[1:], servers[0]] if other_tabs else [None] * len(servers)
     found = await asyncio.gather(
         *(

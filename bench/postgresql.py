@@ -20,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -28,7 +28,7 @@ import asyncpg
 import load
 import psutil
 from project import trained_by_each
-from servers import MANENT, ROOT, checked_out, running, wait_until_up
+from servers import MANENT, ROOT, Running, checked_out, running, wait_until_up
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -85,6 +85,34 @@ def cpu_s(folder: Path) -> float:
     return total
 
 
+def measured(
+    servers: Sequence[Running], count: int, cluster: Cluster, network: Network | None, chosen: argparse.Namespace
+) -> tuple[float, ...]:
+    """Send messages in `count` conversations. Return the values of one row of the printed table."""
+    before, trips = (asyncio.run(statements(cluster)), cpu_s(cluster.folder)), network.round_trips if network else 0
+    result = asyncio.run(
+        load.run_on_all(
+            servers,
+            conversations=count,
+            seconds=chosen.seconds,
+            pause_s=chosen.pause_ms / 1000,
+            other_tabs=chosen.other_tabs,
+        )
+    )
+    after = asyncio.run(statements(cluster)), cpu_s(cluster.folder)
+    return (
+        result.per_second,
+        result.p50_ms,
+        result.p99_ms,
+        result.other_p50_ms,
+        result.other_p99_ms,
+        (after[0] - before[0]) / result.turns,
+        ((network.round_trips if network else 0) - trips) / result.turns,
+        result.cpu_us,
+        (after[1] - before[1]) / result.turns * 1e6,
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,29 +162,7 @@ def main() -> None:
                             wait_until_up(server, version.patience_s)
                             servers.append(server)
                         for count in map(int, chosen.conversations.split(",")):
-                            before = asyncio.run(statements(cluster)), cpu_s(cluster.folder)
-                            trips = network.round_trips if network else 0
-                            result = asyncio.run(
-                                load.run_on_all(
-                                    servers,
-                                    conversations=count,
-                                    seconds=chosen.seconds,
-                                    pause_s=chosen.pause_ms / 1000,
-                                    other_tabs=chosen.other_tabs,
-                                )
-                            )
-                            after = asyncio.run(statements(cluster)), cpu_s(cluster.folder)
-                            row = (
-                                result.per_second,
-                                result.p50_ms,
-                                result.p99_ms,
-                                result.other_p50_ms,
-                                result.other_p99_ms,
-                                (after[0] - before[0]) / result.turns,
-                                ((network.round_trips if network else 0) - trips) / result.turns,
-                                result.cpu_us,
-                                (after[1] - before[1]) / result.turns * 1e6,
-                            )
+                            row = measured(servers, count, cluster, network, chosen)
                             found.setdefault((number, count, version.name), []).append(row)
                             print(number, count, version.name, *(f"{value:.2f}" for value in row), flush=True)
     heads = ("servers", "conversations", "version", "turns/s", "p50 ms", "p99 ms", "other p50", "other p99")

@@ -98,7 +98,7 @@ def test_replies_are_rated_with_a_thumb(page: Page, server: ChatServer, site: Si
 
 
 def test_nobody_is_asked_without_the_attribute(chat: Chat) -> None:
-    """Without the attribute, there are no thumbs."""
+    """Without the attribute, the chat shows no thumbs."""
     chat.say("many thanks").heard("With pleasure.")
     expect(chat.log.get_by_role("button", name="Helpful", exact=True)).to_have_count(0)
 

@@ -18,7 +18,7 @@ def somebody() -> str:
 
 
 async def test_foreign_conversation_is_shut(site: Site) -> None:
-    """A valid token gives no access to the session of another subject, whatever the request."""
+    """A valid token gives no access to the session of another subject in any request."""
     async with site.visitor(token(somebody())) as ada, site.visitor(token(somebody())) as eve:
         session = (await ada.join())["session_id"]
         await ada.ask("user_uttered", session_id=session, message="hello", message_id="m1")

@@ -208,7 +208,7 @@ async def test_logs_hold_no_message_and_no_token(serve: Serve) -> None:
 
 @pytest.mark.parametrize("form", ["", "json"])
 async def test_debug_logs_of_a_site_with_logins_hold_no_secret(serve: Serve, form: str) -> None:
-    """At level DEBUG, no token, session token or key is logged, whatever the transport and the token."""
+    """At level DEBUG, no token, session token or key is logged, over any transport and for any token."""
     key = "a key that nobody may ever see in any log file"
     credentials = JWT.replace(KEY, key) + "  jwt_anonymous: minted\n"
     site = serve(

@@ -83,7 +83,7 @@ class Notices:
         return INTERVAL_S if all(served) else 0.0
 
     async def _serve(self, webhook: Webhook) -> bool:
-        """Send the notices after the position of a webhook. Return False if there is no time left for all of them."""
+        """Send the notices after the position of a webhook. Return False if some remain when the time is over."""
         until = time.monotonic() + TURN_S
         rows = await self._desk.feed(after=webhook.position, limit=PAGE)
         for row in rows:

@@ -1,6 +1,7 @@
 """News of the feed for open pages."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import cast
 
@@ -13,6 +14,7 @@ from manent.desk.feed import Feed, Page
 from manent.desk.identity import Person
 from manent.desk.reader import Reader
 from manent.runtime import operations
+from manent.runtime.conversation.registry import Conversations
 from manent.runtime.ports.desk import Member
 from manent.server.api.desk.events import EventRequests
 from manent.stores.desk.tables import open_desk_tables
@@ -20,16 +22,22 @@ from manent.stores.memory import MemoryStore
 from support.small_talk import opened, say
 
 
+@asynccontextmanager
+async def desk_page(conversations: Conversations) -> AsyncIterator[tuple[Reader, Feed, Page]]:
+    """Return the reader, the feed, and a page that has joined it."""
+    store = conversations.engine.store
+    tables = open_desk_tables(store)
+    await tables.open()
+    feed, page = Feed(conversations, tables, server="one"), Page(Operator(id="olga", name="Olga"), handles=True)
+    await feed.open()
+    await feed.join(page, None)
+    yield Reader(store, tables), feed, page
+    await feed.close()
+
+
 async def test_page_receives_all_messages_of_a_long_turn() -> None:
     """An append whose messages are more than a hundred events apart is shown completely."""
-    async with opened(MemoryStore()) as conversations:
-        store = conversations.engine.store
-        tables = open_desk_tables(store)
-        await tables.open()
-        reader, feed = Reader(store, tables), Feed(conversations, tables, server="one")
-        page = Page(Operator(id="olga", name="Olga"), handles=True)
-        await feed.open()
-        await feed.join(page, None)
+    async with opened(MemoryStore()) as conversations, desk_page(conversations) as (reader, feed, page):
         await say(conversations, "hello")
         slots = [SlotSet(name="who", value=str(number)) for number in range(150)]
         await operations.apply_events(
@@ -41,7 +49,6 @@ async def test_page_receives_all_messages_of_a_long_turn() -> None:
         news = [one for one in await page.take(within_s=30) if one.kind == "message"]
         while not news:
             news = [one for one in await page.take(within_s=30) if one.kind == "message"]
-        await feed.close()
 
     texts = [message.get("text") for one in news for message in msgspec.json.decode(one.data)["messages"]]
     assert texts[-2:] == ["Before.", "After."]
@@ -49,18 +56,11 @@ async def test_page_receives_all_messages_of_a_long_turn() -> None:
 
 async def test_messages_name_their_log_and_what_the_row_counts() -> None:
     """After an erase, a page can tell the messages of the new log from those that it shows, and counts none twice."""
-    async with opened(MemoryStore()) as conversations:
-        store = conversations.engine.store
-        tables = open_desk_tables(store)
-        await tables.open()
-        reader, feed = Reader(store, tables), Feed(conversations, tables, server="one")
-        page = Page(Operator(id="olga", name="Olga"), handles=True)
-        await feed.open()
-        await feed.join(page, None)
+    async with opened(MemoryStore()) as conversations, desk_page(conversations) as (reader, feed, page):
         epochs = []
         for _ in range(2):
             await say(conversations, "hello")
-            head = await store.head("ada")
+            head = await conversations.engine.store.head("ada")
             assert head is not None
             reader.note("ada")
             await reader.catch_up()
@@ -73,7 +73,6 @@ async def test_messages_name_their_log_and_what_the_row_counts() -> None:
             assert news[-1]["conversation"]["seq"] == head.version
             epochs.append(head.epoch)
             await conversations.get("ada").erase(new_epoch=None)
-        await feed.close()
 
     assert epochs[0] != epochs[1]
 

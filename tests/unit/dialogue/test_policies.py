@@ -128,7 +128,7 @@ def test_learned_policy_has_no_opinion_on_the_unknown(tmp_path: Path) -> None:
 
 
 def test_text_of_a_story(tmp_path: Path) -> None:
-    """A message that is similar to a story's text gets the story's answer, whatever intent the NLU predicts."""
+    """A message that is similar to a story's text gets the story's answer, even if the NLU predicts another intent."""
     config = with_policies("{name: MemoizationPolicy}", RULES, "{name: TEDPolicy}")
     talk = Talk(train(tmp_path, domain=DOMAIN, data=SPOKEN, config=config))
 

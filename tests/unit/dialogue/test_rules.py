@@ -42,7 +42,7 @@ def problems_of(tmp_path: Path, data: str, config: str = CONFIG) -> list[Problem
 
 
 def test_longer_rule_wins(tmp_path: Path) -> None:
-    """If two rules apply, the more specific one is used, whatever their order."""
+    """If two rules apply, the more specific one is used, in either order."""
     talk = talk_by(
         tmp_path,
         """
@@ -235,7 +235,7 @@ rules:
     "slot", ["{type: bool, initial_value: false}", "{type: float, initial_value: 0}", "{type: text, initial_value: x}"]
 )
 def test_slot_with_initial_value_needs_no_mention(tmp_path: Path, slot: str) -> None:
-    """A rule need not mention a slot that has an initial value, whatever other rules set it to."""
+    """A rule need not mention a slot that has an initial value, even if other rules set the slot."""
     domain = DOMAIN.replace("{type: bool,", slot.replace("}", ","))
     data = """
 rules:

@@ -24,7 +24,7 @@ def test_walks_and_follows_links(tmp_path: Path) -> None:
 
 
 def test_subdirectories_last(tmp_path: Path) -> None:
-    """The files of a directory are read before its subdirectories, whatever their names."""
+    """The files of a directory are read before its subdirectories, even if their names are later in the alphabet."""
     for name in ("a/x.yml", "a/b/y.yml", "a/z.yml", "z.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from manent.core.conversation_log import Append, Change, Position
+from manent.core.conversation_log import Append, Change, Head, Position
 from manent.core.events import BotUttered
 from manent.runtime import operations
 from manent.runtime.conversation.feed import Committed, Moved, News
+from manent.runtime.conversation.registry import Conversations
 from manent.runtime.conversation.successor import Successor
 from manent.stores.memory import MemoryStore
 from support.failing_stores import FailingStore
@@ -52,9 +53,8 @@ async def test_a_subscriber_may_leave_while_it_is_notified() -> None:
     assert conversation.subscribers == [staying]
 
 
-async def test_catching_up_publishes_what_another_server_appended() -> None:
-    """Entries of another server are published once, before this server's next entries."""
-    store = MemoryStore()
+async def behind(store: MemoryStore) -> tuple[Conversations, Follower, Head]:
+    """Return a server with a follower, and the head of the log, after another server has appended a turn."""
     here, there = home(store), home(store)
     await store.open()
     follower = Follower(here)
@@ -62,6 +62,12 @@ async def test_catching_up_publishes_what_another_server_appended() -> None:
     await say(there, "count")
     head = await store.head("ada")
     assert head is not None
+    return here, follower, head
+
+
+async def test_catching_up_publishes_what_another_server_appended() -> None:
+    """Entries of another server are published once, before this server's next entries."""
+    here, follower, head = await behind(MemoryStore())
     feed = here.get("ada").feed
     await feed.catch_up(head.epoch, head.version)
     await feed.catch_up(head.epoch, head.version)
@@ -72,12 +78,7 @@ async def test_catching_up_publishes_what_another_server_appended() -> None:
 
 async def test_a_commit_publishes_earlier_entries_of_another_server_first() -> None:
     """A turn that follows a turn on another server publishes both, in the order of the log."""
-    store = MemoryStore()
-    here, there = home(store), home(store)
-    await store.open()
-    follower = Follower(here)
-    await say(here, "hello")
-    await say(there, "count")
+    here, follower, _ = await behind(MemoryStore())
     await say(here, "hello")
 
     assert shown(follower.entries) == ["hello", "Hello.", "count", "One.\n\nTwo.", "hello", "Hello."]
@@ -151,13 +152,7 @@ async def test_entries_are_published_once_if_a_turn_commits_while_they_are_read(
             return found
 
     store = Slow()
-    here, there = home(store), home(store)
-    await store.open()
-    follower = Follower(here)
-    await say(here, "hello")
-    await say(there, "count")
-    head = await store.head("ada")
-    assert head is not None
+    here, follower, head = await behind(store)
     feed = here.get("ada").feed
     hold = store.hold = asyncio.Event()
     reading = asyncio.create_task(feed.catch_up(head.epoch, head.version))
