@@ -189,7 +189,7 @@ def test_pipeline_templates(template: str, first: str, make_project: MakeProject
 
 
 def test_old_policies(make_project: MakeProject) -> None:
-    """A learned policy uses the `max_history` of its featurizer. Without a fallback policy, no fallback is predicted."""
+    """A learned policy uses the `max_history` of its featurizer. Without a fallback policy, none is predicted."""
     config = (
         "pipeline: keyword\npolicies:\n- name: KerasPolicy\n  epochs: 5\n  featurizer:\n"
         "  - name: MaxHistoryTrackerFeaturizer\n    max_history: 3\n    state_featurizer:\n"
